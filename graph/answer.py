@@ -1,0 +1,84 @@
+"""What a turn returns (DESIGN.md, section 4). This is also its JSON schema: `Answer.model_json_schema()`."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Status = Literal["answered", "evidence_only", "emergency", "declined", "unverified"]
+Disposition = Literal["emergency", "urgent", "routine", "self_care", "none"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Citation(_Part):
+    """One passage that the text rests on; `quote` stands in the document word for word."""
+
+    marker: int = Field(ge=1)
+    chunk_id: int
+    document_id: int
+    title: str
+    heading: str
+    url: str
+    quote: str
+    sources: list[dict[str, str]] = Field(
+        default_factory=list, description="title, publisher, url of what the document rests on"
+    )
+    reviewed: str | None = None
+
+
+class Finding(_Part):
+    """What a rule of the audit reports about the final text."""
+
+    rule: str
+    severity: Literal["info", "minor", "major", "contraindicated"]
+    subjects: list[str]
+    text: str
+    source: str
+
+
+class Safety(_Part):
+    risk_level: int = Field(0, ge=0, le=3)
+    warnings: list[str] = Field(default_factory=list)
+    findings: list[Finding] = Field(default_factory=list)
+
+
+class Support(_Part):
+    """Counts over the clinical sentences: written by the model, shown with proof, taken out for lack of it."""
+
+    sentences: int = 0
+    supported: int = 0
+    removed: int = 0
+
+
+class Trace(_Part):
+    """What the answer was made of. No patient text."""
+
+    run_id: str
+    model: str
+    adapter: str | None = None
+    prompt_hashes: dict[str, str] = Field(default_factory=dict)
+    corpus_version: str = ""
+    rules_version: str = ""
+    route: str = ""
+    revisions: int = 0
+    problems: list[str] = Field(
+        default_factory=list, description="degraded steps and why, for example `draft: the model did not answer`"
+    )
+    timings_ms: dict[str, float] = Field(default_factory=dict)
+    tokens: dict[str, int] = Field(default_factory=dict)
+
+
+class Answer(_Part):
+    """The audited answer to one question."""
+
+    text: str = Field(description="Markdown with markers [1], [2] …; each marker is one of `citations`")
+    status: Status
+    disposition: Disposition = "none"
+    citations: list[Citation] = Field(default_factory=list)
+    safety: Safety = Safety()
+    support: Support = Support()
+    confidence: float = Field(0, ge=0, le=1)
+    reasoning: str | None = None
+    trace: Trace

@@ -1,0 +1,47 @@
+"""Primum's errors.
+
+::
+
+    PrimumError
+    ├── BadInput             what was given can't be used (exit 2, HTTP 4xx)
+    │   └── UnknownThread    no such thread (HTTP 404)
+    ├── ModelUnavailable     the model server can't be reached, hangs, breaks off or repeats itself
+    ├── InvalidModelOutput   the model answered, twice, but not in the form that was asked for
+    ├── RetrievalFailed      the library can't be searched (no embedder, or one that does not fit the index)
+    ├── MemoryUnavailable    the database can't be reached (HTTP 503)
+    └── LocalServerFailed    an embedded part (Postgres, model server) did not start
+
+No message holds a patient's words.
+"""
+
+
+class PrimumError(Exception):
+    """Base of all errors that Primum raises on purpose; its text is fit to be shown."""
+
+
+class BadInput(PrimumError):
+    """What was given can't be used; the text names the limit and how to mend it."""
+
+
+class UnknownThread(BadInput):
+    """No such thread for this patient."""
+
+
+class ModelUnavailable(PrimumError):
+    """The model server can't be reached, hangs, breaks off or repeats itself without end."""
+
+
+class InvalidModelOutput(PrimumError):
+    """The model's answer does not have the form that was asked for, also after one repair try."""
+
+
+class RetrievalFailed(PrimumError):
+    """The library can't be searched."""
+
+
+class MemoryUnavailable(PrimumError):
+    """The database can't be reached."""
+
+
+class LocalServerFailed(PrimumError):
+    """An embedded part (Postgres, the model server) did not start."""

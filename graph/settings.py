@@ -1,0 +1,87 @@
+"""All settings of Primum, and the only place that reads the environment."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from primum.graph.errors import BadInput
+
+PREFIX = "PRIMUM_"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+
+class Settings(BaseSettings):
+    """Every setting is the environment variable `PRIMUM_<NAME>`, or a line of `.env`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    home: Folder = Field(Path("~/.primum"), description="Folder of the embedded database, model and logs.")
+
+    database_url: SecretStr | None = Field(
+        None, description="postgresql://… of a Postgres with pgvector ≥ 0.8. Unset: the embedded one."
+    )
+    database_pool: int = Field(10, ge=2, le=200, description="Connections that one process keeps at most.")
+
+    model_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="OpenAI-compatible endpoint, for example http://gpu1:8000/v1. Unset: the embedded model.",
+    )
+    model_key: SecretStr = Field(SecretStr("none"), description="Its API key.")
+    model_name: str = Field("primum", description="Model, or LoRA adapter, that writes.")
+    critic_model: str | None = Field(None, description="Model that audits. Unset: the writer's.")
+    router_model: str | None = Field(None, description="Model that routes and rewrites. Unset: the writer's.")
+
+    embedder: str = Field(
+        "minilm",
+        description="`minilm` (packaged), or the folder or hub name of a FlagEmbedding model such as BAAI/bge-m3.",
+    )
+
+    turn_timeout: float = Field(120, ge=1, le=3600, description="Seconds that one turn may take.")
+    max_revisions: int = Field(2, ge=0, le=5, description="Times that a draft may be refined.")
+    max_words: int = Field(200, ge=20, le=2000, description="Words of an answer, unless a request says more.")
+    passages: int = Field(6, ge=1, le=20, description="Passages that a draft may rest on.")
+    history_turns: int = Field(6, ge=0, le=50, description="Earlier turns that the model sees word for word.")
+
+    api_host: str = Field("127.0.0.1", description="Address that the HTTP API listens on.")
+    api_port: Port = 8400
+    model_port: Port = 8401
+    page_port: Port = 8501
+    allowed_hosts: list[str] = Field(
+        ["127.0.0.1", "localhost", "[::1]", "testserver"],
+        description="Host headers that the API accepts (a guard against DNS rebinding).",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Self:
+        known = {f"{PREFIX}{name}".upper() for name in type(self).model_fields}
+        for name in os.environ:
+            if name.startswith(PREFIX) and name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                raise ValueError(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else ""))
+        return self
+
+
+def read_settings(**given: object) -> Settings:
+    """The settings of the environment, those in `given` first.
+
+    Raises:
+        BadInput: a value is wrong; the text names the environment variable.
+    """
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [
+            f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" if e["loc"] else str(e["msg"])
+            for e in error.errors(include_input=False, include_url=False)
+        ]
+        raise BadInput("\n".join(lines)) from None

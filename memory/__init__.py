@@ -1,0 +1,1 @@
+"""What Primum keeps: tables, sessions, threads and checkpoints, all in Postgres."""

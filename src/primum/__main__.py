@@ -1,0 +1,3 @@
+from primum.server.cli import main
+
+main()
