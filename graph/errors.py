@@ -5,6 +5,7 @@
     PrimumError
     ├── BadInput             what was given can't be used (exit 2, HTTP 4xx)
     │   └── UnknownThread    no such thread (HTTP 404)
+    ├── ThreadBusy           the thread's last question is still being answered (HTTP 409)
     ├── ModelUnavailable     the model server can't be reached, hangs, breaks off or repeats itself
     ├── InvalidModelOutput   the model answered, twice, but not in the form that was asked for
     ├── RetrievalFailed      the library can't be searched (no embedder, or one that does not fit the index)
@@ -27,8 +28,19 @@ class UnknownThread(BadInput):
     """No such thread for this patient."""
 
 
+class ThreadBusy(PrimumError):
+    """The thread's last question is still being answered."""
+
+
 class ModelUnavailable(PrimumError):
-    """The model server can't be reached, hangs, breaks off or repeats itself without end."""
+    """The model server can't be reached, hangs, breaks off or repeats itself without end.
+
+    `transient`: trying once more may help.
+    """
+
+    def __init__(self, reason: str, *, transient: bool = False) -> None:
+        super().__init__(reason)
+        self.transient = transient
 
 
 class InvalidModelOutput(PrimumError):

@@ -71,18 +71,22 @@ class Chunk(Base):
     document_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), index=True)
     ordinal: Mapped[int]
     title: Mapped[str]
+    aliases: Mapped[str]
     heading: Mapped[str]
     start: Mapped[int]
     stop: Mapped[int]
     text: Mapped[str]
+    # Weights: A the names of the page, B the section, D the text.
     lexemes: Mapped[Any] = mapped_column(
         TSVECTOR,
         Computed(
-            "to_tsvector('english', title || ' ' || heading || ' ' || text)",
+            "setweight(to_tsvector('english', title || ' ' || aliases), 'A')"
+            " || setweight(to_tsvector('english', heading), 'B')"
+            " || to_tsvector('english', text)",
             persisted=True,
         ),
     )
-    # No fixed size: it is the embedder's, kept in `embedders`; the HNSW index is made on a cast to it.
+    # No fixed size: it is the embedder's, kept in `corpus`; the HNSW index is made on a cast to it.
     embedding: Mapped[Any] = mapped_column(HALFVEC())
 
 
@@ -107,6 +111,7 @@ class Corpus(Base):
     pooling: Mapped[str]
     fingerprint: Mapped[str]
     chunks: Mapped[int] = mapped_column(server_default="0")
+    postings: Mapped[int] = mapped_column(BigInteger, server_default="0")  # sum of lexemes.chunks
     version: Mapped[str] = mapped_column(server_default="")
 
 
@@ -141,4 +146,5 @@ class Turn(Base):
     answer: Mapped[dict[str, Any] | None]
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]

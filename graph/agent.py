@@ -1,0 +1,189 @@
+"""The agent as an object: ask, or follow a turn as it happens."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import psycopg_pool
+import structlog
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.errors import GraphRecursionError
+
+from primum.graph.answer import Answer
+from primum.graph.context import Audience, Run
+from primum.graph.errors import MemoryUnavailable, PrimumError
+from primum.graph.request import check_name, check_text
+from primum.graph.resources import Resources
+from primum.graph.state import TurnInput
+from primum.graph.stream import Event, of_answer, of_task
+
+log = structlog.get_logger(__name__)
+
+Queue = asyncio.Queue[Event | None]
+
+
+class Agent:
+    """Answers questions. Safe to share between tasks; threads may run at once, each one turn at a time."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+        self._running: set[asyncio.Task[Answer]] = set()
+
+    async def ask(
+        self,
+        question: str,
+        *,
+        patient: str = "me",
+        thread: str | None = None,
+        audience: Audience = "patient",
+        max_words: int | None = None,
+        temperature: float | None = None,
+    ) -> Answer:
+        """One question, one audited answer.
+
+        Args:
+            question: up to 8,000 characters.
+            patient: whose conversation it is.
+            thread: the conversation to go on with; none starts a new one.
+            audience: how to speak; clinicians get doses and grades of evidence.
+            max_words: the answer's length, 200 unless set; no sentence is cut.
+            temperature: of the draft, 0 unless set.
+
+        Raises:
+            BadInput: question, patient or thread can't be used.
+            ThreadBusy: the thread's last question is still being answered.
+            MemoryUnavailable: the database can't be reached.
+        """
+        task = await self._start(question, patient, thread, audience, max_words, temperature, None)
+        # A caller that gives up does not take an accepted question with it.
+        return await asyncio.shield(task)
+
+    async def stream(
+        self,
+        question: str,
+        *,
+        patient: str = "me",
+        thread: str | None = None,
+        audience: Audience = "patient",
+        max_words: int | None = None,
+        temperature: float | None = None,
+    ) -> AsyncIterator[Event]:
+        """The same turn as events, ended by `done` or `error`; raises as `ask` does before the first."""
+        queue: Queue = asyncio.Queue()
+        task = await self._start(question, patient, thread, audience, max_words, temperature, queue)
+        while (event := await queue.get()) is not None:
+            yield event
+        try:
+            await task
+        except PrimumError as error:
+            yield Event("error", {"error": type(error).__name__, "message": str(error)})
+
+    async def recover(self) -> int:
+        """Answers the questions whose process died before it could; their number."""
+        found = 0
+        while turn := await self.resources.threads.claim():
+            found += 1
+            log.info("turn.recovered", run_id=str(turn.run_id))
+            await self._execute(turn.run_id, turn.thread_id, turn.patient, turn.question, turn.request, None)
+        return found
+
+    async def forget(self, thread: str, patient: str) -> None:
+        """Removes a thread with its turns and checkpoints. Raises UnknownThread."""
+        await self.resources.threads.delete(check_name(thread, "thread"), check_name(patient, "patient"))
+        saver = self.resources.graph.checkpointer
+        if isinstance(saver, BaseCheckpointSaver):
+            await saver.adelete_thread(thread)
+
+    async def close(self) -> None:
+        """Waits for the turns that are under way."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=self.resources.settings.turn_timeout)
+
+    async def _start(
+        self,
+        question: str,
+        patient: str,
+        thread: str | None,
+        audience: Audience,
+        max_words: int | None,
+        temperature: float | None,
+        queue: Queue | None,
+    ) -> asyncio.Task[Answer]:
+        question = check_text(question)
+        patient = check_name(patient, "patient")
+        thread = check_name(thread, "thread") if thread is not None else str(uuid4())
+        request = {"audience": audience, "max_words": max_words, "temperature": temperature}
+        run_id = uuid4()
+        await self.resources.threads.admit(run_id, thread, patient, question, request)
+        task = asyncio.create_task(self._execute(run_id, thread, patient, question, request, queue))
+        self._running.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Answer]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) and not isinstance(error, PrimumError):
+            log.error("turn.broke", error=type(error).__name__)
+
+    async def _execute(
+        self,
+        run_id: UUID,
+        thread: str,
+        patient: str,
+        question: str,
+        request: Mapping[str, Any],
+        queue: Queue | None,
+    ) -> Answer:
+        """Runs the graph and keeps what came of it. The row of an interrupted turn stays `running`: see `recover`."""
+        run = self.resources.new_run(str(run_id))
+        try:
+            answer = await self._run_graph(run, thread, patient, question, request, queue)
+            await self.resources.threads.finish(run_id, answer)
+        except (psycopg.Error, psycopg_pool.PoolTimeout) as error:
+            raise MemoryUnavailable(
+                "The database can't be reached. Your question was kept if it was there before."
+            ) from error
+        except MemoryUnavailable:
+            raise
+        except (PrimumError, GraphRecursionError) as error:
+            await self.resources.threads.fail(run_id, type(error).__name__)
+            raise
+        finally:
+            if queue is not None:
+                queue.put_nowait(None)
+        log.info("turn.answered", run_id=str(run_id), status=answer["status"], ms=answer["trace"]["timings_ms"])
+        return Answer.model_validate(answer)
+
+    async def _run_graph(
+        self, run: Run, thread: str, patient: str, question: str, request: Mapping[str, Any], queue: Queue | None
+    ) -> dict[str, Any]:
+        given = {key: request[key] for key in ("max_words", "temperature") if request.get(key) is not None}
+        turn = TurnInput(question=question, **given)  # type: ignore[typeddict-item]
+        context = self.resources.context(run, patient, request.get("audience") or "patient")
+        answer: dict[str, Any] = {}
+        # `exit` writes one checkpoint a turn; a turn that dies on the way is run again from its admitted row.
+        async for task in self.resources.graph.astream(
+            turn,
+            config={"configurable": {"thread_id": thread}, "recursion_limit": 50},
+            context=context,
+            stream_mode="tasks",
+            durability="exit",
+        ):
+            if queue is not None and (event := of_task(task)):
+                queue.put_nowait(event)
+                if event.data == {"name": "retrieve", "state": "finished"}:
+                    await self._show_evidence(task, queue)
+            if task["name"] == "respond" and task.get("result"):
+                answer = dict(task["result"])["answer"]
+        if queue is not None:
+            for event in of_answer(answer):
+                queue.put_nowait(event)
+        return answer
+
+    async def _show_evidence(self, task: Mapping[str, Any], queue: Queue) -> None:
+        hits = dict(task["result"] or {}).get("hits", [])
+        passages = await self.resources.library.read([hit["chunk_id"] for hit in hits])
+        shown = [{"title": p.title, "heading": p.heading, "url": p.url} for p in passages]
+        queue.put_nowait(Event("evidence", {"passages": shown}))

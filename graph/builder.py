@@ -1,0 +1,69 @@
+"""The whole topology on one screen."""
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Checkpointer, RetryPolicy
+
+from primum.graph.context import Context
+from primum.graph.degrade import degrade
+from primum.graph.edges import after_critique, after_retrieve, after_router
+from primum.graph.errors import ModelUnavailable
+from primum.graph.state import State, TurnInput, TurnOutput
+from primum.nodes.critique import critique
+from primum.nodes.draft import draft
+from primum.nodes.refine import refine
+from primum.nodes.respond import respond
+from primum.nodes.retrieve import retrieve
+from primum.nodes.rewrite import rewrite
+from primum.nodes.router import router
+
+Node = Callable[[State, Runtime[Context]], Awaitable[State]]
+Graph = CompiledStateGraph[State, Context, TurnInput, TurnOutput]
+
+RETRY = RetryPolicy(
+    max_attempts=2,
+    initial_interval=0.3,
+    retry_on=lambda error: isinstance(error, ModelUnavailable) and error.transient,
+)
+# Seconds, a last resort: model calls end by the turn's own deadline, which is shorter.
+SEARCH_TIMEOUT, MODEL_TIMEOUT = 60.0, 3600.0
+
+
+def build_graph(checkpointer: Checkpointer = None) -> Graph:
+    """The agent as a compiled graph, to be used as it is or as a subgraph. Give each run a `Context`."""
+    graph = StateGraph(State, input_schema=TurnInput, output_schema=TurnOutput, context_schema=Context)
+    graph.set_node_defaults(retry_policy=RETRY, timeout=MODEL_TIMEOUT, error_handler=degrade)
+    for node in (router, rewrite, draft, critique, refine):
+        graph.add_node(node.__name__, timed(node))
+    graph.add_node("retrieve", timed(retrieve), timeout=SEARCH_TIMEOUT)
+    graph.add_node("respond", timed(respond), timeout=SEARCH_TIMEOUT)
+
+    graph.add_edge(START, "router")
+    graph.add_conditional_edges("router", after_router)
+    graph.add_edge("rewrite", "retrieve")
+    graph.add_conditional_edges("retrieve", after_retrieve)
+    graph.add_edge("draft", "critique")
+    graph.add_conditional_edges("critique", after_critique)
+    graph.add_edge("refine", "critique")
+    graph.add_edge("respond", END)
+    return graph.compile(checkpointer=checkpointer, name="primum")
+
+
+def timed(node: Node) -> Node:
+    """The node, its time added to the run's timings."""
+
+    @wraps(node)
+    async def step(state: State, runtime: Runtime[Context]) -> Any:
+        started = time.perf_counter()
+        try:
+            return await node(state, runtime)
+        finally:
+            runtime.context.run.took(node.__name__, started)
+
+    return step

@@ -1,0 +1,89 @@
+"""The live things that a turn works with. They are given to each run and never reach a checkpoint."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeVar
+from uuid import uuid4
+
+from pydantic import BaseModel
+
+from primum.graph.state import Route
+from primum.retrieval.search import Retriever
+
+Audience = Literal["patient", "clinician"]
+Message = tuple[Literal["system", "user", "assistant"], str]
+Form = TypeVar("Form", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a model wrote: its text without thoughts, its thoughts, and the mean log-probability of a token."""
+
+    text: str
+    reasoning: str = ""
+    logprob: float | None = None
+
+
+class Model(Protocol):
+    """A model in one role, bound to this run's deadline."""
+
+    async def write(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        until: Callable[[str], bool] | None = None,
+    ) -> Reply:
+        """Free text, cut off as soon as `until` says so of what is there. Raises ModelUnavailable."""
+        ...
+
+    async def fill(self, messages: Sequence[Message], form: type[Form], *, max_tokens: int) -> Form:
+        """A filled form, by JSON schema. Raises ModelUnavailable, InvalidModelOutput."""
+        ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    max_revisions: int = 2
+    max_words: int = 200
+    passages: int = 6
+    history_turns: int = 6
+
+
+@dataclass
+class Run:
+    """One run's clock and counters; `model_down` says why no further model call is tried in it."""
+
+    id: str = field(default_factory=lambda: str(uuid4()))
+    deadline: float = field(default_factory=lambda: time.monotonic() + 120)
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+    model_down: str | None = None
+
+    def seconds_left(self) -> float:
+        return self.deadline - time.monotonic()
+
+    def took(self, step: str, since: float) -> None:
+        """Adds the time since `since` (of `time.perf_counter`) to a step."""
+        self.timings_ms[step] = round(self.timings_ms.get(step, 0.0) + (time.perf_counter() - since) * 1000, 2)
+
+    def count(self, name: str, tokens: int) -> None:
+        self.tokens[name] = self.tokens.get(name, 0) + tokens
+
+
+@dataclass(frozen=True)
+class Context:
+    """Given to every node by `Runtime[Context]`."""
+
+    writer: Model
+    critic: Model
+    router: Model
+    library: Retriever
+    examples: Mapping[Route, Sequence[Sequence[float]]]
+    model_name: str
+    limits: Limits = Limits()
+    run: Run = field(default_factory=Run)
+    patient: str = "me"
+    audience: Audience = "patient"

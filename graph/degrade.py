@@ -1,0 +1,27 @@
+"""What happens when a step fails for good: the turn goes on without it, and says so in its trace."""
+
+from langgraph.errors import NodeError, NodeTimeoutError
+from langgraph.types import Command
+
+from primum.graph.errors import InvalidModelOutput, ModelUnavailable, RetrievalFailed
+from primum.graph.state import State, fresh_turn
+from primum.nodes.rewrite import fallback
+
+# Failures that a turn survives. MemoryUnavailable is none of them: without the database nothing is pretended.
+SURVIVED = (ModelUnavailable, InvalidModelOutput, RetrievalFailed, NodeTimeoutError)
+
+# The step after one that failed. Respond cuts what is unproven, so it is always safe to go there.
+NEXT = {"router": "rewrite", "rewrite": "retrieve"}
+
+
+async def degrade(state: State, error: NodeError) -> Command[str]:
+    """Notes why a step failed, puts its plain substitute into the state and goes on."""
+    if not isinstance(error.error, SURVIVED):
+        raise error.error
+    reason = "it took too long" if isinstance(error.error, NodeTimeoutError) else str(error.error)
+    update: State = {"degraded": [*state.get("degraded", []), f"{error.node}: {reason}"]}
+    if error.node == "router":
+        update = {**fresh_turn(), **update}
+    if error.node == "rewrite":
+        update = {**fallback(state), **update}
+    return Command(update=update, goto=NEXT.get(error.node, "respond"))

@@ -1,0 +1,30 @@
+"""Where a turn goes next. Nodes write the state, edges choose by it; they do nothing else."""
+
+from typing import Literal
+
+from langgraph.runtime import Runtime
+
+from primum.graph.context import Context
+from primum.graph.state import State
+
+
+def after_router(state: State) -> Literal["rewrite", "draft", "respond"]:
+    """Needs evidence, needs none, or is none of our business."""
+    match state["route"]:
+        case "evidence":
+            return "rewrite"
+        case "chat":
+            return "draft"
+        case "outside":
+            return "respond"
+
+
+def after_retrieve(state: State) -> Literal["draft", "respond"]:
+    """Without a passage there is nothing to draft from."""
+    return "draft" if state["hits"] else "respond"
+
+
+def after_critique(state: State, runtime: Runtime[Context]) -> Literal["refine", "respond"]:
+    """What was found is refined, while that helps and is allowed; in a chat there is nothing to prove."""
+    may = state["revisions"] < runtime.context.limits.max_revisions and not state["settled"]
+    return "refine" if state["findings"] and may and state["route"] == "evidence" else "respond"

@@ -1,0 +1,157 @@
+"""What lives as long as the process: pools, clients, the embedder and the compiled graph. Opened once."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from primum.graph.builder import Graph, build_graph
+from primum.graph.context import Audience, Context, Limits, Run
+from primum.graph.errors import BadInput, PrimumError
+from primum.graph.llm import Endpoint
+from primum.graph.settings import Settings
+from primum.graph.state import Route
+from primum.memory.checkpoints import open_checkpointer
+from primum.memory.session import Database
+from primum.memory.threads import Threads
+from primum.nodes.router import embed_examples
+from primum.retrieval.embedder import Embedder, load_embedder
+from primum.retrieval.search import Retriever
+from primum.safety import lexicon
+
+# Kept from the turn's time for the search, the audit and the answer that need no model.
+RESERVE = 0.15
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Shared by all turns; `context` makes what one turn gets."""
+
+    settings: Settings
+    database: Database
+    threads: Threads
+    library: Retriever
+    graph: Graph
+    examples: Mapping[Route, Sequence[Sequence[float]]]
+    http: httpx.AsyncClient
+    writer: Endpoint
+    critic: Endpoint
+    router: Endpoint
+
+    def context(self, run: Run, patient: str, audience: Audience) -> Context:
+        settings = self.settings
+        return Context(
+            writer=self.writer.bind("writer", run),
+            critic=self.critic.bind("critic", run),
+            router=self.router.bind("router", run),
+            library=self.library,
+            examples=self.examples,
+            model_name=settings.model_name,
+            limits=Limits(settings.max_revisions, settings.max_words, settings.passages, settings.history_turns),
+            run=run,
+            patient=patient,
+            audience=audience,
+        )
+
+    def new_run(self, run_id: str) -> Run:
+        return Run(id=run_id, deadline=time.monotonic() + self.settings.turn_timeout * (1 - RESERVE))
+
+    async def health(self) -> dict[str, dict[str, Any]]:
+        """Each part with its state; asks each of them now."""
+        database, model = await asyncio.gather(self._database_health(), self._model_health())
+        return {**database, "model": model}
+
+    async def _database_health(self) -> dict[str, dict[str, Any]]:
+        try:
+            corpus = await self.library.state()
+        except PrimumError as error:
+            unknown = {"state": "unknown"}
+            return {"database": {"state": "down", "reason": str(error)}, "embedder": unknown, "corpus": unknown}
+        mine = self.library.embedder
+        fits = corpus["embedder"] in (None, mine.name)
+        return {
+            "database": {"state": "up"},
+            "embedder": {
+                "state": "up" if fits else "mismatch",
+                "name": mine.name,
+                "dimensions": mine.dimensions,
+                "fingerprint": mine.fingerprint,
+            },
+            "corpus": {"state": "up" if corpus["chunks"] else "empty", **corpus},
+        }
+
+    async def _model_health(self) -> dict[str, Any]:
+        settings = self.settings
+        try:
+            response = await self.http.get(
+                f"{str(settings.model_url).rstrip('/')}/models",
+                headers={"Authorization": f"Bearer {settings.model_key.get_secret_value()}"},
+                timeout=3,
+            )
+            response.raise_for_status()
+            served = {str(model["id"]): model for model in response.json()["data"]}
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            return {"state": "down", "reason": type(error).__name__, "name": settings.model_name}
+        model = served.get(settings.model_name)
+        # vLLM lists an adapter as a model whose parent is the base model.
+        adapter = settings.model_name if model and model.get("parent") else None
+        return {
+            "state": "up" if model else "missing",
+            "name": settings.model_name,
+            "adapter": adapter,
+            "served": [*served],
+        }
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings, embedder: Embedder | None = None) -> AsyncIterator[Resources]:
+    """Pools, clients, embedder and graph, closed again at the end.
+
+    Args:
+        settings: with `database_url` and `model_url` given; `primum.open_agent` fills in embedded ones.
+        embedder: one that is loaded already; else the settings'.
+
+    Raises:
+        BadInput: a URL is missing.
+        RetrievalFailed: the embedder can't be loaded.
+    """
+    if settings.database_url is None or settings.model_url is None:
+        raise BadInput("PRIMUM_DATABASE_URL and PRIMUM_MODEL_URL must be set, or use primum.open_agent().")
+    url = settings.database_url.get_secret_value()
+    async with AsyncExitStack() as stack:
+        database = Database(url, settings.database_pool)
+        stack.push_async_callback(database.close)
+        saver = await stack.enter_async_context(open_checkpointer(url, settings.database_pool))
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(timeout=httpx.Timeout(600, connect=5), limits=httpx.Limits(max_connections=None))
+        )
+        loaded, _ = await asyncio.gather(
+            asyncio.to_thread(load_embedder, settings.embedder) if embedder is None else _given(embedder),
+            asyncio.to_thread(lexicon.warm),
+        )
+        library = Retriever(database, loaded)
+
+        def endpoint(name: str | None) -> Endpoint:
+            key = settings.model_key.get_secret_value()
+            return Endpoint.open(str(settings.model_url), key, name or settings.model_name, http)
+
+        yield Resources(
+            settings=settings,
+            database=database,
+            threads=Threads(database, settings.turn_timeout),
+            library=library,
+            graph=build_graph(saver),
+            examples=await embed_examples(library),
+            http=http,
+            writer=endpoint(None),
+            critic=endpoint(settings.critic_model),
+            router=endpoint(settings.router_model),
+        )
+
+
+async def _given(embedder: Embedder) -> Embedder:
+    return embedder

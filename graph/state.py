@@ -1,0 +1,80 @@
+"""What a turn reads and writes. All plain JSON: this is what a checkpoint holds."""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+Route = Literal["evidence", "chat", "outside"]
+
+
+class Exchange(TypedDict):
+    """An earlier question of the thread and the audited text that answered it."""
+
+    question: str
+    answer: str
+
+
+class Hit(TypedDict):
+    """A retrieved passage; its text is read again where it is needed."""
+
+    chunk_id: int
+    score: float
+    similarity: float
+
+
+class Problem(TypedDict):
+    """What the audit found in a draft; `verified` if code proved it, else the model's word."""
+
+    rule: str
+    sentence: str
+    subjects: list[str]
+    advice: str
+    verified: bool
+
+
+class TurnInput(TypedDict):
+    question: str
+    max_words: NotRequired[int]
+    temperature: NotRequired[float]
+
+
+class TurnOutput(TypedDict):
+    answer: dict[str, Any]
+
+
+class State(TypedDict, total=False):
+    # The request.
+    question: str
+    max_words: int
+    temperature: float
+    # The thread: kept from turn to turn.
+    history: list[Exchange]
+    # The turn: reset by its first node.
+    route: Route
+    standalone: str
+    queries: list[str]
+    hits: list[Hit]
+    draft: str
+    logprob: float | None
+    reasoning: str
+    findings: list[Problem]
+    revisions: int
+    settled: bool
+    degraded: list[str]
+    answer: dict[str, Any]
+
+
+def fresh_turn() -> State:
+    """The per-turn keys as they are before anything was done; an old checkpoint holds the last turn's."""
+    return State(
+        route="evidence",
+        standalone="",
+        queries=[],
+        hits=[],
+        draft="",
+        logprob=None,
+        reasoning="",
+        findings=[],
+        revisions=0,
+        settled=False,
+        degraded=[],
+        answer={},
+    )

@@ -1,0 +1,33 @@
+"""A turn as events. Nothing that the model wrote is in one before it was audited."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+EventName = Literal["step", "evidence", "answer", "citations", "done", "error"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """`step` {name, state}; `evidence` {passages}; `answer` {text, status}; `citations` {citations};
+    `done` an Answer; `error` {error, message}."""
+
+    name: EventName
+    data: Mapping[str, Any]
+
+
+def of_task(task: Mapping[str, Any]) -> Event | None:
+    """The event for one part of LangGraph's `tasks` stream; none for its inner workings."""
+    name = str(task["name"])
+    if name.startswith("__"):
+        return None
+    return Event("step", {"name": name, "state": "finished" if "result" in task else "started"})
+
+
+def of_answer(answer: Mapping[str, Any]) -> list[Event]:
+    """The audited answer, in the order in which a page shows it."""
+    return [
+        Event("answer", {"text": answer["text"], "status": answer["status"]}),
+        Event("citations", {"citations": answer["citations"]}),
+        Event("done", answer),
+    ]

@@ -1,0 +1,54 @@
+"""LangGraph's checkpoints: where a thread stands, in a schema of their own, read back in strict msgpack."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+from langgraph.checkpoint.postgres import PostgresSaver
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from primum.memory.session import CONNECT_TIMEOUT
+
+SCHEMA = "checkpoints"
+_SEARCH_PATH = f"-c search_path={SCHEMA}"
+
+
+def setup(url: str) -> None:
+    """Makes or changes LangGraph's own tables; the schema must be there."""
+    with psycopg.connect(
+        url, autocommit=True, prepare_threshold=0, row_factory=dict_row, options=_SEARCH_PATH
+    ) as connection:
+        # Its migrations are not safe to run twice at once.
+        connection.execute("select pg_advisory_lock(hashtext('primum.checkpoints'))")
+        PostgresSaver(connection).setup()
+
+
+@asynccontextmanager
+async def open_checkpointer(url: str, pool: int) -> AsyncIterator[AsyncPostgresSaver]:
+    """A saver on a pool of its own; the pool opens when the database answers, and heals after it was gone."""
+    connections: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=pool,
+        timeout=CONNECT_TIMEOUT,
+        kwargs={
+            "autocommit": True,
+            "prepare_threshold": 0,
+            "row_factory": dict_row,
+            "options": _SEARCH_PATH,
+            "connect_timeout": CONNECT_TIMEOUT,
+        },
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+    )
+    await connections.open(wait=False)
+    try:
+        # Only plain values are ever saved, so nothing else may be built from what is read back.
+        strict = JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None)
+        yield AsyncPostgresSaver(connections, serde=strict)
+    finally:
+        await connections.close()

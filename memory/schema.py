@@ -1,0 +1,67 @@
+"""Brings a database to the tables of this version of Primum, or back."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+from primum.graph.errors import MemoryUnavailable
+from primum.memory import checkpoints
+from primum.memory.session import CONNECT_TIMEOUT, sqlalchemy_url
+
+T = TypeVar("T")
+_ALEMBIC = threading.Lock()  # its `op` and `context` are global to a process; env.py's lock is for several
+SCRIPTS = Path(__file__).resolve().parent.parent / "alembic"
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _run(url: str, work: Callable[[Config, sa.Connection], T]) -> T:
+    engine = sa.create_engine(
+        sqlalchemy_url(url), poolclass=sa.NullPool, connect_args={"connect_timeout": CONNECT_TIMEOUT}
+    )
+    config = _config()
+    try:
+        with _ALEMBIC, engine.begin() as connection:
+            config.attributes["connection"] = connection
+            return work(config, connection)
+    except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        raise MemoryUnavailable("The database can't be reached. Nothing was changed.") from error
+    except sa.exc.ProgrammingError as error:
+        reason = str(error.orig).partition("\n")[0]
+        raise MemoryUnavailable(f"The database refused a migration: {reason}") from error
+    except CommandError as error:
+        raise MemoryUnavailable(f"The database does not fit this version of Primum: {error}") from error
+
+
+def upgrade(url: str) -> None:
+    """Make or change the tables until they are this version's; safe to run from several processes at once.
+
+    Raises:
+        MemoryUnavailable: the database can't be reached, refuses, or was made by a newer Primum.
+    """
+    _run(url, lambda config, _: command.upgrade(config, "head"))
+    checkpoints.setup(url)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Back to `revision`; `base` drops every table of Primum's."""
+    _run(url, lambda config, _: command.downgrade(config, revision))
+
+
+def is_current(url: str) -> bool:
+    """True if nothing is left to migrate."""
+    heads = set(ScriptDirectory.from_config(_config()).get_heads())
+    return heads == _run(url, lambda _, connection: set(MigrationContext.configure(connection).get_current_heads()))

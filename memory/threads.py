@@ -1,0 +1,145 @@
+"""Threads and their turns: a question is kept before it is acknowledged, its answer when it is audited."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from primum.graph.errors import ThreadBusy, UnknownThread
+from primum.memory.session import Database
+from primum.memory.tables import Thread, Turn
+
+TITLE = 80  # characters of the first question that name its thread
+
+
+@dataclass(frozen=True)
+class ThreadRow:
+    id: str
+    title: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class TurnRow:
+    run_id: UUID
+    thread_id: str
+    patient: str
+    question: str
+    request: Mapping[str, Any]
+    status: str
+    answer: Mapping[str, Any] | None
+    error: str | None
+    created_at: datetime
+
+
+class Threads:
+    """The conversations of all patients; each call names the patient that it is for."""
+
+    def __init__(self, database: Database, turn_timeout: float) -> None:
+        self.database = database
+        self.turn_timeout = turn_timeout
+
+    async def admit(self, run_id: UUID, thread: str, patient: str, question: str, request: Mapping[str, Any]) -> None:
+        """Keeps a question; from here on it is answered, by another process if this one dies.
+
+        Raises:
+            UnknownThread: the thread is another patient's.
+            ThreadBusy: its last question is still being answered.
+        """
+        async with self.database.begin() as connection:
+            title = " ".join(question.split())[:TITLE]
+            await connection.execute(
+                insert(Thread)
+                .values(id=thread, patient=patient, title=title)
+                .on_conflict_do_update(index_elements=[Thread.id], set_={"updated_at": func.now()})
+            )
+            await self._own(connection, thread, patient)
+            running = select(Turn.run_id).where(
+                Turn.thread_id == thread, Turn.status == "running", Turn.started_at > self._stale()
+            )
+            if await connection.scalar(running):
+                raise ThreadBusy("This conversation's last question is still being answered. Wait for its answer.")
+            await connection.execute(
+                insert(Turn).values(run_id=run_id, thread_id=thread, question=question, request=dict(request))
+            )
+
+    async def finish(self, run_id: UUID, answer: Mapping[str, Any]) -> None:
+        await self._end(run_id, status="done", answer=dict(answer))
+
+    async def fail(self, run_id: UUID, error: str) -> None:
+        await self._end(run_id, status="failed", error=error)
+
+    async def claim(self) -> TurnRow | None:
+        """One turn whose process died, now this process's; none if there is none."""
+        async with self.database.begin() as connection:
+            orphan = (
+                select(Turn.run_id)
+                .where(Turn.status == "running", Turn.started_at <= self._stale())
+                .order_by(Turn.number)
+                .limit(1)
+                .with_for_update(skip_locked=True)
+            )
+            claimed = update(Turn).where(Turn.run_id == orphan.scalar_subquery()).values(started_at=func.now())
+            run_id = await connection.scalar(claimed.returning(Turn.run_id))
+            rows = await self._turns(connection, Turn.run_id == run_id) if run_id else []
+            return rows[0] if rows else None
+
+    async def of_patient(self, patient: str, limit: int = 50) -> Sequence[ThreadRow]:
+        """A patient's threads, the latest first."""
+        async with self.database.begin() as connection:
+            rows = await connection.execute(
+                select(Thread.id, Thread.title, Thread.updated_at)
+                .where(Thread.patient == patient)
+                .order_by(Thread.updated_at.desc())
+                .limit(limit)
+            )
+            return [ThreadRow(*row) for row in rows]
+
+    async def turns(self, thread: str, patient: str) -> Sequence[TurnRow]:
+        """A thread's turns, the first first. Raises UnknownThread."""
+        async with self.database.begin() as connection:
+            await self._own(connection, thread, patient)
+            return await self._turns(connection, Turn.thread_id == thread)
+
+    async def delete(self, thread: str, patient: str) -> None:
+        """Removes a thread and its turns. Raises UnknownThread. Its checkpoints are the saver's to delete."""
+        async with self.database.begin() as connection:
+            await self._own(connection, thread, patient)
+            await connection.execute(delete(Thread).where(Thread.id == thread))
+
+    async def _own(self, connection: AsyncConnection, thread: str, patient: str) -> None:
+        owned = select(Thread.id).where(Thread.id == thread, Thread.patient == patient).with_for_update()
+        if await connection.scalar(owned) is None:
+            raise UnknownThread("There is no such conversation.")
+
+    async def _turns(self, connection: AsyncConnection, condition: Any) -> list[TurnRow]:
+        rows = await connection.execute(
+            select(
+                Turn.run_id,
+                Turn.thread_id,
+                Thread.patient,
+                Turn.question,
+                Turn.request,
+                Turn.status,
+                Turn.answer,
+                Turn.error,
+                Turn.created_at,
+            )
+            .join(Thread, Thread.id == Turn.thread_id)
+            .where(condition)
+            .order_by(Turn.number)
+        )
+        return [TurnRow(*row) for row in rows]
+
+    async def _end(self, run_id: UUID, **values: Any) -> None:
+        async with self.database.begin() as connection:
+            await connection.execute(update(Turn).where(Turn.run_id == run_id).values(finished_at=func.now(), **values))
+
+    def _stale(self) -> Any:
+        """The moment before which a running turn has outlived its time, so its process must have died."""
+        return func.now() - func.make_interval(0, 0, 0, 0, 0, 0, self.turn_timeout + 10)

@@ -1,0 +1,87 @@
+"""critique: reads the draft and its passages, writes what is wrong. Code first; the model audits what stands."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from langgraph.runtime import Runtime
+from pydantic import BaseModel, Field
+
+from primum.graph.context import Context
+from primum.graph.state import Problem, State
+from primum.nodes.draft import opening
+from primum.nodes.evidence import judge, read_passages
+from primum.nodes.prompts import render
+from primum.retrieval.search import Passage
+from primum.safety.support import Verdict, Violation
+
+ADVICE = {
+    "missing_marker": "has no marker.",
+    "wrong_marker": "cites {subjects}, which does not prove it.",
+    "unsupported": "says {subjects}, which its passage does not.",
+    "number": "gives {subjects}, which its passage does not.",
+    "drug": "names {subjects}, which its passage does not.",
+    "negation": "affirms what its passage denies, or denies what it affirms.",
+    "population": "changes for whom it holds ({subjects}).",
+}
+
+
+class Objection(BaseModel):
+    """One sentence that can't stand, and the passage's words that show why."""
+
+    sentence: int = Field(ge=1)
+    kind: Literal["contradicted", "condition_left_out", "misleading"]
+    quote: str = Field(max_length=400)
+
+
+class Audit(BaseModel):
+    """The reviewer's objections; none if all is well."""
+
+    objections: list[Objection] = Field(max_length=10)
+
+
+async def critique(state: State, runtime: Runtime[Context]) -> State:
+    context = runtime.context
+    passages = await read_passages(state, context)
+    verdicts = judge(state["draft"], passages, state["question"])
+    found = problems(verdicts)
+    clinical = [v for v in verdicts if v.clinical]
+    if found or not clinical or state["route"] != "evidence":
+        return State(findings=found)
+    task = render("critique", sentences=[v.sentence.text for v in clinical])
+    audit = await context.critic.fill(
+        [*await opening(state, context), ("assistant", state["draft"]), ("user", task)], Audit, max_tokens=500
+    )
+    return State(findings=objections(audit, clinical, passages))
+
+
+def problems(verdicts: list[Verdict]) -> list[Problem]:
+    """What code proved wrong, a line for each violation."""
+    return [_problem(verdict, violation) for verdict in verdicts for violation in verdict.violations]
+
+
+def _problem(verdict: Verdict, violation: Violation) -> Problem:
+    subjects = list(violation.subjects)
+    return Problem(
+        rule=violation.rule,
+        sentence=verdict.sentence.text,
+        subjects=subjects,
+        advice=ADVICE[violation.rule].format(subjects=", ".join(subjects)),
+        verified=True,
+    )
+
+
+def objections(audit: Audit, clinical: list[Verdict], passages: Mapping[int, Passage]) -> list[Problem]:
+    """The model's objections that hold: about a sentence there is, with words that a cited passage really has."""
+    kept: list[Problem] = []
+    for objection in audit.objections:
+        if objection.sentence > len(clinical):
+            continue
+        sentence = clinical[objection.sentence - 1].sentence
+        quote = " ".join(objection.quote.split()).lower()
+        texts = [" ".join(passages[n].text.split()).lower() for n in sentence.markers if n in passages]
+        if len(quote.split()) >= 3 and any(quote in text for text in texts):
+            advice = f"is {objection.kind.replace('_', ' ')}; the passage says: “{objection.quote.strip()}”."
+            kept.append(
+                Problem(rule=objection.kind, sentence=sentence.text, subjects=[], advice=advice, verified=False)
+            )
+    return kept

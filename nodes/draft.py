@@ -1,0 +1,47 @@
+"""draft: reads the question, the thread and the passages, writes an answer whose sentences carry markers."""
+
+from langgraph.runtime import Runtime
+
+from primum.graph.context import Context, Message
+from primum.graph.state import State
+from primum.nodes.evidence import judge, read_passages
+from primum.nodes.prompts import render
+
+TOKENS_A_WORD = 2  # markers and numbers included, with room
+HOPELESS = 4  # sentences in a row, none of them proven by any passage, after which the rest is not waited for
+
+
+async def draft(state: State, runtime: Runtime[Context]) -> State:
+    context = runtime.context
+    passages = await read_passages(state, context)
+
+    def hopeless(text: str) -> bool:
+        ended = text[: max(text.rfind(". "), text.rfind("\n")) + 1]
+        clinical = [v for v in judge(ended, passages, state["question"]) if v.clinical]
+        return len(clinical) >= HOPELESS and not any(v.stands or v.better for v in clinical)
+
+    reply = await context.writer.write(
+        await opening(state, context),
+        max_tokens=max_words(state, context) * TOKENS_A_WORD,
+        temperature=state.get("temperature", 0.0),
+        until=hopeless if passages else None,
+    )
+    return State(draft=reply.text, logprob=reply.logprob, reasoning=reply.reasoning, settled=hopeless(reply.text))
+
+
+async def opening(state: State, context: Context) -> list[Message]:
+    """The prompt that draft, critique and refine of a turn begin with, so that a server's prefix cache serves all."""
+    passages = await read_passages(state, context)
+    history = state.get("history", [])[-context.limits.history_turns :] if context.limits.history_turns else []
+    task = render(
+        "draft",
+        passages=list(passages.items()),
+        history=history,
+        question=state["question"],
+        max_words=max_words(state, context),
+    )
+    return [("system", render("system", audience=context.audience)), ("user", task)]
+
+
+def max_words(state: State, context: Context) -> int:
+    return state.get("max_words") or context.limits.max_words

@@ -1,0 +1,181 @@
+"""respond: reads everything, writes the answer and the thread's history. What is not proven is taken out here."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from langgraph.runtime import Runtime
+
+from primum.graph.context import Context
+from primum.graph.state import Exchange, State
+from primum.nodes.draft import max_words
+from primum.nodes.evidence import judge, read_passages
+from primum.nodes.prompts import hashes
+from primum.retrieval.excerpts import Excerpt, excerpts, relevant
+from primum.retrieval.search import Passage
+from primum.safety.sentences import Sentence, count_words, join_answer
+from primum.safety.support import RULES_VERSION, Verdict
+
+OUTSIDE = (
+    "I answer questions about health, medicines and first aid from a library of checked sources. "
+    "This question seems to be about something else, so I leave it unanswered."
+)
+GREETING = "Hello. Ask me about a symptom, a condition, a medicine or first aid: I answer from checked sources."
+NOTHING = (
+    "My library has nothing that answers this, so I give no answer rather than an unproven one. "
+    "A doctor or pharmacist can help; if it is urgent, call your local emergency number."
+)
+UNSEARCHED = (
+    "The library can't be searched at the moment, so I give no answer rather than an unproven one. "
+    "Please try again; if it is urgent, call your local emergency number."
+)
+# Below this share of proven sentences a draft is a torso: the passages' own sentences read better.
+WHOLE = 0.5
+
+
+async def respond(state: State, runtime: Runtime[Context]) -> State:
+    context = runtime.context
+    route = state.get("route", "evidence")
+    if route == "outside":
+        answer = _answer(state, context, OUTSIDE, "declined")
+    elif route == "chat":
+        kept = [v.sentence for v in judge(state.get("draft", ""), {}, "") if not v.clinical]
+        answer = _answer(state, context, join_answer(kept) or GREETING, "answered", confidence=1.0)
+    else:
+        answer = await _from_evidence(state, context)
+    answer["trace"]["corpus_version"] = await context.library.version()
+    history = [*state.get("history", []), Exchange(question=state["question"], answer=answer["text"])]
+    return State(
+        answer=answer, history=history[-context.limits.history_turns :] if context.limits.history_turns else []
+    )
+
+
+async def _from_evidence(state: State, context: Context) -> dict[str, object]:
+    passages = await read_passages(state, context)
+    verdicts = judge(state.get("draft", ""), passages, state["question"])
+    objected = {finding["sentence"] for finding in state.get("findings", []) if not finding["verified"]}
+    clinical = [v for v in verdicts if v.clinical]
+    proven = [v for v in clinical if v.stands and v.sentence.text not in objected]
+    if proven and len(proven) >= WHOLE * len(clinical):
+        return _from_draft(state, context, verdicts, proven, passages)
+    removed = {"sentences": len(clinical), "supported": 0, "removed": len(clinical)}
+    asked = state.get("standalone") or state["question"]
+    fitting = relevant(asked, list(passages.values()))
+    if not fitting:
+        text = UNSEARCHED if any(d.startswith("retrieve") for d in state.get("degraded", [])) else NOTHING
+        return _answer(state, context, text, "unverified", support=removed)
+    found = await excerpts(asked, fitting, context.library, max_words(state, context))
+    support = {**removed, "supported": len(found)}
+    # Word-for-word quotes can't be wrong about their source, only beside the question: likeness alone counts.
+    confidence = _likeness([e.passage for e in found]) * 0.8
+    text, citations = _excerpted(found)
+    return _answer(state, context, text, "evidence_only", citations, support, confidence)
+
+
+def _from_draft(
+    state: State,
+    context: Context,
+    verdicts: Sequence[Verdict],
+    proven: Sequence[Verdict],
+    passages: Mapping[int, Passage],
+) -> dict[str, object]:
+    """The proven sentences, the harmless ones around them, and markers numbered from 1 as they appear."""
+    kept = [v for v in verdicts if not v.clinical or v in proven]
+    kept = _within(kept, max_words(state, context))
+    order: dict[int, int] = {}
+    citations: list[dict[str, object]] = []
+    sentences: list[Sentence] = []
+    for verdict in kept:
+        for marker in verdict.quotes:
+            if marker not in order:
+                order[marker] = len(order) + 1
+                citations.append(_citation(order[marker], passages[marker], verdict.quotes[marker]))
+        marks = tuple(order[marker] for marker in verdict.quotes)
+        sentences.append(Sentence(verdict.sentence.text, marks, verdict.sentence.prefix, verdict.sentence.block))
+    clinical = sum(v.clinical for v in verdicts)
+    shown = [v for v in kept if v.clinical]
+    support = {"sentences": clinical, "supported": len(shown), "removed": clinical - len(shown)}
+    cited = [passages[marker] for marker in order]
+    certainty = math.exp(state["logprob"]) if state.get("logprob") is not None else 0.5  # type: ignore[arg-type]
+    confidence = len(proven) / clinical * (0.5 * _likeness(cited) + 0.5 * certainty)
+    return _answer(state, context, join_answer(sentences), "answered", citations, support, confidence)
+
+
+def _within(verdicts: list[Verdict], words: int) -> list[Verdict]:
+    """Whole sentences up to the limit; the first proven one stays even if it alone is longer."""
+    kept: list[Verdict] = []
+    for verdict in verdicts:
+        total = count_words(join_answer(v.sentence for v in [*kept, verdict]))
+        if total > words and any(v.clinical for v in kept):
+            break
+        kept.append(verdict)
+    return kept
+
+
+def _excerpted(found: Sequence[Excerpt]) -> tuple[str, list[dict[str, object]]]:
+    """Quotes as paragraphs, one for each `paragraph` number; a passage gets one marker for all its quotes."""
+    order: dict[int, int] = {}
+    quotes: dict[int, list[str]] = {}
+    sentences: list[Sentence] = []
+    passages: dict[int, Passage] = {}
+    for excerpt in found:
+        chunk = excerpt.passage.chunk_id
+        passages[chunk] = excerpt.passage
+        marker = order.setdefault(chunk, len(order) + 1)
+        quotes.setdefault(chunk, []).append(excerpt.text)
+        sentences.append(Sentence(excerpt.text, (marker,), "", excerpt.paragraph))
+    citations = [_citation(order[chunk], passages[chunk], " … ".join(quotes[chunk])) for chunk in order]
+    return join_answer(sentences), citations
+
+
+def _citation(marker: int, passage: Passage, quote: str) -> dict[str, object]:
+    return {
+        "marker": marker,
+        "chunk_id": passage.chunk_id,
+        "document_id": passage.document_id,
+        "title": passage.title,
+        "heading": passage.heading,
+        "url": passage.url,
+        "quote": quote,
+        "sources": [dict(source) for source in passage.sources],
+        "reviewed": passage.reviewed,
+    }
+
+
+def _likeness(passages: Sequence[Passage]) -> float:
+    """Mean cosine of question and cited passages, from 0.2 (chance) to 0.8 (the same words) stretched to 0..1."""
+    if not passages:
+        return 0.0
+    mean = sum(passage.similarity for passage in passages) / len(passages)
+    return min(1.0, max(0.0, (mean - 0.2) / 0.6))
+
+
+def _answer(
+    state: State,
+    context: Context,
+    text: str,
+    status: str,
+    citations: Sequence[dict[str, object]] = (),
+    support: Mapping[str, int] | None = None,
+    confidence: float = 0.0,
+) -> dict[str, object]:
+    clinician = context.audience == "clinician"
+    return {
+        "text": text,
+        "status": status,
+        "disposition": "none",
+        "citations": list(citations),
+        "support": dict(support or {}),
+        "confidence": round(confidence, 3),
+        "reasoning": state.get("reasoning") or None if clinician else None,
+        "trace": {
+            "run_id": context.run.id,
+            "model": context.model_name,
+            "prompt_hashes": hashes(),
+            "rules_version": RULES_VERSION,
+            "route": state.get("route", "evidence"),
+            "revisions": state.get("revisions", 0),
+            "problems": state.get("degraded", []),
+            "tokens": dict(context.run.tokens),
+            "timings_ms": dict(context.run.timings_ms),
+        },
+    }

@@ -1,0 +1,150 @@
+"""Evidence only: the passages' own sentences that best answer a question, in an order that reads well."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from primum.retrieval.search import Passage, Retriever
+from primum.safety.lexicon import drugs
+from primum.safety.populations import populations
+from primum.safety.sentences import count_words, split_plain
+from primum.safety.units import quantities
+from primum.safety.words import Bag, claims
+
+LIKE = 0.55  # cosine from which a passage is about the question although it shares none of its words
+RELATED = 0.30  # below it a passage is about something else, whatever words it shares
+REPEAT = 0.86  # cosine of two sentences that say the same
+NEAR = 0.12  # how far below the best sentence one may score and still be told
+SENTENCES = 6
+WORDS = 150
+HELP = "When to get medical help"
+_DANGLING = re.compile(
+    r"^(?:it|they|this|these|those|such|he|she|its|their|both|and|but|or|also|however|for example)\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """One sentence of a passage as it stands there, and the paragraph of the answer that it belongs to."""
+
+    text: str
+    passage: Passage
+    paragraph: int
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    text: str
+    position: int
+    passage: Passage
+    vector: Sequence[float]
+    score: float
+
+
+def relevant(question: str, passages: Sequence[Passage]) -> list[Passage]:
+    """The passages that are about the question: alike in meaning, and sharing half of its claiming words or more."""
+    asked, substances = claims(question), drugs(question)
+    fitting: list[Passage] = []
+    for passage in passages:
+        bag = Bag([passage.title, passage.heading, passage.text])
+        said = sum(bag.says(word) for word in asked) / len(asked) if asked else 1.0
+        about = passage.similarity >= LIKE or (passage.similarity >= RELATED and said >= 0.5)
+        names = drugs(f"{passage.title} {passage.heading} {passage.text}")
+        if _other_kind(question, passage.title):
+            continue
+        if about and (not substances or substances & names or passage.similarity >= LIKE + 0.1):
+            fitting.append(passage)
+    return fitting
+
+
+def _other_kind(question: str, title: str) -> bool:
+    """Type 1 is not type 2: the title numbers its subject otherwise than the question does."""
+    asked = {q.value for q in quantities(question) if q.unit == "type"}
+    titled = {q.value for q in quantities(title) if q.unit == "type"}
+    return bool(asked and titled and not asked & titled)
+
+
+async def excerpts(question: str, passages: Sequence[Passage], library: Retriever, max_words: int) -> list[Excerpt]:
+    """The answer's sentences, best first; then the rest in the order of their documents; then when to get help.
+
+    Args:
+        passages: those that are `relevant`, best first; at least one.
+        max_words: of the whole; 150 at most, since quotes are dense.
+    """
+    candidates = await _candidates(question, passages, library)
+    if not candidates:
+        first = passages[0]
+        return [Excerpt(first.text[a:b], first, 0) for a, b in split_plain(first.text)[:2]]
+    chosen = _choose(candidates, min(max_words, WORDS))
+    lead = chosen[0]
+    rank = {document: number for number, document in enumerate(dict.fromkeys(c.passage.document_id for c in chosen))}
+    rest = sorted(chosen[1:], key=lambda c: (rank[c.passage.document_id], c.passage.start, c.position))
+    paragraphs = {lead.passage.document_id: 0}
+    told = [Excerpt(lead.text, lead.passage, 0)]
+    for candidate in rest:
+        paragraph = paragraphs.setdefault(candidate.passage.document_id, len(paragraphs))
+        told.append(Excerpt(candidate.text, candidate.passage, paragraph))
+    return told + await _help(lead.passage, told, library, max_words)
+
+
+async def _candidates(question: str, passages: Sequence[Passage], library: Retriever) -> list[_Candidate]:
+    """Every sentence fit to be quoted alone, scored by its own likeness, its section's and its words."""
+    found = [
+        (passage, position, passage.text[start:stop])
+        for passage in passages
+        if passage.heading != HELP or len(passages) == 1
+        for position, (start, stop) in enumerate(split_plain(passage.text))
+        if 5 <= len(passage.text[start:stop].split()) <= 60 and not _DANGLING.match(passage.text[start:stop])
+    ]
+    sections = list(dict.fromkeys(f"{passage.title}: {passage.heading}" for passage, _, _ in found))
+    texts = [text for _, _, text in found]
+    vectors = await library.embed([question, *sections, *texts])
+    asked, groups = claims(question), populations(question)
+    section_likeness = {
+        section: _dot(vectors[0], vector)
+        for section, vector in zip(sections, vectors[1 : 1 + len(sections)], strict=True)
+    }
+    candidates = []
+    for (passage, position, text), vector in zip(found, vectors[1 + len(sections) :], strict=True):
+        bag = Bag([text, passage.title])
+        said = sum(bag.says(word) for word in asked) / len(asked) if asked else 0.0
+        score = 0.45 * _dot(vectors[0], vector) + 0.3 * section_likeness[f"{passage.title}: {passage.heading}"]
+        score += 0.25 * said - 0.02 * min(position, 4)
+        # What holds for a group that was not asked about would mislead everyone else.
+        score -= 0.1 * bool(populations(f"{passage.title}. {text}") - groups)
+        candidates.append(_Candidate(text, position, passage, vector, score))
+    return sorted(candidates, key=lambda c: -c.score)
+
+
+def _choose(candidates: Sequence[_Candidate], words: int) -> list[_Candidate]:
+    """The best sentences that don't repeat one another, within the words."""
+    chosen: list[_Candidate] = []
+    for candidate in candidates:
+        if len(chosen) == SENTENCES or candidate.score < candidates[0].score - NEAR - 0.1 * (
+            candidate.passage.document_id == candidates[0].passage.document_id
+        ):
+            continue
+        if any(_dot(candidate.vector, other.vector) >= REPEAT for other in chosen):
+            continue
+        if chosen and sum(count_words(c.text) for c in [*chosen, candidate]) > words:
+            continue
+        chosen.append(candidate)
+    return chosen
+
+
+async def _help(lead: Passage, told: Sequence[Excerpt], library: Retriever, max_words: int) -> list[Excerpt]:
+    """The first sentences of the leading document's section on when to get help, if there is room."""
+    paragraph = max(e.paragraph for e in told) + 1
+    room = max_words - sum(count_words(e.text) for e in told)
+    found: list[Excerpt] = []
+    for passage in await library.document(lead.document_id):
+        if passage.heading == HELP:
+            for start, stop in split_plain(passage.text)[:2]:
+                room -= count_words(passage.text[start:stop])
+                if room >= 0:
+                    found.append(Excerpt(passage.text[start:stop], passage, paragraph))
+    return found
+
+
+def _dot(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))

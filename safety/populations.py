@@ -1,0 +1,20 @@
+"""Groups of people that a statement is about."""
+
+import re
+
+_POPULATIONS = {
+    "pregnancy": r"pregnan\w*|trimester|unborn|antenatal|prenatal|expecting a baby",
+    "breastfeeding": r"breast-?\s?feed\w*|nursing mother\w*|lactat\w*",
+    "infants": r"infants?|newborns?|babies|baby",
+    "children": r"child\w*|kids?|toddlers?|paediatric|pediatric|under 1[0-8]\b|schoolchild\w*",
+    "teenagers": r"teen\w*|adolescen\w*",
+    "older adults": r"older (?:adults?|people|patients?)|elderly|aged 6\d|over 6[05]|frail\w*",
+    "kidney disease": r"(?:kidney|renal) (?:disease|failure|impairment|problems?)",
+    "liver disease": r"(?:liver|hepatic) (?:disease|failure|impairment|problems?)|cirrhosis",
+}
+_PATTERNS = {name: re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE) for name, pattern in _POPULATIONS.items()}
+
+
+def populations(text: str) -> frozenset[str]:
+    """The groups that the text names."""
+    return frozenset(name for name, pattern in _PATTERNS.items() if pattern.search(text))

@@ -1,0 +1,248 @@
+"""The support check: does the passage that a sentence cites prove it?
+
+It is the only place that decides this. Critique reports with it, refine keeps a revision by it, respond takes
+out what still fails it. A clinical sentence is proven when one to three neighbouring sentences of a cited
+passage, under the passage's title and heading,
+
+* say each of its claiming words, a synonym or a word of the same family;
+* give each of its numbers, with the same unit and no opposite bound;
+* name each of its drugs;
+* affirm what it affirms and deny what it denies;
+* speak of the population that it speaks of.
+
+What is not shown to hold counts as unproven.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import pairwise
+
+from primum.safety.lexicon import drugs, named
+from primum.safety.polarity import contradicts
+from primum.safety.populations import populations
+from primum.safety.sentences import Sentence, split_plain
+from primum.safety.units import Quantity, quantities
+from primum.safety.words import Bag, claims, says_phrase, stem, tokens
+
+RULES_VERSION = "support-1"
+
+_QUESTION_BACK = re.compile(
+    r"\b(?:you|your|who|which|how|when|what|where|is|are|do|does|did|have|has)\b", re.IGNORECASE
+)
+_RHETORICAL = re.compile(r"\b(?:did you know|isn['’]t it|why not|right)\b", re.IGNORECASE)
+_VERDICT = frozenset("is are was be can cannot should must may not no never avoid safe unsafe take stop use".split())
+_EVERYONE = re.compile(r"\b(?:adults?|everyone|all ages)\b", re.IGNORECASE)
+_ADVICE = re.compile(r"\b(?:take|give|use|swallow|inject|avoid|dose|maximum|every)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one marker points to."""
+
+    text: str
+    title: str = ""
+    heading: str = ""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One way in which a sentence is not proven; `subjects` are the words, numbers or names concerned."""
+
+    rule: str
+    subjects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The check's word on one sentence.
+
+    `quotes` holds, for each marker that proves it, the passage's own words; `better` the markers that
+    would prove it where its own do not.
+    """
+
+    sentence: Sentence
+    clinical: bool
+    violations: tuple[Violation, ...] = ()
+    quotes: Mapping[int, str] = field(default_factory=dict)
+    better: tuple[int, ...] = ()
+
+    @property
+    def stands(self) -> bool:
+        return not self.violations
+
+
+@dataclass(frozen=True)
+class _Proof:
+    violations: tuple[Violation, ...]
+    quote: str
+
+
+def check(sentences: Sequence[Sentence], passages: Mapping[int, Evidence], asked: str = "") -> list[Verdict]:
+    """Judges each sentence against the passages that it cites.
+
+    Args:
+        sentences: an answer's, from `split_answer`.
+        passages: what each marker stands for.
+        asked: the question; a population that it names need not be repeated by the answer.
+    """
+    everything = Bag([part for e in passages.values() for part in (e.title, e.heading, e.text)])
+    verdicts: list[Verdict] = []
+    lead: tuple[int, ...] = ()
+    for sentence in sentences:
+        listed = sentence.prefix.strip() and not sentence.heading
+        if listed and not sentence.markers and lead:
+            sentence = replace(sentence, markers=lead)
+        verdicts.append(_judge(sentence, passages, everything, asked))
+        if sentence.text.endswith(":"):
+            lead = sentence.markers
+        elif not listed:
+            lead = ()
+    return verdicts
+
+
+def _judge(sentence: Sentence, passages: Mapping[int, Evidence], everything: Bag, asked: str) -> Verdict:
+    if not is_clinical(sentence.text) or _only_leads(sentence, everything):
+        return Verdict(replace(sentence, markers=()), clinical=False)
+    unknown = tuple(f"[{n}]" for n in sentence.markers if n not in passages)
+    cited = [n for n in sentence.markers if n in passages]
+    alone = {n: _prove(sentence.text, passages[n], asked) for n in cited}
+    proving = [n for n in cited if not alone[n].violations]
+    if proving:
+        return Verdict(replace(sentence, markers=tuple(proving)), True, (), {n: alone[n].quote for n in proving})
+    if len(cited) > 1 and (together := _prove_together(sentence.text, [passages[n] for n in cited], asked)):
+        return Verdict(replace(sentence, markers=tuple(cited)), True, (), dict(zip(cited, together, strict=True)))
+    better = tuple(n for n, e in passages.items() if n not in cited and not _prove(sentence.text, e, asked).violations)
+    if not sentence.markers:
+        violations: tuple[Violation, ...] = (Violation("missing_marker"),)
+    elif not cited:
+        violations = (Violation("wrong_marker", unknown),)
+    else:
+        nearest = min(alone.values(), key=lambda proof: sum(max(1, len(v.subjects)) for v in proof.violations))
+        violations = (Violation("wrong_marker", tuple(f"[{n}]" for n in cited)),) if better else nearest.violations
+    return Verdict(sentence, True, violations, {}, better[:2])
+
+
+def is_clinical(text: str) -> bool:
+    """Whether a sentence claims something of medicine; a question back to the reader does not."""
+    if text.rstrip("*_ ").endswith("?") and _QUESTION_BACK.search(text) and not _RHETORICAL.search(text):
+        return bool(any(q.unit for q in quantities(text)))
+    return bool(claims(text) or any(q.unit for q in quantities(text)) or drugs(text))
+
+
+def _only_leads(sentence: Sentence, everything: Bag) -> bool:
+    """A short heading or the line that opens a list: it names what follows and judges nothing."""
+    if not (sentence.heading or sentence.text.rstrip("*_ ").endswith(":")):
+        return False
+    words = tokens(sentence.text)
+    if (
+        len(words) > 10
+        or (_VERDICT & set(words)) - {"are", "is", "can", "may"}
+        or any(q.unit for q in quantities(sentence.text))
+    ):
+        return False
+    if sentence.heading and _VERDICT & set(words):
+        return False
+    return all(everything.says(one) for one in claims(sentence.text))
+
+
+@lru_cache(maxsize=4096)
+def _windows(text: str) -> tuple[str, ...]:
+    """The passage's sentences, and each two and three in a row, as they stand there."""
+    spans = split_plain(text)
+    windows = [text[a:b] for a, b in spans]
+    windows += [text[first[0] : second[1]] for first, second in pairwise(spans)]
+    windows += [text[a[0] : c[1]] for a, c in zip(spans, spans[2:], strict=False)]
+    return tuple(windows)
+
+
+@lru_cache(maxsize=32768)
+def _bag(window: str, title: str, heading: str) -> Bag:
+    return Bag([window, title, heading])
+
+
+def _missing(text: str, bag: Bag) -> list[str]:
+    # A drug is looked up by its substance, so that a brand or another spelling is no missing word.
+    covered = says_phrase(bag, text) | {word for name in named(text) for word in tokens(name)}
+    return [word for word in claims(text) if word not in covered and not bag.says(word)]
+
+
+def _ranked(text: str, evidence: Evidence) -> list[tuple[list[str], str]]:
+    """Windows with the claims that each leaves out, fewest first, then shortest."""
+    ranked = [
+        (_missing(text, _bag(window, evidence.title, evidence.heading)), window) for window in _windows(evidence.text)
+    ]
+    return sorted(ranked, key=lambda item: (len(item[0]), len(item[1])))
+
+
+def _prove(text: str, evidence: Evidence, asked: str) -> _Proof:
+    """The best window of the passage, and what it leaves unproven."""
+    best: _Proof | None = None
+    ranked = _ranked(text, evidence)
+    for missing, window in ranked[:12]:
+        violations = _violations(text, window, f"{evidence.title}. {evidence.heading}.", missing, asked)
+        weight = sum(max(1, len(v.subjects)) for v in violations)
+        if best is None or weight < sum(max(1, len(v.subjects)) for v in best.violations):
+            best = _Proof(violations, window)
+        if not violations:
+            break
+    return best or _Proof((Violation("unsupported", claims(text)),), "")
+
+
+def _prove_together(text: str, evidences: Sequence[Evidence], asked: str) -> list[str] | None:
+    """One window of each passage that together prove the sentence, each with a share that no other has."""
+    windows = [ranked[0][1] for e in evidences if (ranked := _ranked(text, e))]
+    if len(windows) < len(evidences):
+        return None
+    context = ". ".join(f"{e.title}. {e.heading}" for e in evidences)
+    joined = Bag([*windows, context])
+    if _violations(text, "\n".join(windows), context, _missing(text, joined), asked):
+        return None
+    for left_out in range(len(windows)):
+        rest = [w for number, w in enumerate(windows) if number != left_out]
+        if not _violations(text, "\n".join(rest), context, _missing(text, Bag([*rest, context])), asked):
+            return None
+    return windows
+
+
+def _violations(text: str, window: str, context: str, missing: list[str], asked: str) -> tuple[Violation, ...]:
+    found: list[Violation] = []
+    if missing:
+        found.append(Violation("unsupported", tuple(missing)))
+    if numbers := _unmatched(quantities(text), quantities(f"{context} {window}")):
+        found.append(Violation("number", tuple(numbers)))
+    if names := drugs(text) - drugs(window) - drugs(context):
+        found.append(Violation("drug", tuple(sorted(names))))
+    shared = frozenset(stem(word) for word in tokens(text) if len(word) > 2)
+    if contradicts(text, window, shared):
+        found.append(Violation("negation"))
+    if groups := _other_population(text, window, context, asked):
+        found.append(Violation("population", tuple(sorted(groups))))
+    return tuple(found)
+
+
+def _unmatched(claimed: Sequence[Quantity], given: Sequence[Quantity]) -> list[str]:
+    return [
+        f"{q.value:g} {q.unit}".strip()
+        for q in claimed
+        if not any(q.matches(g) or (not q.unit and not g.bound and q.value == g.value) for g in given)
+    ]
+
+
+def _other_population(text: str, window: str, context: str, asked: str) -> frozenset[str]:
+    """Groups that the sentence adds, or that its advice drops."""
+    claimed, around = populations(text), populations(context)
+    added = claimed - populations(window) - around
+    if not (_ADVICE.search(text) and quantities(text)):
+        return added
+    # A dose binds to the group that the source gives it for, unless a sentence gives it for adults or all.
+    sources = [groups for part, groups in _giving(window, quantities(text)) if not _EVERYONE.search(part)]
+    bound = sources[0] if len(sources) == len(_giving(window, quantities(text))) and sources else frozenset()
+    return added | (bound - claimed - around - populations(asked) if len(bound) == 1 else frozenset())
+
+
+def _giving(window: str, amounts: Sequence[Quantity]) -> list[tuple[str, frozenset[str]]]:
+    """The sentences of the window that give one of the amounts, each with the groups that it names."""
+    parts = [window[a:b] for a, b in split_plain(window)]
+    return [(part, populations(part)) for part in parts if not _unmatched(amounts, quantities(part))]

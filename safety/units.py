@@ -1,0 +1,119 @@
+"""Numbers of a text with their units, normalised so that 1 g and 1,000 mg are the same quantity."""
+
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import pint
+
+_NUMBER_WORDS = {
+    word: float(value)
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty".split()
+    )
+} | {"thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0, "half": 0.5}
+
+# How a unit may be written → how pint knows it. What pint does not know counts as a unit of its own.
+_UNITS = {
+    "mcg": "microgram", "µg": "microgram", "μg": "microgram", "ug": "microgram",
+    "microgram": "microgram", "micrograms": "microgram",
+    "mg": "milligram", "milligram": "milligram", "milligrams": "milligram",
+    "g": "gram", "gram": "gram", "grams": "gram", "kg": "kilogram", "kilogram": "kilogram", "kilograms": "kilogram",
+    "lb": "pound", "lbs": "pound", "pounds": "pound", "ml": "milliliter", "millilitre": "milliliter",
+    "millilitres": "milliliter", "milliliters": "milliliter", "l": "liter", "litre": "liter", "litres": "liter",
+    "liters": "liter", "liter": "liter",
+    "cm": "centimeter", "mm": "millimeter", "m": "meter", "metre": "meter", "metres": "meter",
+    "second": "second", "seconds": "second", "min": "minute", "mins": "minute", "minute": "minute",
+    "minutes": "minute", "h": "hour", "hr": "hour", "hrs": "hour", "hour": "hour", "hours": "hour",
+    "day": "day", "days": "day", "week": "week", "weeks": "week", "month": "month", "months": "month",
+    "year": "year", "years": "year", "mg/kg": "milligram/kilogram", "mg/dl": "milligram/deciliter",
+    "mmol/l": "millimole/liter", "µmol/l": "micromole/liter", "g/dl": "gram/deciliter", "g/l": "gram/liter",
+    "ml/min": "milliliter/minute",
+}  # fmt: skip
+_OWN_UNITS = {
+    "%": "%", "percent": "%", "per cent": "%", "mmhg": "mmhg", "°c": "°c", "°f": "°f", "c": "°c", "f": "°f",
+    "iu": "iu", "unit": "iu", "units": "iu", "tablet": "tablet", "tablets": "tablet", "capsule": "tablet",
+    "capsules": "tablet", "puff": "puff", "puffs": "puff", "time": "time", "times": "time", "dose": "dose",
+    "doses": "dose", "drop": "drop", "drops": "drop", "kcal": "kcal", "calories": "kcal", "bpm": "bpm",
+}  # fmt: skip
+_LABELS = "type|stage|grade|phase|class|vitamin|week|day|month|trimester"
+_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.·]\d+)?|" + "|".join(_NUMBER_WORDS)
+_UNIT = "|".join(sorted(map(re.escape, [*_UNITS, *_OWN_UNITS]), key=len, reverse=True))
+_QUANTITY = re.compile(
+    rf"(?<![\w.])(?:(?P<label>{_LABELS})s?[ -])?(?P<number>{_NUMBER})(?![\d])"
+    rf"(?:\s*(?:-|–|to|or|and)\s*(?P<upper>{_NUMBER})(?![\d]))?[\s-]*(?P<unit>(?:{_UNIT})(?![\w/]))?"
+    rf"(?P<ratio>\s*/\s*(?:{_NUMBER}))?",
+    re.IGNORECASE,
+)
+_FLOOR = re.compile(
+    r"(?:at least|more than|over|above|greater than|older than|longer than|beyond|from(?: about)?|after|starting at|minimum of"
+    r"|≥|>|\bsince)\s*(?:about|around|approximately|week|day|age|the age of|a)?\s*$",
+    re.IGNORECASE,
+)
+_CEILING = re.compile(
+    r"(?:at most|no more than|not more than|less than|under|below|younger than|up to|fewer than|maximum(?: of)?|before"
+    r"|not exceed|do not exceed|within|until|≤|<)\s*(?:about|around|approximately|week|day|age|the age of|a)?\s*$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A magnitude in base units of its kind, and its bound: `>` a floor, `<` a ceiling, `` neither."""
+
+    value: float
+    unit: str
+    bound: str = ""
+
+    def matches(self, other: "Quantity") -> bool:
+        """The same amount of the same unit, not bounded the opposite way."""
+        same = abs(self.value - other.value) <= 1e-6 * max(1.0, abs(self.value))
+        return same and self.unit == other.unit and {self.bound, other.bound} != {"<", ">"}
+
+
+@cache
+def registry() -> pint.UnitRegistry[float]:
+    """The one registry of units; made when first used, for it takes a third of a second."""
+    return pint.UnitRegistry()
+
+
+@lru_cache(maxsize=4096)
+def _base(unit: str) -> tuple[float, str]:
+    known = _UNITS.get(unit)
+    if known is None:
+        return 1.0, _OWN_UNITS.get(unit, unit)
+    if known in ("month", "year"):  # calendar words: a month is not 30.4 days of advice
+        return 1.0, known
+    base = registry().Quantity(1.0, known).to_base_units()
+    return float(base.magnitude), str(base.units)
+
+
+def _value(number: str) -> float:
+    word = number.lower()
+    return _NUMBER_WORDS[word] if word in _NUMBER_WORDS else float(word.replace(",", "").replace("·", "."))
+
+
+def quantities(text: str) -> list[Quantity]:
+    """Every number of the text with its unit; both ends of a range; `type 2` and `week 20` as labelled numbers.
+
+    A number word counts only before a unit, since "one of them" measures nothing.
+    """
+    found: list[Quantity] = []
+    for match in _QUANTITY.finditer(text):
+        unit = (match["unit"] or "").lower()
+        label = (match["label"] or "").lower()
+        if not unit and not label and match["number"].lower() in _NUMBER_WORDS:
+            continue
+        if label in ("week", "day", "month") and not unit:
+            unit, label = label, ""
+        factor, base = _base(unit) if unit else (1.0, "")
+        before = text[max(0, match.start() - 40) : match.start()]
+        bound = ">" if _FLOOR.search(before) else "<" if _CEILING.search(before) else ""
+        name = f"{label} {base}".strip()
+        found.append(Quantity(_value(match["number"]) * factor, name, bound))
+        if match["upper"]:
+            found.append(Quantity(_value(match["upper"]) * factor, name, bound))
+        if match["ratio"]:
+            found.append(Quantity(_value(match["ratio"].strip(" /")), name, bound))
+    return found

@@ -1,0 +1,102 @@
+"""Words as the support check sees them: stemmed, without small words, synonyms as one."""
+
+import re
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from importlib.resources import files
+
+import snowballstemmer
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,]\d+)*")
+_DATA = files("primum.safety") / "data"
+_STOP = frozenset(
+    "a an and are as at be by for from he her his i in is it its of on or she that the their them they to was we "
+    "were will with you your yours am been being but can could did do does had has have if into may might must "
+    "no nor not shall should so such than then there these this those too very would also any some most more "
+    "s t don t doesn isn aren won shouldn mustn cannot never without ll re ve".split()
+)
+_stemmer = snowballstemmer.stemmer("english")
+
+
+def tokens(text: str) -> list[str]:
+    """The words of the text in lower case, contractions cut at the apostrophe."""
+    return [part for word in _WORD.findall(text.lower()) for part in re.split(r"['’]", word) if part]
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    return str(_stemmer.stemWord(word))
+
+
+@cache
+def _general() -> frozenset[str]:
+    lines = (_DATA / "general_words.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(stem(word) for line in lines if not line.startswith("#") for word in line.split())
+
+
+@cache
+def _synonyms() -> tuple[dict[str, frozenset[int]], dict[tuple[str, ...], frozenset[int]]]:
+    """Groups by single stem and by several stems in a row."""
+    single: dict[str, set[int]] = {}
+    several: dict[tuple[str, ...], set[int]] = {}
+    lines = (_DATA / "synonyms.txt").read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(row for row in lines if row and not row.startswith("#")):
+        for term in line.split(","):
+            stems = tuple(stem(word) for word in tokens(term))
+            if len(stems) == 1:
+                single.setdefault(stems[0], set()).add(number)
+            else:
+                several.setdefault(stems, set()).add(number)
+    return (
+        {key: frozenset(value) for key, value in single.items()},
+        {key: frozenset(value) for key, value in several.items()},
+    )
+
+
+class Bag:
+    """The stems and synonym groups of a text, to ask whether it says a word."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.stems: set[str] = set()
+        self.groups: set[int] = set()
+        single, several = _synonyms()
+        for text in texts:
+            stems = [stem(word) for word in tokens(text)]
+            self.stems.update(stems)
+            for position, one in enumerate(stems):
+                self.groups |= single.get(one, frozenset())
+                for size in (2, 3):
+                    self.groups |= several.get(tuple(stems[position : position + size]), frozenset())
+
+    def says(self, word: str) -> bool:
+        """Whether the word, a synonym or one of the same family stands in the text."""
+        one = stem(word)
+        single, _ = _synonyms()
+        return one in self.stems or bool(single.get(one, frozenset()) & self.groups) or self._family(one)
+
+    def _family(self, one: str) -> bool:
+        """`diagnos` and `diagnosi`, `allergi` and `allergen`: most of a long word in common."""
+        size = max(5, int(len(one) * 0.75))
+        head = one[:size]
+        return len(one) >= 6 and any(other.startswith(head) and abs(len(other) - len(one)) <= 3 for other in self.stems)
+
+
+@lru_cache(maxsize=8192)
+def claims(text: str) -> tuple[str, ...]:
+    """The words that claim something: neither small words nor general ones, each once, no numbers."""
+    general = _general()
+    found = (word for word in tokens(text) if not word[0].isdigit() and word not in _STOP and len(word) > 1)
+    return tuple({stem(word): word for word in found if stem(word) not in general}.values())
+
+
+def says_phrase(bag: Bag, text: str) -> set[str]:
+    """Words of the text that belong to a term of several words whose synonym the bag says ("pins and needles")."""
+    _, several = _synonyms()
+    words = tokens(text)
+    covered: set[str] = set()
+    for position in range(len(words)):
+        for size in (2, 3):
+            run = words[position : position + size]
+            if several.get(tuple(map(stem, run)), frozenset()) & bag.groups:
+                covered.update(run)
+    return covered

@@ -1,0 +1,30 @@
+"""`primum.open_agent`: the agent inside another Python program."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from primum.graph.agent import Agent
+from primum.graph.resources import open_resources
+from primum.graph.settings import Settings, read_settings
+from primum.server.local import embedded
+
+__all__ = ["Agent", "open_agent"]
+
+
+@asynccontextmanager
+async def open_agent(settings: Settings | None = None) -> AsyncIterator[Agent]:
+    """An agent, ready to ask; what it started is ended with it.
+
+    Without PRIMUM_DATABASE_URL or PRIMUM_MODEL_URL it uses the embedded database and model, those of a running
+    `primum up` if there is one.
+
+    Raises:
+        BadInput: a setting is wrong.
+        LocalServerFailed: an embedded part did not start.
+    """
+    async with embedded(settings or read_settings()) as ready, open_resources(ready) as resources:
+        agent = Agent(resources)
+        try:
+            yield agent
+        finally:
+            await agent.close()

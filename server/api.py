@@ -1,0 +1,248 @@
+"""The HTTP API. What leaves it is audited text; what it logs are ids and counts."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+from uuid import uuid4
+
+from fastapi import Body, FastAPI, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from primum import __version__
+from primum.graph.agent import Agent
+from primum.graph.answer import Answer, Safety
+from primum.graph.errors import BadInput, MemoryUnavailable, PrimumError, ThreadBusy, UnknownThread
+from primum.graph.request import MAX_NAME, MAX_QUESTION, check_name
+from primum.graph.resources import open_resources
+from primum.graph.settings import Settings, read_settings
+from primum.server.local import embedded
+
+MAX_BODY = 256 * 1024  # bytes; a question has at most 8,000 characters
+RECOVER_EVERY = 15.0  # seconds between looks for turns whose process died
+
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=r"^[!-~]+$")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class TurnRequest(_Body):
+    """One question of a conversation."""
+
+    question: str = Field(max_length=MAX_QUESTION, examples=["What are the symptoms of type 2 diabetes?"])
+    patient: Name = "me"
+    audience: Literal["patient", "clinician"] = "patient"
+    max_words: int | None = Field(None, ge=20, le=2000)
+
+
+class GenerateRequest(_Body):
+    """One question without a conversation."""
+
+    question: str = Field(max_length=MAX_QUESTION, examples=["Can I take ibuprofen while pregnant?"])
+    temperature: float = Field(0.0, ge=0, le=2)
+    max_length: int = Field(200, ge=20, le=2000, description="Words; no sentence is cut.")
+    use_safety: bool = Field(
+        True, description="Whether to add the safety report. The audit itself can't be switched off."
+    )
+
+
+class GenerateResponse(BaseModel):
+    response: str
+    safety_report: Safety | None
+    inference_time_ms: float
+    answer: Answer
+
+
+class Problem(BaseModel):
+    """Every error of this API."""
+
+    error: str
+    message: str
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    code: {"model": Problem, "description": text}
+    for code, text in {
+        400: "The question can't be used",
+        404: "No such conversation",
+        409: "The conversation's last question is still being answered",
+        413: "The body is too large",
+        422: "The body has not the right form",
+        503: "The database can't be reached",
+    }.items()
+}
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application; `uvicorn --factory primum.server.api:create_app` serves it."""
+    given = settings or read_settings()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with embedded(given) as ready, open_resources(ready) as resources:
+            app.state.agent = Agent(resources)
+            recovery = asyncio.create_task(_recover(app.state.agent))
+            try:
+                yield
+            finally:
+                recovery.cancel()
+                await app.state.agent.close()
+
+    app = FastAPI(
+        title="Primum",
+        version=__version__,
+        description="A self-hosted medical agent that checks itself before it answers.",
+        lifespan=lifespan,
+    )
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=given.allowed_hosts)
+    app.add_middleware(BodyLimit)
+    _add_errors(app)
+    _add_routes(app)
+    return app
+
+
+async def _recover(agent: Agent) -> None:
+    while True:
+        with contextlib.suppress(PrimumError):  # the database is away; the next look may find it
+            await agent.recover()
+        await asyncio.sleep(RECOVER_EVERY)
+
+
+def _agent(request: Request) -> Agent:
+    agent: Agent = request.app.state.agent
+    return agent
+
+
+def _add_routes(app: FastAPI) -> None:
+    thread_path = Path(min_length=1, max_length=MAX_NAME, pattern=r"^[!-~]+$")
+
+    @app.post("/threads/{thread}/turns", responses=ERRORS, response_class=EventSourceResponse)
+    async def turn(request: Request, thread: Annotated[str, thread_path], body: TurnRequest) -> EventSourceResponse:
+        """Asks a question; the turn's steps, evidence, answer, citations and end come as server-sent events."""
+        events = _agent(request).stream(
+            body.question, patient=body.patient, thread=thread, audience=body.audience, max_words=body.max_words
+        )
+        first = await anext(events)  # what is wrong with the request is an HTTP error, not an event
+
+        async def sent() -> AsyncIterator[ServerSentEvent]:
+            yield ServerSentEvent(data=json.dumps(first.data, ensure_ascii=False), event=first.name)
+            async for event in events:
+                yield ServerSentEvent(data=json.dumps(event.data, ensure_ascii=False), event=event.name)
+
+        return EventSourceResponse(sent(), ping=15)
+
+    @app.get("/threads", responses=ERRORS)
+    async def threads(request: Request, patient: Annotated[Name, Query()] = "me") -> list[dict[str, str]]:
+        """A patient's conversations, the latest first."""
+        rows = await _agent(request).resources.threads.of_patient(check_name(patient, "patient"))
+        return [{"id": row.id, "title": row.title, "updated_at": row.updated_at.isoformat()} for row in rows]
+
+    @app.get("/threads/{thread}", responses=ERRORS)
+    async def thread_turns(
+        request: Request, thread: Annotated[str, thread_path], patient: Annotated[Name, Query()] = "me"
+    ) -> list[dict[str, Any]]:
+        """A conversation's turns, the first first; `answer` is null while a turn is running."""
+        rows = await _agent(request).resources.threads.turns(thread, patient)
+        return [
+            {
+                "run_id": str(row.run_id),
+                "question": row.question,
+                "status": row.status,
+                "answer": row.answer,
+                "created_at": row.created_at.isoformat(),
+            }
+            for row in rows
+        ]
+
+    @app.delete("/threads/{thread}", status_code=204, responses=ERRORS)
+    async def delete_thread(
+        request: Request, thread: Annotated[str, thread_path], patient: Annotated[Name, Query()] = "me"
+    ) -> Response:
+        """Removes a conversation, its turns and its checkpoints."""
+        await _agent(request).forget(thread, patient)
+        return Response(status_code=204)
+
+    @app.post("/generate", responses=ERRORS)
+    async def generate(request: Request, body: Annotated[GenerateRequest, Body()]) -> GenerateResponse:
+        """One question, one audited answer."""
+        started = time.perf_counter()
+        answer = await _agent(request).ask(
+            body.question,
+            patient="generate",
+            thread=str(uuid4()),
+            max_words=body.max_length,
+            temperature=body.temperature,
+        )
+        return GenerateResponse(
+            response=answer.text,
+            safety_report=answer.safety if body.use_safety else None,
+            inference_time_ms=round((time.perf_counter() - started) * 1000, 1),
+            answer=answer,
+        )
+
+    @app.get("/health")
+    async def health(request: Request) -> JSONResponse:
+        """Each part with its state; 503 if the database is down, since nothing is answered then."""
+        parts = await _agent(request).resources.health()
+        down = parts["database"]["state"] != "up"
+        state = "down" if down else "up" if all(part["state"] == "up" for part in parts.values()) else "degraded"
+        return JSONResponse({"state": state, "version": __version__, **parts}, status_code=503 if down else 200)
+
+
+def _add_errors(app: FastAPI) -> None:
+    codes: dict[type[PrimumError], int] = {UnknownThread: 404, BadInput: 400, ThreadBusy: 409, MemoryUnavailable: 503}
+
+    @app.exception_handler(PrimumError)
+    async def primum_error(_: Request, error: PrimumError) -> JSONResponse:
+        code = next((code for kind, code in codes.items() if isinstance(error, kind)), 500)
+        return JSONResponse({"error": type(error).__name__, "message": str(error)}, status_code=code)
+
+    @app.exception_handler(RequestValidationError)
+    async def bad_form(_: Request, error: RequestValidationError) -> JSONResponse:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        return JSONResponse({"error": "BadInput", "message": faults}, status_code=422)
+
+
+class BodyLimit:
+    """Refuses a body over the limit, whether its length is announced or not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        chunks: list[bytes] = []
+        size, more = 0, True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                break
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            more = message.get("more_body", False)
+            if size > MAX_BODY:
+                text = f"The body is larger than {MAX_BODY:,} bytes."
+                response = JSONResponse({"error": "BadInput", "message": text}, status_code=413)
+                await response(scope, receive, send)
+                return
+        body: Message | None = {"type": "http.request", "body": b"".join(chunks), "more_body": False}
+
+        async def replay() -> Message:
+            nonlocal body
+            if body is not None:
+                message, body = body, None
+                return message
+            return await receive()
+
+        await self.app(scope, replay, send)

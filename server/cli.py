@@ -1,0 +1,263 @@
+"""The command line. What is heavy is imported inside the commands, so that `--help` is there at once."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import typer
+
+from primum.graph.errors import BadInput, PrimumError
+
+if TYPE_CHECKING:
+    from primum.memory.session import Database
+    from primum.retrieval.embedder import Embedder
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="A self-hosted medical agent that checks itself before it answers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+serving = typer.Typer(help="Run one server in the foreground.", no_args_is_help=True)
+tables = typer.Typer(help="The database's tables.", no_args_is_help=True)
+app.add_typer(serving, name="serve")
+app.add_typer(tables, name="db")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
+
+
+def main() -> None:
+    """`primum`, `python -m primum`: exits 0, 1 (it failed) or 2 (wrong use)."""
+    try:
+        app(prog_name="primum")
+    except PrimumError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(2 if isinstance(error, BadInput) else 1)
+
+
+def say(line: str) -> None:
+    """Progress."""
+    typer.echo(line, err=True)
+
+
+def print_json(value: object) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end; SIGTERM and a closed terminal stop it as Ctrl-C does, so that nothing is left running."""
+
+    async def stoppable() -> T:
+        task = asyncio.ensure_future(work)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await task
+
+    from primum.server.console import log_to_stderr
+
+    log_to_stderr()
+    try:
+        return asyncio.run(stoppable())
+    except asyncio.CancelledError:
+        sys.exit(130)
+
+
+@app.command(epilog="Example: primum up")
+def up() -> None:
+    """Run everything on this machine: database, model, API and page, until Ctrl-C."""
+    from primum.graph.settings import read_settings
+    from primum.server.up import up
+
+    run(up(read_settings()))
+
+
+@app.command(epilog='Example: primum ask "What are the symptoms of type 2 diabetes?"')
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, up to 8,000 characters.")],
+    as_json: AsJson = False,
+    patient: Annotated[str, typer.Option(help="Whose conversation it is.")] = "me",
+    thread: Annotated[str | None, typer.Option(help="Conversation to go on with; none starts a new one.")] = None,
+    audience: Annotated[Literal["patient", "clinician"], typer.Option(help="How to speak.")] = "patient",
+    max_words: Annotated[int | None, typer.Option(min=20, max=2000, help="Length of the answer.")] = None,
+) -> None:
+    """Ask, and get a cited, audited answer."""
+    from primum.graph.request import check_name, check_text
+
+    question = check_text(question)
+    check_name(patient, "patient")
+    if thread is not None:
+        check_name(thread, "thread")
+
+    async def work() -> Any:
+        from primum import open_agent
+
+        async with open_agent() as agent:
+            return await agent.ask(question, patient=patient, thread=thread, audience=audience, max_words=max_words)
+
+    answer = run(work())
+    if as_json:
+        print_json(answer.model_dump(mode="json"))
+    else:
+        from primum.server.console import show_answer
+
+        show_answer(answer)
+
+
+@app.command(epilog="Example: primum ingest guidelines/ leaflet.pdf topics.jsonl.gz")
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders: .md .txt .html .pdf .jsonl[.gz]")],
+    as_json: AsJson = False,
+) -> None:
+    """Put documents into the library. What is unchanged is left alone."""
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise BadInput(f"No such file or folder: {', '.join(missing)}")
+
+    async def work() -> Any:
+        from primum.retrieval.ingest import ingest
+        from primum.server.console import progress_bar
+
+        async with _library() as (database, embedder):
+            with progress_bar("Ingesting") as advance:
+                return await ingest(paths, database, embedder, advance)
+
+    report = run(work())
+    if as_json:
+        print_json({**vars(report), "skipped": [{"name": name, "reason": reason} for name, reason in report.skipped]})
+    else:
+        counts = (f"{getattr(report, name)} {name}" for name in ("added", "replaced", "unchanged", "removed"))
+        typer.echo(f"Documents: {', '.join(counts)}, {len(report.skipped)} skipped")
+    for name, reason in report.skipped:
+        say(f"Skipped {name}: {reason}")
+    if report.skipped:
+        raise typer.Exit(1)
+
+
+@app.command(epilog='Example: primum search "ibuprofen pregnancy" -k 5')
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for.")],
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="Passages to show.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Search the library, as the agent does."""
+    from primum.graph.request import check_text
+
+    query = check_text(query, "query")
+
+    async def work() -> Any:
+        from primum.retrieval.search import Retriever
+
+        async with _library() as (database, embedder):
+            return await Retriever(database, embedder).search([query], k)
+
+    found = run(work())
+    if as_json:
+        names = ("score", "title", "heading", "url", "text", "document_id", "chunk_id")
+        print_json([{"rank": i, **{name: getattr(p, name) for name in names}} for i, p in enumerate(found, 1)])
+    else:
+        from primum.server.console import show_passages
+
+        show_passages(found)
+
+
+@serving.command("api", epilog="Example: primum serve api --host 0.0.0.0 --port 8400")
+def serve_api(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: PRIMUM_API_HOST]")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="[default: PRIMUM_API_PORT]")] = None,
+) -> None:
+    """The HTTP API."""
+    import uvicorn
+
+    from primum.graph.settings import read_settings
+
+    settings = read_settings()
+    uvicorn.run(
+        "primum.server.api:create_app",
+        factory=True,
+        host=host or settings.api_host,
+        port=port or settings.api_port,
+        log_level=settings.log_level,
+        # Addresses of pages may hold patients' words.
+        access_log=False,
+        # Running turns get this long; their questions are stored.
+        timeout_graceful_shutdown=5,
+    )
+
+
+@serving.command("model", epilog="Example: primum serve model --engine vllm --model Qwen/Qwen3-32B --dry-run")
+def serve_model(
+    engine: Annotated[
+        Literal["vllm", "llamacpp"] | None, typer.Option(help="[default: vllm with an NVIDIA GPU, else llamacpp]")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Folder, GGUF file or hub name.  [llamacpp: the packaged]")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="[default: PRIMUM_MODEL_PORT]")] = None,
+    adapter: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER of a LoRA adapter; may be repeated.")] = None,
+    vllm: Annotated[Path | None, typer.Option(help="The vllm program.  [default: the one on the PATH]")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Print the command and end.")] = False,
+) -> None:
+    """The model server that fits this machine, with the flags that fit it."""
+    from primum.graph.settings import read_settings
+    from primum.server import engines, llamacpp
+
+    settings = read_settings()
+    port = port or settings.model_port
+    hardware = engines.find_hardware()
+    chosen = engine or hardware.engine
+    if chosen == "vllm":
+        if model is None:
+            raise BadInput("vLLM has no model of its own: give --model FOLDER or --model HUB/NAME.")
+        program = str(vllm or "vllm") if dry_run else engines.find_vllm(vllm)
+        adapters = engines.parse_adapters(adapter or [])
+        command = engines.vllm_command(program, hardware, model, settings.model_name, host, port, adapters)
+        if not dry_run:
+            engines.become(command, settings.model_key.get_secret_value())
+    else:
+        if adapter or vllm:
+            raise BadInput("--adapter and --vllm are for --engine vllm.")
+        file = llamacpp.model_file(model)
+        command = engines.Command(["primum", "serve", "model", "--engine", "llamacpp", "--model", str(file)])
+        command.argv.extend(["--host", host, "--port", str(port)])
+        if not dry_run:
+            llamacpp.serve(file, settings.model_name, host, port)
+    if dry_run:
+        typer.echo(str(command))
+
+
+@tables.command(epilog="Example: PRIMUM_DATABASE_URL=postgresql://primum@db/primum primum db upgrade")
+def upgrade() -> None:
+    """Bring the tables to this version's: those of PRIMUM_DATABASE_URL, else of the embedded database."""
+
+    async def work() -> None:
+        from primum.graph.settings import read_settings
+        from primum.server.local import DATABASE, embedded
+
+        async with embedded(read_settings(), say, need=DATABASE):
+            typer.echo("The tables are up to date.")
+
+    run(work())
+
+
+@contextlib.asynccontextmanager
+async def _library() -> AsyncIterator[tuple["Database", "Embedder"]]:
+    """The database and the embedder; no model server is started."""
+    from primum.graph.settings import read_settings
+    from primum.memory.session import Database
+    from primum.retrieval.embedder import load_embedder
+    from primum.server.local import DATABASE, embedded, url_of
+
+    async with embedded(read_settings(), say, need=DATABASE) as settings:
+        say("Loading the embedder")
+        embedder = await asyncio.to_thread(load_embedder, settings.embedder)
+        database = Database(url_of(settings), settings.database_pool)
+        try:
+            yield database, embedder
+        finally:
+            await database.close()

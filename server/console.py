@@ -1,0 +1,60 @@
+"""What people see on a terminal. Results go to stdout, progress to stderr."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from primum.graph.answer import Answer
+    from primum.retrieval.ingest import Progress as Ingested
+    from primum.retrieval.search import Passage
+
+
+def log_to_stderr() -> None:
+    """Warnings alone: who is at the terminal follows the progress lines."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[["Ingested"], None]]:
+    """A bar on stderr; call what it gives as the ingest goes on."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda at: bar.update(task, total=at.total, completed=at.done)
+
+
+def show_answer(answer: "Answer") -> None:
+    """The answer, its numbered sources with their quotes, and how sure it is."""
+    console = Console(highlight=False)
+    console.print(Markdown(answer.text) if console.is_terminal else answer.text, soft_wrap=True, markup=False)
+    for warning in answer.safety.warnings:
+        console.print(f"! {warning}", soft_wrap=True, markup=False)
+    for citation in answer.citations:
+        source = " – ".join(filter(None, (citation.title, citation.heading)))
+        console.print(f"\n[{citation.marker}] {source}", soft_wrap=True, markup=False)
+        console.print(f"    “{citation.quote}”", soft_wrap=True, markup=False)
+        console.print(f"    {citation.url}", soft_wrap=True, markup=False)
+    status = answer.status.replace("_", " ")
+    console.print(f"\n{status} · confidence {answer.confidence:.0%}", soft_wrap=True, markup=False)
+
+
+def show_passages(passages: Sequence["Passage"]) -> None:
+    console = Console(highlight=False)
+    if not passages:
+        console.print("Nothing found.")
+    for rank, passage in enumerate(passages, 1):
+        source = " – ".join(filter(None, (passage.title, passage.heading)))
+        console.print(f"{rank}. {source}  ({passage.score:.3f})\n   {passage.url}", soft_wrap=True, markup=False)
+        console.print(Padding(" ".join(passage.text.split()), (0, 0, 1, 3)), markup=False)

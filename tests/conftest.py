@@ -1,0 +1,78 @@
+"""One embedded Postgres for the whole run; a fresh, migrated database for each test that asks for one."""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from pytest_socket import socket_allow_hosts
+
+from primum.memory.schema import upgrade
+from primum.memory.session import Database
+from primum.server import postgres
+
+_numbers = itertools.count()
+
+
+def pytest_runtest_setup() -> None:
+    """Tests reach this machine only."""
+    socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+class Cluster:
+    """The server of the test run, as its superuser sees it."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.create("template")
+        upgrade(self.url("template"))
+
+    def url(self, database: str) -> str:
+        return postgres.url(self.data, database=database)
+
+    def run(self, statement: str) -> None:
+        with psycopg.connect(postgres.url(self.data, "postgres", "postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def create(self, name: str, template: str = "template1") -> None:
+        self.run(f"create database {name} template {template} owner primum strategy file_copy")
+
+    def drop(self, name: str) -> None:
+        self.run(f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    home = tmp_path_factory.mktemp("home")
+    with (home / "postgres.log").open("ab") as log:
+        postgres.start(home / "postgres", log)
+        try:
+            yield Cluster(home / "postgres")
+        finally:
+            postgres.stop(home / "postgres")
+
+
+@pytest.fixture
+def empty_database_url(cluster: Cluster) -> Iterator[str]:
+    """A database with the extension and no tables."""
+    name = f"test_{next(_numbers)}"
+    cluster.create(name)
+    yield cluster.url(name)
+    cluster.drop(name)
+
+
+@pytest.fixture
+def database_url(cluster: Cluster) -> Iterator[str]:
+    """A database of its own for each test, migrated."""
+    name = f"test_{next(_numbers)}"
+    cluster.create(name, "template")
+    yield cluster.url(name)
+    cluster.drop(name)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url, pool=4)
+    yield database
+    await database.close()

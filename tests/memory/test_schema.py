@@ -1,0 +1,81 @@
+"""Migrations and tables say the same."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+
+from primum.graph.errors import MemoryUnavailable
+from primum.memory import schema
+from primum.memory.session import Database, sqlalchemy_url
+
+
+def run(url: str, statement: str) -> list[str]:
+    engine = sa.create_engine(sqlalchemy_url(url), poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        result = connection.execute(sa.text(statement))
+        return [str(row[0]) for row in result] if result.returns_rows else []
+
+
+def tables(url: str) -> list[str]:
+    return run(url, "select tablename from pg_tables where schemaname = 'public' order by 1")
+
+
+def test_an_empty_database_gets_every_table_and_the_schema_of_checkpoints(empty_database_url: str) -> None:
+    assert not schema.is_current(empty_database_url)
+    schema.upgrade(empty_database_url)
+    assert schema.is_current(empty_database_url)
+    assert {"documents", "chunks", "corpus", "threads", "turns"} <= set(tables(empty_database_url))
+    assert run(empty_database_url, "select nspname from pg_namespace where nspname = 'checkpoints'")
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(database_url: str) -> None:
+    index = "ix_chunks_embedding_4 on chunks using hnsw ((embedding::halfvec(4)) halfvec_cosine_ops)"
+    run(database_url, f"create index {index}")
+    schema._run(database_url, lambda config, _: command.check(config))
+
+
+def test_down_to_nothing_and_up_again(database_url: str) -> None:
+    schema.downgrade(database_url, "base")
+    assert tables(database_url) == ["alembic_version"]
+    schema.upgrade(database_url)
+    assert schema.is_current(database_url)
+
+
+def test_upgrading_twice_changes_nothing_and_keeps_the_rows(database_url: str) -> None:
+    run(database_url, "insert into threads (id, patient, title) values ('t', 'p', 'Asthma')")
+    schema.upgrade(database_url)
+    assert run(database_url, "select title from threads") == ["Asthma"]
+
+
+def test_several_threads_may_upgrade_at_once(empty_database_url: str) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(schema.upgrade, [empty_database_url] * 4))
+    assert schema.is_current(empty_database_url)
+
+
+def test_several_processes_may_upgrade_at_once(empty_database_url: str) -> None:
+    code = "import sys; from primum.memory.schema import upgrade; upgrade(sys.argv[1])"
+    started = [subprocess.Popen([sys.executable, "-c", code, empty_database_url]) for _ in range(3)]
+    assert [process.wait(60) for process in started] == [0, 0, 0]
+    assert schema.is_current(empty_database_url)
+
+
+def test_a_newer_database_is_refused_with_a_plain_sentence(database_url: str) -> None:
+    run(database_url, "update alembic_version set version_num = '9999'")
+    with pytest.raises(MemoryUnavailable, match="does not fit this version"):
+        schema.upgrade(database_url)
+
+
+@pytest.mark.parametrize("work", [schema.upgrade, schema.is_current])
+def test_an_unreachable_database_is_said_to_be_so(work: Callable[[str], object]) -> None:
+    with pytest.raises(MemoryUnavailable, match="can't be reached"):
+        work("postgresql://primum@127.0.0.1:1/primum")
+
+
+async def test_the_database_fixture_is_open_and_migrated(database: Database) -> None:
+    await database.ping()
