@@ -1,9 +1,8 @@
 """The whole topology on one screen."""
 
 import time
-from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Protocol, cast
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -23,7 +22,6 @@ from primum.nodes.retrieve import retrieve
 from primum.nodes.rewrite import rewrite
 from primum.nodes.router import router
 
-Node = Callable[[State, Runtime[Context]], Awaitable[State]]
 Graph = CompiledStateGraph[State, Context, TurnInput, TurnOutput]
 
 RETRY = RetryPolicy(
@@ -35,11 +33,21 @@ RETRY = RetryPolicy(
 SEARCH_TIMEOUT, MODEL_TIMEOUT = 60.0, 3600.0
 
 
+class Node(Protocol):
+    """What a file of `nodes/` holds."""
+
+    __name__: str
+
+    async def __call__(self, state: State, runtime: Runtime[Context]) -> State: ...
+
+
 def build_graph(checkpointer: Checkpointer = None) -> Graph:
     """The agent as a compiled graph, to be used as it is or as a subgraph. Give each run a `Context`."""
     graph = StateGraph(State, input_schema=TurnInput, output_schema=TurnOutput, context_schema=Context)
-    graph.set_node_defaults(retry_policy=RETRY, timeout=MODEL_TIMEOUT, error_handler=degrade)
-    for node in (router, rewrite, draft, critique, refine):
+    # LangGraph gives a handler its error by parameter, which its types do not say.
+    graph.set_node_defaults(retry_policy=RETRY, timeout=MODEL_TIMEOUT, error_handler=cast(Any, degrade))
+    nodes: tuple[Node, ...] = (router, rewrite, draft, critique, refine)
+    for node in nodes:
         graph.add_node(node.__name__, timed(node))
     graph.add_node("retrieve", timed(retrieve), timeout=SEARCH_TIMEOUT)
     graph.add_node("respond", timed(respond), timeout=SEARCH_TIMEOUT)
@@ -59,11 +67,11 @@ def timed(node: Node) -> Node:
     """The node, its time added to the run's timings."""
 
     @wraps(node)
-    async def step(state: State, runtime: Runtime[Context]) -> Any:
+    async def step(state: State, runtime: Runtime[Context]) -> State:
         started = time.perf_counter()
         try:
             return await node(state, runtime)
         finally:
             runtime.context.run.took(node.__name__, started)
 
-    return step
+    return cast(Node, step)

@@ -88,7 +88,7 @@ class EndpointModel:
         return await self._call(messages, until, max_tokens=max_tokens, temperature=temperature)
 
     async def fill(self, messages: Sequence[Message], form: type[Form], *, max_tokens: int) -> Form:
-        extra = {
+        extra: dict[str, Any] = {
             "response_format": {
                 "type": "json_schema",
                 "json_schema": {"name": form.__name__, "schema": form.model_json_schema(), "strict": True},

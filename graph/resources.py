@@ -21,7 +21,7 @@ from primum.memory.threads import Threads
 from primum.nodes.router import embed_examples
 from primum.retrieval.embedder import Embedder, load_embedder
 from primum.retrieval.search import Retriever
-from primum.safety import lexicon
+from primum.safety import support
 
 # Kept from the turn's time for the search, the audit and the answer that need no model.
 RESERVE = 0.15
@@ -131,7 +131,7 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
         )
         loaded, _ = await asyncio.gather(
             asyncio.to_thread(load_embedder, settings.embedder) if embedder is None else _given(embedder),
-            asyncio.to_thread(lexicon.warm),
+            asyncio.to_thread(support.warm),
         )
         library = Retriever(database, loaded)
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from langgraph.runtime import Runtime
 
@@ -49,7 +50,7 @@ async def respond(state: State, runtime: Runtime[Context]) -> State:
     )
 
 
-async def _from_evidence(state: State, context: Context) -> dict[str, object]:
+async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
     passages = await read_passages(state, context)
     verdicts = judge(state.get("draft", ""), passages, state["question"])
     objected = {finding["sentence"] for finding in state.get("findings", []) if not finding["verified"]}
@@ -77,12 +78,12 @@ def _from_draft(
     verdicts: Sequence[Verdict],
     proven: Sequence[Verdict],
     passages: Mapping[int, Passage],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The proven sentences, the harmless ones around them, and markers numbered from 1 as they appear."""
     kept = [v for v in verdicts if not v.clinical or v in proven]
     kept = _within(kept, max_words(state, context))
     order: dict[int, int] = {}
-    citations: list[dict[str, object]] = []
+    citations: list[dict[str, Any]] = []
     sentences: list[Sentence] = []
     for verdict in kept:
         for marker in verdict.quotes:
@@ -111,7 +112,7 @@ def _within(verdicts: list[Verdict], words: int) -> list[Verdict]:
     return kept
 
 
-def _excerpted(found: Sequence[Excerpt]) -> tuple[str, list[dict[str, object]]]:
+def _excerpted(found: Sequence[Excerpt]) -> tuple[str, list[dict[str, Any]]]:
     """Quotes as paragraphs, one for each `paragraph` number; a passage gets one marker for all its quotes."""
     order: dict[int, int] = {}
     quotes: dict[int, list[str]] = {}
@@ -127,7 +128,7 @@ def _excerpted(found: Sequence[Excerpt]) -> tuple[str, list[dict[str, object]]]:
     return join_answer(sentences), citations
 
 
-def _citation(marker: int, passage: Passage, quote: str) -> dict[str, object]:
+def _citation(marker: int, passage: Passage, quote: str) -> dict[str, Any]:
     return {
         "marker": marker,
         "chunk_id": passage.chunk_id,
@@ -154,10 +155,10 @@ def _answer(
     context: Context,
     text: str,
     status: str,
-    citations: Sequence[dict[str, object]] = (),
+    citations: Sequence[dict[str, Any]] = (),
     support: Mapping[str, int] | None = None,
     confidence: float = 0.0,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     clinician = context.audience == "clinician"
     return {
         "text": text,

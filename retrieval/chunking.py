@@ -100,14 +100,15 @@ def _pieces(text: str, start: int, stop: int, room: int, count_tokens: CountToke
 
 def _packed(units: list[_Unit], room: int) -> Iterator[tuple[int, int]]:
     """Spans of consecutive units, of about equal size, so that no short end is left over."""
-    total = sum(unit.tokens for unit in units)
-    parts = 1 if total <= room else ceil(total / min(TARGET, room))
-    goal = total / parts
+    rest = sum(unit.tokens for unit in units)
+    parts = 1 if rest <= room else ceil(rest / min(TARGET, room))
     begun, size = 0, 0
     for at, unit in enumerate(units):
+        goal = rest / parts
         full = size + unit.tokens > room or size + unit.tokens / 2 > goal
-        if at > begun and (full or (unit.opens and size >= 0.8 * goal)):
+        if at > begun and (full or (unit.opens and parts > 1 and size >= 0.8 * goal)):
             yield units[begun].start, units[at - 1].stop
+            rest, parts = rest - size, max(1, parts - 1)
             begun, size = at, 0
         size += unit.tokens
     if units:

@@ -21,11 +21,6 @@ def _table() -> ModuleType:
     return drug_named_entity_recognition  # type: ignore[no-any-return]
 
 
-def warm() -> None:
-    """Loads the table now, so that the first audit does not wait for it."""
-    _table().find_drugs(["aspirin"], is_ignore_case=True)
-
-
 @lru_cache(maxsize=8192)
 def named(text: str) -> dict[str, str]:
     """Each drug or drug class as the text writes it, in lower case, with its canonical name.

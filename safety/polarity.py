@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from primum.safety.words import stem, tokens
 
@@ -29,7 +30,8 @@ class Clause:
     denies: bool
 
 
-def clauses(text: str) -> list[Clause]:
+@lru_cache(maxsize=16384)
+def clauses(text: str) -> tuple[Clause, ...]:
     """The clauses of a text; one with an odd number of denials denies."""
     found: list[Clause] = []
     start = 0
@@ -44,7 +46,7 @@ def clauses(text: str) -> list[Clause]:
             denials += bool(re.match(r"\s*(?:instead of|rather than)\b", opened_by, re.IGNORECASE))
             found.append(Clause(stems, denials % 2 == 1))
         start = stop
-    return found
+    return tuple(found)
 
 
 def contradicts(claim: str, source: str, shared: frozenset[str]) -> bool:

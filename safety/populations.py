@@ -1,6 +1,7 @@
 """Groups of people that a statement is about."""
 
 import re
+from functools import lru_cache
 
 _POPULATIONS = {
     "pregnancy": r"pregnan\w*|trimester|unborn|antenatal|prenatal|expecting a baby",
@@ -15,6 +16,7 @@ _POPULATIONS = {
 _PATTERNS = {name: re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE) for name, pattern in _POPULATIONS.items()}
 
 
+@lru_cache(maxsize=16384)
 def populations(text: str) -> frozenset[str]:
     """The groups that the text names."""
     return frozenset(name for name, pattern in _PATTERNS.items() if pattern.search(text))

@@ -27,6 +27,7 @@ from primum.safety.units import Quantity, quantities
 from primum.safety.words import Bag, claims, says_phrase, stem, tokens
 
 RULES_VERSION = "support-1"
+TRIED = 12  # windows of a passage, those that leave out least first
 
 _QUESTION_BACK = re.compile(
     r"\b(?:you|your|who|which|how|when|what|where|is|are|do|does|did|have|has)\b", re.IGNORECASE
@@ -78,6 +79,15 @@ class _Proof:
     violations: tuple[Violation, ...]
     quote: str
 
+    @property
+    def weight(self) -> int:
+        return sum(max(1, len(violation.subjects)) for violation in self.violations)
+
+
+def warm() -> None:
+    """Loads the tables that a first check would wait for: drug names and units, about three seconds."""
+    check([Sentence("Take 1 g of aspirin.", (1,))], {1: Evidence("Take 1 g of aspirin.")})
+
 
 def check(sentences: Sequence[Sentence], passages: Mapping[int, Evidence], asked: str = "") -> list[Verdict]:
     """Judges each sentence against the passages that it cites.
@@ -119,7 +129,7 @@ def _judge(sentence: Sentence, passages: Mapping[int, Evidence], everything: Bag
     elif not cited:
         violations = (Violation("wrong_marker", unknown),)
     else:
-        nearest = min(alone.values(), key=lambda proof: sum(max(1, len(v.subjects)) for v in proof.violations))
+        nearest = min(alone.values(), key=lambda proof: proof.weight)
         violations = (Violation("wrong_marker", tuple(f"[{n}]" for n in cited)),) if better else nearest.violations
     return Verdict(sentence, True, violations, {}, better[:2])
 
@@ -179,14 +189,15 @@ def _ranked(text: str, evidence: Evidence) -> list[tuple[list[str], str]]:
 def _prove(text: str, evidence: Evidence, asked: str) -> _Proof:
     """The best window of the passage, and what it leaves unproven."""
     best: _Proof | None = None
-    ranked = _ranked(text, evidence)
-    for missing, window in ranked[:12]:
-        violations = _violations(text, window, f"{evidence.title}. {evidence.heading}.", missing, asked)
-        weight = sum(max(1, len(v.subjects)) for v in violations)
-        if best is None or weight < sum(max(1, len(v.subjects)) for v in best.violations):
-            best = _Proof(violations, window)
-        if not violations:
-            break
+    for missing, window in _ranked(text, evidence)[:TRIED]:
+        if best is not None and missing:
+            break  # neither this window nor a later one can prove it
+        context = f"{evidence.title}. {evidence.heading}."
+        proof = _Proof(_violations(text, window, context, missing, asked), window)
+        if not proof.violations:
+            return proof
+        if best is None or proof.weight < best.weight:
+            best = proof
     return best or _Proof((Violation("unsupported", claims(text)),), "")
 
 

@@ -47,8 +47,8 @@ _QUANTITY = re.compile(
     re.IGNORECASE,
 )
 _FLOOR = re.compile(
-    r"(?:at least|more than|over|above|greater than|older than|longer than|beyond|from(?: about)?|after|starting at|minimum of"
-    r"|≥|>|\bsince)\s*(?:about|around|approximately|week|day|age|the age of|a)?\s*$",
+    r"(?:at least|more than|over|above|greater than|older than|longer than|beyond|from(?: about)?|after"
+    r"|starting at|minimum of|≥|>|\bsince)\s*(?:about|around|approximately|week|day|age|the age of|a)?\s*$",
     re.IGNORECASE,
 )
 _CEILING = re.compile(
@@ -94,7 +94,8 @@ def _value(number: str) -> float:
     return _NUMBER_WORDS[word] if word in _NUMBER_WORDS else float(word.replace(",", "").replace("·", "."))
 
 
-def quantities(text: str) -> list[Quantity]:
+@lru_cache(maxsize=16384)
+def quantities(text: str) -> tuple[Quantity, ...]:
     """Every number of the text with its unit; both ends of a range; `type 2` and `week 20` as labelled numbers.
 
     A number word counts only before a unit, since "one of them" measures nothing.
@@ -116,4 +117,4 @@ def quantities(text: str) -> list[Quantity]:
             found.append(Quantity(_value(match["upper"]) * factor, name, bound))
         if match["ratio"]:
             found.append(Quantity(_value(match["ratio"].strip(" /")), name, bound))
-    return found
+    return tuple(found)

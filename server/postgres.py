@@ -194,7 +194,9 @@ def _socket_folder(data: Path, make: bool = False) -> Path:
     owner = data.stat()
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
     folder = Path("/tmp") / f"primum-{name}"  # noqa: S108 (its owner and mode are checked)
-    if make and not folder.exists():
+    if not os.path.lexists(folder):
+        if not make:
+            return folder
         folder.mkdir(mode=0o700)
         os.chown(folder, owner.st_uid, owner.st_gid)
     found = folder.lstat()

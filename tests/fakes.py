@@ -32,4 +32,4 @@ class FakeEmbedder:
         for word in re.findall(r"\w+", text.lower()):
             vector[crc32(word.encode()) % self.dimensions] += 1.0
         length = sqrt(sum(x * x for x in vector))
-        return [x / length for x in vector] if length else [1.0] + vector[1:]
+        return [x / length for x in vector] if length else [1.0, *vector[1:]]
