@@ -44,7 +44,7 @@ def serve(model: Path, name: str, host: str, port: int) -> None:
         LocalServerFailed: the server did not start.
     """
     try:
-        from xllamacpp import CommonParams, Server  # type: ignore[import-untyped]
+        from xllamacpp import CommonParams, Server
     except ImportError:
         raise LocalServerFailed(MISSING) from None
     params = CommonParams()

@@ -8,6 +8,7 @@ user can't walk through root's private folders, and opening these to all would b
 one capability: to walk through and read (CAP_DAC_READ_SEARCH; CAP_DAC_OVERRIDE in a container without it).
 """
 
+import errno
 import hashlib
 import importlib.util
 import os
@@ -83,21 +84,37 @@ def start(data: Path, log: BinaryIO) -> int:
     Raises:
         LocalServerFailed: it did not start; the text says why.
     """
-    position, since = log.seek(0, os.SEEK_END), int(time.time())
-    pid = running(data)
-    if pid is None:
-        pid = _launch(data, log)
-    else:
-        since = 0
-    born, limit = process.birth(pid), time.monotonic() + PATIENCE
-    while process.birth(pid) is not None:
-        if _is_ready(data, pid, since):
+    limit = time.monotonic() + PATIENCE
+    while True:
+        position, since = log.seek(0, os.SEEK_END), int(time.time())
+        pid = running(data)
+        if pid is None:
+            pid = _launch(data, log)
+        else:
+            since = 0
+        if _gets_ready(data, pid, since, limit):
             return pid
-        if time.monotonic() > limit:
-            process.end(pid, born, signal.SIGINT)
-            raise LocalServerFailed(f"The embedded Postgres was not ready within {PATIENCE} s: see {log.name}.")
+        said = tail(log, position)
+        # Workers of a killed server may need a moment to see that they should end.
+        if "shared memory block" not in said or time.monotonic() > limit:
+            raise LocalServerFailed(f"The embedded Postgres did not start. Its log ends:\n{said}")
+        time.sleep(0.2)
+
+
+def _gets_ready(data: Path, pid: int, since: int, limit: float) -> bool:
+    """True once the server takes connections; False if it ends, or is ended for lateness, before that."""
+    born = process.birth(pid)
+    while process.birth(pid) is not None and time.monotonic() < limit:
+        try:
+            lines = (data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            lines = []
+        # Line 1 is the number, line 3 when it started, line 8 how it is: a dead server's file may still lie there.
+        if len(lines) >= 8 and lines[0] == str(pid) and int(lines[2]) >= since and lines[7].strip() == "ready":
+            return True
         time.sleep(0.02)
-    raise LocalServerFailed(f"The embedded Postgres did not start. Its log ends:\n{tail(log, position)}")
+    process.end(pid, born, signal.SIGINT)
+    return False
 
 
 def _launch(data: Path, log: BinaryIO) -> int:
@@ -212,14 +229,24 @@ def _clear_stale(data: Path) -> None:
     """
     for entry in process.PROC.glob("[0-9]*"):
         if _works_in(entry, data):
-            process.end(int(entry.name), process.birth(int(entry.name)), signal.SIGQUIT, seconds=5)
+            process.end(int(entry.name), process.birth(int(entry.name)), signal.SIGQUIT, seconds=2)
     for file in (data / "postmaster.pid", _socket_folder(data, make=True) / f"{SOCKET}.lock"):
         try:
             pid = int(file.read_text().split()[0])
         except (OSError, ValueError, IndexError):
             continue
-        if process.birth(pid) is not None:
+        if _exists(pid):
             file.unlink()
+
+
+def _exists(pid: int) -> bool:
+    """Also true for a zombie, which Postgres takes for a living server."""
+    process.birth(pid)  # frees the number of a child of ours
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return error.errno == errno.EPERM
+    return True
 
 
 def _works_in(entry: Path, data: Path) -> bool:
@@ -228,11 +255,3 @@ def _works_in(entry: Path, data: Path) -> bool:
         return (entry / "comm").read_text() == "postgres\n" and (entry / "cwd").readlink() == data.resolve()
     except OSError:
         return False
-
-
-def _is_ready(data: Path, pid: int, since: int) -> bool:
-    try:
-        lines = (data / "postmaster.pid").read_text().splitlines()
-    except OSError:
-        return False
-    return len(lines) >= 8 and lines[0] == str(pid) and int(lines[2]) >= since and lines[7].strip() == "ready"

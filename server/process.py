@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 PROC = Path("/proc")
-_STARTED: list["subprocess.Popen[bytes]"] = []  # kept, or Python would warn that they still run
+_CHILDREN: dict[int, "subprocess.Popen[bytes]"] = {}
 
 
 def spawn(
@@ -19,12 +19,15 @@ def spawn(
     child = subprocess.Popen(  # noqa: S603 (the command lines are ours)
         argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=cwd, start_new_session=True
     )
-    _STARTED.append(child)
+    _CHILDREN[child.pid] = child
     return child
 
 
 def birth(pid: int) -> str | None:
     """A mark that no other process of this machine has, or None if there is no such process (any more)."""
+    child = _CHILDREN.get(pid)
+    if child and child.poll() is not None:  # which also frees the number of a child that ended
+        _CHILDREN.pop(pid, None)
     if not PROC.joinpath("self").exists():
         state = _ps(pid, "stat")
         return _ps(pid, "lstart") if state and not state.startswith("Z") else None

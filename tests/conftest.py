@@ -8,9 +8,15 @@ import psycopg
 import pytest
 from pytest_socket import socket_allow_hosts
 
+from primum.graph.agent import Agent
+from primum.graph.resources import open_resources
+from primum.graph.settings import Settings, read_settings
 from primum.memory.schema import upgrade
 from primum.memory.session import Database
+from primum.retrieval.ingest import ingest
 from primum.server import postgres
+from tests.fakes import FakeEmbedder, FakeVLLM
+from tests.pages import write_pages
 
 _numbers = itertools.count()
 
@@ -76,3 +82,42 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     database = Database(database_url, pool=4)
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="session")
+async def library(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database with the pages of `tests/pages.py`."""
+    cluster.create("library", "template")
+    database = Database(cluster.url("library"))
+    await ingest([write_pages(tmp_path_factory.mktemp("pages"))], database, FakeEmbedder())
+    await database.close()
+    return "library"
+
+
+@pytest.fixture
+def library_url(cluster: Cluster, library: str) -> Iterator[str]:
+    """A database of its own for each test, with the pages."""
+    name = f"test_{next(_numbers)}"
+    cluster.create(name, library)
+    yield cluster.url(name)
+    cluster.drop(name)
+
+
+@pytest.fixture
+def vllm() -> Iterator[FakeVLLM]:
+    with FakeVLLM() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(library_url: str, vllm: FakeVLLM, tmp_path: Path) -> Settings:
+    """An agent's: the pages, the fake model, a turn of three seconds at most."""
+    return read_settings(home=tmp_path, database_url=library_url, model_url=vllm.url, turn_timeout=3)
+
+
+@pytest.fixture
+async def agent(settings: Settings) -> AsyncIterator[Agent]:
+    async with open_resources(settings, FakeEmbedder()) as resources:
+        agent = Agent(resources)
+        yield agent
+        await agent.close()

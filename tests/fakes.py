@@ -1,8 +1,14 @@
 """The two fakes of the tests: an embedder without a model, and a model server at the wire."""
 
+import asyncio
+import json
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
 from math import sqrt
+from threading import Thread
+from typing import Any, Self
 from zlib import crc32
 
 
@@ -33,3 +39,192 @@ class FakeEmbedder:
             vector[crc32(word.encode()) % self.dimensions] += 1.0
         length = sqrt(sum(x * x for x in vector))
         return [x / length for x in vector] if length else [1.0, *vector[1:]]
+
+
+@dataclass(frozen=True)
+class Says:
+    """One reply of the fake server, with the faults that it is to show."""
+
+    text: str = ""
+    reasoning: str = ""
+    logprob: float = -0.1
+    finish: str = "stop"
+    status: int = 200  # another one: that HTTP error and no answer
+    first: float = 0.0  # seconds before the first byte
+    each: float = 0.0  # seconds before each token
+    breaks_after: int | None = None  # tokens, after which the connection is closed
+    raw: str | None = None  # what is sent as the stream, whatever it is
+
+
+HANGS = Says(first=3600)
+Body = dict[str, Any]
+Reply = str | Says | Callable[[Body], "str | Says"]
+
+
+class FakeVLLM:
+    """A server on loopback that speaks chat completions as vLLM does; what it says is told to it before.
+
+    A request for a JSON form is answered from `forms`, by the form's name; any other from `replies`, in their order,
+    or by `default` when none is left. `requests` holds the bodies that came, the first first.
+    """
+
+    def __init__(self, name: str = "primum") -> None:
+        self.default: Reply = Says(status=500)
+        self.replies: deque[Reply] = deque()
+        self.forms: dict[str, Reply] = {"Routing": '{"route": "evidence"}', "Audit": '{"objections": []}'}
+        self.requests: list[Body] = []
+        self.models: list[Body] = [{"id": name, "object": "model", "owned_by": "vllm", "parent": None}]
+        self.port = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, daemon=True)
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def written(self) -> list[Body]:
+        """The requests for free text: drafts and refinements."""
+        return [body for body in self.requests if "response_format" not in body]
+
+    def filled(self, form: str) -> list[Body]:
+        """The requests for one JSON form."""
+        return [body for body in self.requests if _form(body) == form]
+
+    def says(self, *replies: Reply) -> None:
+        self.replies.extend(replies)
+
+    def start(self) -> None:
+        """Listens, on the same port as before."""
+        self._run(self._listen())
+
+    def stop(self) -> None:
+        """Refuses connections from now on, and cuts those that are open."""
+        self._run(self._close())
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=10)
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        for writer in self._open:
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                size = re.search(rb"(?i)content-length: *(\d+)", head)
+                body = await reader.readexactly(int(size[1]) if size else 0)
+                await self._answer(head.split()[1].decode(), body, writer)
+        except (asyncio.IncompleteReadError, ConnectionError, _Broken):
+            pass
+        finally:
+            self._open.discard(writer)
+            writer.transport.abort()
+
+    async def _answer(self, path: str, body: bytes, writer: asyncio.StreamWriter) -> None:
+        if path == "/health":
+            await _send(writer, 200, b"")
+        elif path == "/v1/models":
+            await _send(writer, 200, json.dumps({"object": "list", "data": self.models}).encode())
+        elif path == "/v1/chat/completions":
+            request = json.loads(body)
+            self.requests.append(request)
+            reply = self._choose(request)
+            await asyncio.sleep(reply.first)
+            if reply.status != 200:
+                error = {"message": "as the test wished", "type": "error", "param": None, "code": reply.status}
+                await _send(writer, reply.status, json.dumps({"error": error}).encode())
+            else:
+                await _stream(writer, request, reply)
+        else:
+            await _send(writer, 404, b'{"detail": "Not Found"}')
+
+    def _choose(self, request: Body) -> Says:
+        reply: Reply = self.replies.popleft() if self.replies and not _form(request) else self.default
+        reply = self.forms.get(_form(request), reply)
+        if callable(reply):
+            reply = reply(request)
+        return Says(reply) if isinstance(reply, str) else reply
+
+
+class _Broken(Exception):
+    """The reply ends here, as it was told to."""
+
+
+def _form(request: Body) -> str:
+    return str(request.get("response_format", {}).get("json_schema", {}).get("name", ""))
+
+
+async def _send(writer: asyncio.StreamWriter, status: int, body: bytes) -> None:
+    head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)
+    await writer.drain()
+
+
+async def _stream(writer: asyncio.StreamWriter, request: Body, reply: Says) -> None:
+    """Server-sent events, each a chunk of HTTP's chunked transfer."""
+
+    async def send(data: str) -> None:
+        writer.write(f"{len(data.encode()):x}\r\n{data}\r\n".encode())
+        await writer.drain()
+
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+    for number, event in enumerate([reply.raw] if reply.raw is not None else _events(request, reply)):
+        if number - 1 == reply.breaks_after:
+            raise _Broken
+        if reply.each:
+            await asyncio.sleep(reply.each)
+        await send(event)
+    writer.write(b"0\r\n\r\n")
+    await writer.drain()
+
+
+def _events(request: Body, reply: Says) -> Iterator[str]:
+    """The role, a token at a time the reasoning and the text, the reason of the end, the usage, the end."""
+    thoughts, tokens = (re.findall(r"\s*\S+|\s+\Z", text) for text in (reply.reasoning, reply.text))
+    limit = request.get("max_completion_tokens") or request.get("max_tokens") or len(tokens)
+    finish = reply.finish if len(tokens) <= limit else "length"
+    tokens = tokens[:limit]
+    yield _event(request, [_choice({"role": "assistant", "content": ""})])
+    for token in thoughts:
+        yield _event(request, [_choice({"reasoning": token})])
+    for token in tokens:
+        yield _event(request, [_choice({"content": token}, token if request.get("logprobs") else None, reply.logprob)])
+    yield _event(request, [{**_choice({"content": ""}), "finish_reason": finish, "stop_reason": None}])
+    if (request.get("stream_options") or {}).get("include_usage"):
+        asked = sum(len(message["content"].split()) for message in request["messages"])
+        said = len(thoughts) + len(tokens)
+        yield _event(request, [], {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said})
+    yield "data: [DONE]\n\n"
+
+
+def _choice(delta: Body, token: str | None = None, logprob: float = 0.0) -> Body:
+    spoken = [{"token": token, "logprob": logprob, "bytes": None, "top_logprobs": []}] if token is not None else None
+    return {"index": 0, "delta": delta, "logprobs": spoken and {"content": spoken}, "finish_reason": None}
+
+
+def _event(request: Body, choices: list[Body], usage: Body | None = None) -> str:
+    chunk = {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 1, "model": request["model"]}
+    return f"data: {json.dumps({**chunk, 'choices': choices, 'usage': usage})}\n\n"

@@ -23,9 +23,20 @@ def log(tmp_path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that is made once and copied for each test."""
+    folder = tmp_path_factory.mktemp("made") / "postgres"
+    with (folder.parent / "log").open("ab") as file:
+        postgres.start(folder, file)
+    postgres.stop(folder)
+    return folder
+
+
 @pytest.fixture
-def data(tmp_path: Path, log: BinaryIO) -> Iterator[Path]:
+def data(made: Path, tmp_path: Path, log: BinaryIO) -> Iterator[Path]:
     folder = tmp_path / "postgres"
+    subprocess.run(["cp", "-a", made, folder], check=True)
     postgres.start(folder, log)
     yield folder
     postgres.stop(folder)
@@ -64,8 +75,10 @@ def test_only_the_owner_may_connect(data: Path) -> None:
 
 
 def test_the_extensions_that_primum_needs_are_there(data: Path) -> None:
-    versions = dict(run(data, "select name, default_version from pg_available_extensions"))
-    assert tuple(map(int, str(versions["vector"]).split("."))) >= (0, 8, 5)
+    versions = {
+        str(row[0]): str(row[1]) for row in run(data, "select name, default_version from pg_available_extensions")
+    }
+    assert tuple(map(int, versions["vector"].split("."))) >= (0, 8, 5)
     assert {"pg_trgm", "unaccent"} <= versions.keys()
     assert run(data, "select '[1,2]'::halfvec(2) <=> '[1,2]'::halfvec(2)") == [(0.0,)]
 
@@ -121,7 +134,7 @@ def test_a_path_too_long_for_a_socket_gets_a_private_one_elsewhere(tmp_path: Pat
     data.parent.mkdir()
     postgres.start(data, log)
     try:
-        socket = Path(psycopg.conninfo.conninfo_to_dict(postgres.url(data))["host"])
+        socket = Path(str(psycopg.conninfo.conninfo_to_dict(postgres.url(data))["host"]))
         assert socket != data
         assert socket.stat().st_mode & 0o777 == 0o700
         assert run(data, "select 1") == [(1,)]
