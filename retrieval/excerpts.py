@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from primum.retrieval.search import Passage, Retriever
 from primum.safety.lexicon import drugs
@@ -18,6 +18,27 @@ NEAR = 0.12  # how far below the best sentence one may score and still be told
 SENTENCES = 6
 WORDS = 150
 HELP = "When to get medical help"
+# What a question wants to know, and the sections that tell it. The kinds are those by which consumers' questions are
+# commonly sorted (symptoms, treatment, causes, prevention, dosage, safety, course).
+_INTENTS = [
+    (re.compile(asks, re.IGNORECASE), re.compile(headings, re.IGNORECASE))
+    for asks, headings in (
+        (r"symptom|sign of|signs of|how do i know", r"symptom|sign"),
+        (r"side effect|adverse", r"side effect"),
+        (r"\btreat|cure|therapy|what (?:can|should|do) i do|how (?:do|can|to|should)\b|relie[fv]|help with|\bmanage"
+         r"|first aid|what helps", r"treat|what to do now|what you can do|what to take|self-care"),
+        (r"cause|\bwhy\b|risk factor", r"cause|risk|why"),
+        (r"prevent|avoid getting|protect", r"prevent|protect|what you can do"),
+        (r"dose|dosage|how much|how many|how often|maximum", r"how to take|how to use|dose|how much"),
+        (r"contagious|catch|spread|how long|infectious", r"contagious|spread|how long|healing|recover|back to"),
+        (r"diagnos|\btest|normal", r"diagnos|test|measur|check"),
+        (r"interact|together|\bmix|alcohol|can i (?:take|drink|use)\b.*\b(?:with|and)\b",
+         r"with other|other medicines|alcohol|food"),
+        (r"pregnan|breast-?feed", r"pregnan|breastfeed|can i take"),
+        (r"safe|who should(?:n't| not)|contraindicat", r"who should not|safe|pregnan"),
+    )
+]  # fmt: skip
+_STATEMENT = re.compile(r"\?|\b(?:what|how|why|when|which|who|can|is|are|does|do|should)\b", re.IGNORECASE)
 _DANGLING = re.compile(
     r"^(?:it|they|this|these|those|such|he|she|its|their|both|and|but|or|also|however|for example)\b", re.IGNORECASE
 )
@@ -67,24 +88,49 @@ def _other_kind(question: str, title: str) -> bool:
 async def excerpts(question: str, passages: Sequence[Passage], library: Retriever, max_words: int) -> list[Excerpt]:
     """The answer's sentences, best first; then the rest in the order of their documents; then when to get help.
 
+    Help comes first where the search itself put that section on top: the question describes an emergency.
+
     Args:
         passages: those that are `relevant`, best first; at least one.
         max_words: of the whole; 150 at most, since quotes are dense.
     """
-    candidates = await _candidates(question, passages, library)
+    candidates = await _candidates(question, await _whole_first(passages, library), library)
     if not candidates:
         first = passages[0]
         return [Excerpt(first.text[a:b], first, 0) for a, b in split_plain(first.text)[:2]]
     chosen = _choose(candidates, min(max_words, WORDS))
     lead = chosen[0]
+    urgent = passages[0].heading == HELP and passages[0].document_id == lead.passage.document_id
     rank = {document: number for number, document in enumerate(dict.fromkeys(c.passage.document_id for c in chosen))}
-    rest = sorted(chosen[1:], key=lambda c: (rank[c.passage.document_id], c.passage.start, c.position))
-    paragraphs = {lead.passage.document_id: 0}
-    told = [Excerpt(lead.text, lead.passage, 0)]
+    section = lead.passage.chunk_id
+    rest = sorted(
+        chosen[1:],
+        key=lambda c: (rank[c.passage.document_id], c.passage.chunk_id != section, c.passage.start, c.position),
+    )
+    paragraphs = {lead.passage.document_id: 1}
+    told = [Excerpt(lead.text, lead.passage, 1)]
     for candidate in rest:
-        paragraph = paragraphs.setdefault(candidate.passage.document_id, len(paragraphs))
+        paragraph = paragraphs.setdefault(candidate.passage.document_id, len(paragraphs) + 1)
         told.append(Excerpt(candidate.text, candidate.passage, paragraph))
-    return told + await _help(lead.passage, told, library, max_words)
+    told.sort(key=lambda excerpt: excerpt.paragraph)
+    room = max_words - sum(count_words(excerpt.text) for excerpt in told)
+    seek_help = await _help(lead.passage, 0 if urgent else len(paragraphs) + 1, library, room)
+    return seek_help + told if urgent else told + seek_help
+
+
+async def _whole_first(passages: Sequence[Passage], library: Retriever) -> list[Passage]:
+    """The passages, and the sections of the first one's document that the search left out."""
+    first = passages[0]
+    known = {passage.chunk_id for passage in passages}
+    others = [p for p in await library.document(first.document_id) if p.chunk_id not in known]
+    return [*passages, *(replace(p, similarity=first.similarity) for p in others)]
+
+
+def _wanted(question: str, heading: str) -> bool:
+    """Whether a section tells what the question wants to know; one who only complains wants to know what to do."""
+    if not _STATEMENT.search(question):
+        return bool(re.search(r"what to do now|what you can do|treat", heading, re.IGNORECASE))
+    return any(asks.search(question) and headings.search(heading) for asks, headings in _INTENTS)
 
 
 async def _candidates(question: str, passages: Sequence[Passage], library: Retriever) -> list[_Candidate]:
@@ -108,8 +154,10 @@ async def _candidates(question: str, passages: Sequence[Passage], library: Retri
     for (passage, position, text), vector in zip(found, vectors[1 + len(sections) :], strict=True):
         bag = Bag([text, passage.title])
         said = sum(bag.says(word) for word in asked) / len(asked) if asked else 0.0
-        score = 0.45 * _dot(vectors[0], vector) + 0.3 * section_likeness[f"{passage.title}: {passage.heading}"]
-        score += 0.25 * said - 0.02 * min(position, 4)
+        score = 0.4 * _dot(vectors[0], vector) + 0.4 * section_likeness[f"{passage.title}: {passage.heading}"]
+        # A section's first sentence answers what its heading asks.
+        wanted = _wanted(question, passage.heading)
+        score += 0.2 * said + 0.08 * wanted + (0.06 + 0.04 * wanted if position == 0 else -0.015 * min(position, 4))
         # What holds for a group that was not asked about would mislead everyone else.
         score -= 0.1 * bool(populations(f"{passage.title}. {text}") - groups)
         candidates.append(_Candidate(text, position, passage, vector, score))
@@ -132,10 +180,8 @@ def _choose(candidates: Sequence[_Candidate], words: int) -> list[_Candidate]:
     return chosen
 
 
-async def _help(lead: Passage, told: Sequence[Excerpt], library: Retriever, max_words: int) -> list[Excerpt]:
-    """The first sentences of the leading document's section on when to get help, if there is room."""
-    paragraph = max(e.paragraph for e in told) + 1
-    room = max_words - sum(count_words(e.text) for e in told)
+async def _help(lead: Passage, paragraph: int, library: Retriever, room: int) -> list[Excerpt]:
+    """The first sentences of the leading document's section on when to get help, as far as there is room."""
     found: list[Excerpt] = []
     for passage in await library.document(lead.document_id):
         if passage.heading == HELP:

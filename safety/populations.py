@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 _POPULATIONS = {
-    "pregnancy": r"pregnan\w*|trimester|unborn|antenatal|prenatal|expecting a baby",
+    "pregnancy": r"(?<!not )(?<!outside )pregnan\w*|trimester|unborn|antenatal|prenatal|expecting a baby",
     "breastfeeding": r"breast-?\s?feed\w*|nursing mother\w*|lactat\w*",
     "infants": r"infants?|newborns?|babies|baby",
     "children": r"child\w*|kids?|toddlers?|paediatric|pediatric|under 1[0-8]\b|schoolchild\w*",

@@ -10,6 +10,7 @@ _MARKER = re.compile(r"\s*[\[【]\^?(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)[\]】]")
 _MARKERS_AFTER_STOP = re.compile(r"([.!?。！？]['\"”’)*_]*)((?:\s*[\[【]\^?\d[\d\s,;–-]*[\]】])+)")
 _PREFIX = re.compile(r"^\s*(?:#{1,6}\s+|[-*+•]\s+|\d{1,2}[.)]\s+|>\s+)?")
 _EMPHASIS_END = re.compile(r"(\*{1,2}|_{1,2})(?=\s|$)")
+_ENDED = re.compile(r"(?:[.!?]['\"”’)*_]*(?=\s|\Z|[\[【])|[。！？]['\"”’)*_]*|\n)(?:\s*[\[【]\^?\d[\d\s,;–-]*[\]】])*")
 _THINK = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
 
 
@@ -42,6 +43,12 @@ def strip_thinking(text: str) -> tuple[str, str]:
         text = "<think>" + text  # some templates open the thought in the prompt
     thoughts = "\n".join(re.sub(r"</?think>", "", part).strip() for part in _THINK.findall(text))
     return _THINK.sub("", text).strip(), thoughts
+
+
+def whole_sentences(text: str) -> str:
+    """The text up to the end of its last whole sentence or line; nothing if there is none."""
+    ends = [match.end() for match in _ENDED.finditer(text)]
+    return text[: ends[-1]].rstrip() if ends else ""
 
 
 def split_plain(text: str) -> list[tuple[int, int]]:
