@@ -11,7 +11,7 @@ from primum.graph.state import Exchange, State
 from primum.nodes.draft import max_words
 from primum.nodes.evidence import judge, read_passages
 from primum.nodes.prompts import hashes
-from primum.retrieval.excerpts import Excerpt, excerpts, relevant
+from primum.retrieval.excerpts import Excerpt, excerpts, in_one_line, relevant
 from primum.retrieval.search import Passage
 from primum.safety.sentences import Sentence, count_words, join_answer
 from primum.safety.support import RULES_VERSION, Verdict
@@ -123,7 +123,7 @@ def _excerpted(found: Sequence[Excerpt]) -> tuple[str, list[dict[str, Any]]]:
         passages[chunk] = excerpt.passage
         marker = order.setdefault(chunk, len(order) + 1)
         quotes.setdefault(chunk, []).append(excerpt.text)
-        sentences.append(Sentence(excerpt.text, (marker,), "", excerpt.paragraph))
+        sentences.append(Sentence(in_one_line(excerpt.text), (marker,), "", excerpt.paragraph))
     citations = [_citation(order[chunk], passages[chunk], " … ".join(quotes[chunk])) for chunk in order]
     return join_answer(sentences), citations
 

@@ -38,9 +38,12 @@ _INTENTS = [
         (r"safe|who should(?:n't| not)|contraindicat", r"who should not|safe|pregnan"),
     )
 ]  # fmt: skip
+_ENDED = re.compile(r"[.!。！]['\"”’)]*$")
+_BULLET = re.compile(r"[-*•–]\s+|\d{1,2}[.)]\s+")
 _STATEMENT = re.compile(r"\?|\b(?:what|how|why|when|which|who|can|is|are|does|do|should)\b", re.IGNORECASE)
 _DANGLING = re.compile(
-    r"^(?:it|they|this|these|those|such|he|she|its|their|both|and|but|or|also|however|for example)\b", re.IGNORECASE
+    r"^(?:it|they|this|these|those|such|he|she|its|their|both|and|but|or|so|also|however|besides|then|for example)\b",
+    re.IGNORECASE,
 )
 
 
@@ -97,7 +100,9 @@ async def excerpts(question: str, passages: Sequence[Passage], library: Retrieve
     candidates = await _candidates(question, await _whole_first(passages, library), library)
     if not candidates:
         first = passages[0]
-        return [Excerpt(first.text[a:b], first, 0) for a, b in split_plain(first.text)[:2]]
+        return [
+            Excerpt(first.text[a:b], first, 0) for a, b in statements(first.text)[:2] or split_plain(first.text)[:2]
+        ]
     chosen = _choose(candidates, min(max_words, WORDS))
     lead = chosen[0]
     urgent = passages[0].heading == HELP and passages[0].document_id == lead.passage.document_id
@@ -116,6 +121,45 @@ async def excerpts(question: str, passages: Sequence[Passage], library: Retrieve
     room = max_words - sum(count_words(excerpt.text) for excerpt in told)
     seek_help = await _help(lead.passage, 0 if urgent else len(paragraphs) + 1, library, room)
     return seek_help + told if urgent else told + seek_help
+
+
+def statements(text: str) -> list[tuple[int, int]]:
+    """Start and stop of what can be quoted alone: whole sentences, and a list together with the line that opens it.
+
+    A list's item, or a heading, says little alone and may mislead; lists of over 80 words are left out.
+    """
+    spans = split_plain(text)
+    found: list[tuple[int, int]] = []
+    position = 0
+    while position < len(spans):
+        start, stop = spans[position]
+        position += 1
+        if text[start:stop].endswith(":"):
+            while position < len(spans) and _is_item(text, *spans[position]):
+                stop = spans[position][1]
+                position += 1
+            if "\n" in text[start:stop] and count_words(text[start:stop]) <= 80:
+                found.append((start, stop))
+        elif _ENDED.search(text[start:stop]) and not _BULLET.match(text[start:stop]):
+            found.append((start, stop))
+    return found
+
+
+def _is_item(text: str, start: int, stop: int) -> bool:
+    """Whether a span opens its line and is a list's item: marked as one, or without a closing stop, or a short line."""
+    before, line_end = text.rfind("\n", 0, start) + 1, text.find("\n", stop)
+    if text[before:start].strip() or text[start:stop].endswith((":", "?")):
+        return False
+    alone = not text[stop : line_end if line_end >= 0 else len(text)].strip()
+    short = alone and text[:before].endswith("\n") and len(text[start:stop].split()) <= 15
+    return bool(_BULLET.match(text[start:stop]) or not _ENDED.search(text[start:stop]) or short)
+
+
+def in_one_line(quote: str) -> str:
+    """A quote as it is told in running text: a list's items one after the other, between semicolons."""
+    lead, *items = quote.splitlines()
+    told = [_BULLET.sub("", item.strip()).rstrip(" .;") for item in items if item.strip()]
+    return " ".join(f"{lead} {'; '.join(told)}.".split()) if told else lead.strip()
 
 
 async def _whole_first(passages: Sequence[Passage], library: Retriever) -> list[Passage]:
@@ -139,8 +183,8 @@ async def _candidates(question: str, passages: Sequence[Passage], library: Retri
         (passage, position, passage.text[start:stop])
         for passage in passages
         if passage.heading != HELP or len(passages) == 1
-        for position, (start, stop) in enumerate(split_plain(passage.text))
-        if 5 <= len(passage.text[start:stop].split()) <= 60 and not _DANGLING.match(passage.text[start:stop])
+        for position, (start, stop) in enumerate(statements(passage.text))
+        if 5 <= len(passage.text[start:stop].split()) <= 80 and not _DANGLING.match(passage.text[start:stop])
     ]
     sections = list(dict.fromkeys(f"{passage.title}: {passage.heading}" for passage, _, _ in found))
     texts = [text for _, _, text in found]
@@ -185,7 +229,7 @@ async def _help(lead: Passage, paragraph: int, library: Retriever, room: int) ->
     found: list[Excerpt] = []
     for passage in await library.document(lead.document_id):
         if passage.heading == HELP:
-            for start, stop in split_plain(passage.text)[:2]:
+            for start, stop in statements(passage.text)[:2]:
                 room -= count_words(passage.text[start:stop])
                 if room >= 0:
                     found.append(Excerpt(passage.text[start:stop], passage, paragraph))
