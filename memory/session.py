@@ -28,6 +28,7 @@ class Database:
             max_overflow=0,
             pool_timeout=CONNECT_TIMEOUT,
             pool_pre_ping=True,
+            hide_parameters=True,  # an error's text ends up in logs, and parameters are patients' words
             # Plans of prepared statements outlive a change of planner settings (hnsw.ef_search), so none are.
             connect_args={"connect_timeout": CONNECT_TIMEOUT, "prepare_threshold": None},
         )

@@ -59,11 +59,7 @@ class Threads:
                 .on_conflict_do_update(index_elements=[Thread.id], set_={"updated_at": func.now()})
             )
             await self._own(connection, thread, patient)
-            running = select(Turn.run_id).where(
-                Turn.thread_id == thread, Turn.status == "running", Turn.started_at > self._stale()
-            )
-            if await connection.scalar(running):
-                raise ThreadBusy("This conversation's last question is still being answered. Wait for its answer.")
+            await self._idle(connection, thread)
             await connection.execute(
                 insert(Turn).values(run_id=run_id, thread_id=thread, question=question, request=dict(request))
             )
@@ -107,15 +103,23 @@ class Threads:
             return await self._turns(connection, Turn.thread_id == thread)
 
     async def delete(self, thread: str, patient: str) -> None:
-        """Removes a thread and its turns. Raises UnknownThread. Its checkpoints are the saver's to delete."""
+        """Removes a thread and its turns, not its checkpoints, which are the saver's. Raises as `admit` does."""
         async with self.database.begin() as connection:
             await self._own(connection, thread, patient)
+            await self._idle(connection, thread)
             await connection.execute(delete(Thread).where(Thread.id == thread))
 
     async def _own(self, connection: AsyncConnection, thread: str, patient: str) -> None:
         owned = select(Thread.id).where(Thread.id == thread, Thread.patient == patient).with_for_update()
         if await connection.scalar(owned) is None:
             raise UnknownThread("There is no such conversation.")
+
+    async def _idle(self, connection: AsyncConnection, thread: str) -> None:
+        running = select(Turn.run_id).where(
+            Turn.thread_id == thread, Turn.status == "running", Turn.started_at > self._stale()
+        )
+        if await connection.scalar(running):
+            raise ThreadBusy("This conversation's last question is still being answered. Wait for its answer.")
 
     async def _turns(self, connection: AsyncConnection, condition: Any) -> list[TurnRow]:
         rows = await connection.execute(

@@ -51,18 +51,19 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
+def run(work: Coroutine[Any, Any, T], log_level: str = "warning") -> T:
     """Run to the end; SIGTERM and a closed terminal stop it as Ctrl-C does, so that nothing is left running."""
 
     async def stoppable() -> T:
         task = asyncio.ensure_future(work)
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as nohup wants it
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         return await task
 
     from primum.server.console import log_to_stderr
 
-    log_to_stderr()
+    log_to_stderr(log_level)
     try:
         return asyncio.run(stoppable())
     except asyncio.CancelledError:
@@ -173,22 +174,14 @@ def serve_api(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="[default: PRIMUM_API_PORT]")] = None,
 ) -> None:
     """The HTTP API."""
-    import uvicorn
-
     from primum.graph.settings import read_settings
+    from primum.server.api import create_app
+    from primum.server.listener import listen
 
     settings = read_settings()
-    uvicorn.run(
-        "primum.server.api:create_app",
-        factory=True,
-        host=host or settings.api_host,
-        port=port or settings.api_port,
-        log_level=settings.log_level,
-        # Addresses of pages may hold patients' words.
-        access_log=False,
-        # Running turns get this long; their questions are stored.
-        timeout_graceful_shutdown=5,
-    )
+    app = create_app(settings)
+    level = settings.log_level
+    run(listen(app, host or settings.api_host, port or settings.api_port, level), level)
 
 
 @serving.command("model", epilog="Example: primum serve model --engine vllm --model Qwen/Qwen3-32B --dry-run")

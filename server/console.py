@@ -1,6 +1,5 @@
 """What people see on a terminal. Results go to stdout, progress to stderr."""
 
-import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,10 +17,10 @@ if TYPE_CHECKING:
     from primum.retrieval.search import Passage
 
 
-def log_to_stderr() -> None:
-    """Warnings alone: who is at the terminal follows the progress lines."""
+def log_to_stderr(level: str) -> None:
+    """What is logged from `level` on. Standard output is for results."""
     structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 

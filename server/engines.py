@@ -16,8 +16,9 @@ Engine = Literal["vllm", "llamacpp"]
 
 LONGEST = 16_384  # tokens of a prompt and its answer: history, six passages, a draft and its audit fit twice
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # the LoRA ranks that vLLM has kernels for
-# How a family writes tool calls; vLLM has no way to tell.
-TOOL_PARSERS = {"llama": "llama3_json", "mistral": "mistral"}
+# How a model writes tool calls, which vLLM has no way to tell: by a word of its tokenizer, or of its name on a hub.
+# A parser whose word the tokenizer lacks keeps vLLM from starting, so the architecture does not decide.
+TOOL_PARSERS = {"llama3_json": ("<|python_tag|>", "llama-3"), "mistral": ("[TOOL_CALLS]", "mistral")}
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def vllm_command(
     argv = [program, "serve", model, "--host", host, "--port", str(port), "--served-model-name", name]
     argv += ["--dtype", "auto", "--max-model-len", str(min(LONGEST, config.get("max_position_embeddings", LONGEST)))]
     argv += ["--enable-prefix-caching", "--enable-prompt-tokens-details"]
-    argv += ["--enable-auto-tool-choice", "--tool-call-parser", _tool_parser(model, config)]
+    argv += ["--enable-auto-tool-choice", "--tool-call-parser", _tool_parser(model)]
     argv += _lora(adapters)
     env = {"VLLM_NO_USAGE_STATS": "1"}
     if Path(model).is_dir():
@@ -91,6 +92,8 @@ def vllm_command(
         return Command(argv, env)
     # The default block of 128 tokens finds no common prefix in short prompts.
     argv += ["--block-size", "32", "--max-num-seqs", "32", "--enforce-eager"]
+    # Eager or not, vLLM compiles its sampler: half a minute within the first request, and it takes a C++ compiler.
+    env["TORCH_COMPILE_DISABLE"] = "1"
     # One core stays free: a thread that shares its core makes all others wait.
     cores = hardware.cores[:-1] or hardware.cores
     env["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, cores))
@@ -136,9 +139,14 @@ def _lora(adapters: Mapping[str, str]) -> list[str]:
     return ["--enable-lora", *limits, "--lora-modules", *modules]
 
 
-def _tool_parser(model: str, config: Mapping[str, object]) -> str:
-    family = str(config.get("model_type", Path(model).name)).lower()
-    return next((parser for word, parser in TOOL_PARSERS.items() if word in family), "hermes")
+def _tool_parser(model: str) -> str:
+    tokenizer = Path(model) / "tokenizer.json"
+    known = tokenizer.read_text("utf-8") if tokenizer.is_file() else ""
+    name = Path(model).name.lower()
+    for parser, (word, family) in TOOL_PARSERS.items():
+        if word in known if known else family in name:
+            return parser
+    return "hermes"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -121,7 +121,8 @@ def _launch(data: Path, log: BinaryIO) -> int:
     if not data.exists():
         _initialise(data, log)
     _clear_stale(data)
-    settings = SETTINGS | {"unix_socket_directories": str(_socket_folder(data, make=True))}
+    folder = str(_socket_folder(data, make=True)).replace('"', '""')
+    settings = SETTINGS | {"unix_socket_directories": f'"{folder}"'}
     given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     argv = [*_as_owner(data), str(binaries() / "postgres"), "-D", str(data), *given]
     return process.spawn(argv, log, ENVIRONMENT, cwd="/").pid
@@ -153,7 +154,10 @@ def _initialise(data: Path, log: BinaryIO) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
     if os.geteuid() == 0:
-        owner = pwd.getpwnam(OWNER)
+        try:
+            owner = pwd.getpwnam(OWNER)
+        except KeyError:
+            raise LocalServerFailed(f"Postgres does not run as root, and there is no user {OWNER} here.") from None
         os.chown(draft, owner.pw_uid, owner.pw_gid)
     for command, text in (
         (("initdb", "-D", str(draft), *(f"--{name}={value}" for name, value in CLUSTER.items())), ""),
@@ -200,13 +204,14 @@ def _as_owner(data: Path) -> list[str]:
         "--no-new-privs",
         # Without this, access(2) ignores capabilities, and Postgres looks at its own program with access(2).
         "--securebits=+no_setuid_fixup",
-        *(f"--{kind}=-all,{keep}" for kind in ("inh-caps", "ambient-caps", "bounding-set")),
+        f"--inh-caps={keep}",
+        f"--ambient-caps={keep}",  # after the start of a program, no others are left
     ]
 
 
 def _socket_folder(data: Path, make: bool = False) -> Path:
-    """The data folder itself or, where its path is too long for a socket, a private one under /tmp."""
-    if len(os.fsencode(data / SOCKET)) <= LONGEST_SOCKET:
+    """The data folder itself or, where its path can't be a socket's, a private one under /tmp."""
+    if len(os.fsencode(data / SOCKET)) <= LONGEST_SOCKET and "," not in str(data):  # clients read a, b as two hosts
         return data
     owner = data.stat()
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]

@@ -32,12 +32,13 @@ def birth(pid: int) -> str | None:
         state = _ps(pid, "stat")
         return _ps(pid, "lstart") if state and not state.startswith("Z") else None
     try:
-        # The name, in brackets, may hold blanks and brackets. After it, state is the 1st field, start the 20th.
+        # The name, in brackets, may hold blanks and brackets. The fields after it: state, …, threads, …, start.
         fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
         boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return None
-    return None if fields[0] in "ZX" else f"{boot}:{fields[19]}"
+    # A zombie's other threads may still be ending, and hold its ports until then.
+    return None if fields[0] in "ZX" and int(fields[17]) <= 1 else f"{boot}:{fields[19]}"
 
 
 def arguments(pid: int) -> list[str]:

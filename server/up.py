@@ -56,7 +56,7 @@ async def _run(settings: Settings, run: Path) -> None:
         async with _children(ready, home) as children:
             addresses = {part.name: part.url for part in reversed(children)}
             addresses["model"] = str(ready.model_url)
-            addresses["database"] = make_url(url_of(ready)).render_as_string(hide_password=True)
+            addresses["database"] = _shown(url_of(ready), embedded=settings.database_url is None)
             (run / "up.json").write_text(json.dumps(addresses))
             _show(addresses)
             say("Ctrl-C stops everything.")
@@ -103,6 +103,7 @@ async def _children(settings: Settings, home: Path) -> AsyncIterator[Sequence[Ch
         say("Going on without the page: it needs `pip install 'primum[ui]'`.")
     else:
         children.append(_page(settings, home, children[0].url))
+    say(f"Starting the {' and the '.join(part.name for part in children)}")
     try:
         await asyncio.gather(*(asyncio.to_thread(part.ensure) for part in children))
         yield children
@@ -148,6 +149,11 @@ def _port(what: str, wanted: int, host: str) -> int:
 def _given(settings: Settings) -> dict[str, str]:
     """The servers that run, as settings of a child, which so starts none of its own."""
     return {"PRIMUM_DATABASE_URL": url_of(settings), "PRIMUM_MODEL_URL": str(settings.model_url)}
+
+
+def _shown(url: str, embedded: bool) -> str:
+    """A database's address without secrets, which may also stand in its query; the embedded one has none."""
+    return url if embedded else make_url(url).set(password=None, query={}).render_as_string()
 
 
 def _show(addresses: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from primum.graph.errors import PrimumError
 from primum.server.logs import bound
 from primum.server.shared import Say
 
+PACE = 0.5  # seconds between two looks
 LONGEST_PAUSE = 60.0  # seconds between two tries
 STEADY = 60.0  # seconds after which a part that was started again counts as mended
 
@@ -41,19 +42,26 @@ class Watched:
             return
         pause = min(LONGEST_PAUSE, 2.0**self.tries)
         self.tries, self.last, self.due = self.tries + 1, now, now + pause
-        say(f"The {self.part.name} ended: starting it again.")
+        say(f"{self.part.name} ended: starting it again")
         try:
             await asyncio.to_thread(self.part.ensure)
         except PrimumError as error:
             say(f"{error}\nTrying again in {pause:.0f} s.")
         else:
-            say(f"The {self.part.name} is back.")
+            say(f"{self.part.name} is back")
 
 
 async def watch(home: Path, parts: Sequence[Part], say: Say) -> None:
     """Look after the parts, and the length of their logs, until cancelled."""
-    watched = [Watched(part) for part in parts]
-    while True:
-        await asyncio.gather(*(one.look(say) for one in watched))
-        bound(home)
-        await asyncio.sleep(0.5)
+
+    async def keep(one: Watched) -> None:
+        while True:
+            await one.look(say)
+            await asyncio.sleep(PACE)
+
+    async def keep_logs_short() -> None:
+        while True:
+            bound(home)
+            await asyncio.sleep(PACE)
+
+    await asyncio.gather(keep_logs_short(), *(keep(Watched(part)) for part in parts))

@@ -21,6 +21,10 @@ from tests.pages import write_pages
 _numbers = itertools.count()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--vllm-url", help="address of a vLLM server, for the tests that are marked `vllm`")
+
+
 def pytest_runtest_setup() -> None:
     """Tests reach this machine only."""
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
@@ -31,6 +35,9 @@ class Cluster:
 
     def __init__(self, data: Path) -> None:
         self.data = data
+        # Nothing here outlives the machine, and waiting for its disk is most of what a new database costs.
+        self.run("alter system set fsync = off")
+        self.run("select pg_reload_conf()")
         self.create("template")
         upgrade(self.url("template"))
 
@@ -42,7 +49,7 @@ class Cluster:
             connection.execute(statement.encode())
 
     def create(self, name: str, template: str = "template1") -> None:
-        self.run(f"create database {name} template {template} owner primum strategy file_copy")
+        self.run(f"create database {name} template {template} owner primum")
 
     def drop(self, name: str) -> None:
         self.run(f"drop database {name} with (force)")
@@ -111,8 +118,8 @@ def vllm() -> Iterator[FakeVLLM]:
 
 @pytest.fixture
 def settings(library_url: str, vllm: FakeVLLM, tmp_path: Path) -> Settings:
-    """An agent's: the pages, the fake model, a turn of three seconds at most."""
-    return read_settings(home=tmp_path, database_url=library_url, model_url=vllm.url, turn_timeout=3)
+    """An agent's: the pages and the fake model."""
+    return read_settings(home=tmp_path, database_url=library_url, model_url=vllm.url, turn_timeout=30)
 
 
 @pytest.fixture

@@ -23,23 +23,11 @@ def log(tmp_path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that is made once and copied for each test."""
-    folder = tmp_path_factory.mktemp("made") / "postgres"
-    with (folder.parent / "log").open("ab") as file:
-        postgres.start(folder, file)
-    postgres.stop(folder)
-    return folder
-
-
 @pytest.fixture
-def data(made: Path, tmp_path: Path, log: BinaryIO) -> Iterator[Path]:
-    folder = tmp_path / "postgres"
-    subprocess.run(["cp", "-a", made, folder], check=True)
-    postgres.start(folder, log)
-    yield folder
-    postgres.stop(folder)
+def data(data: Path, log: BinaryIO) -> Iterator[Path]:
+    postgres.start(data, log)
+    yield data
+    postgres.stop(data)
 
 
 def run(data: Path, statement: str) -> list[tuple[object, ...]]:

@@ -1,0 +1,172 @@
+"""The command line as a user meets it: exit codes, and what goes to stdout and what to stderr."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from primum.graph.answer import Answer, Citation, Trace
+from primum.server.console import show_answer
+
+AWAY = "postgresql://primum@127.0.0.1:1/primum"
+HEAVY = ("torch", "streamlit", "langgraph", "sqlalchemy", "FlagEmbedding", "transformers")
+
+
+def primum(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "primum", *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "200", **environment},
+        check=False,
+    )
+
+
+COMMANDS = [[], ["up"], ["ask"], ["ingest"], ["search"], ["serve"], ["serve", "api"], ["serve", "model"], ["db"]]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ["db", "upgrade"]], ids=" ".join)
+def test_every_command_explains_itself(command: list[str]) -> None:
+    done = primum(*command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"Usage: {' '.join(['primum', *command])}" in done.stdout
+    if command not in ([], ["serve"], ["db"]):
+        assert f"primum {' '.join(command)}" in done.stdout.partition("Example:")[2]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; sys.argv = ['primum', '--help']\nfrom primum.server.cli import main\n"
+    code += f"try: main()\nexcept SystemExit: print(sorted(set({HEAVY}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "No such command"),
+        (["ask"], "Missing argument"),
+        (["ask", ""], "The question is empty"),
+        (["ask", " \n\t "], "The question is empty"),
+        (["ask", "?" * 100_000], "the limit is 8,000"),
+        (["ask", "pain\x1b"], "control character"),
+        (["ask", "pain \udc80"], "lone surrogate"),
+        (["ask", "pain", "--patient", "two words"], "The patient must be"),
+        (["ask", "pain", "--audience", "dog"], "--audience"),
+        (["ask", "pain", "--max-words", "5"], "--max-words"),
+        (["search", " "], "The query is empty"),
+        (["search", "pain", "-k", "0"], "-k"),
+        (["ingest"], "Missing argument"),
+        (["ingest", "/no/such/file"], "No such file or folder: /no/such/file"),
+        (["serve", "model", "--engine", "vllm"], "give --model"),
+        (["serve", "model", "--engine", "llamacpp", "--adapter", "a=b"], "--engine vllm"),
+        (["serve", "model", "--engine", "abacus"], "--engine"),
+        (["serve", "api", "--port", "70000"], "--port"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_wrong_use_exits_2_and_says_what_is_wrong(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = primum(*arguments, PRIMUM_HOME=str(tmp_path / "home"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_setting_that_does_not_exist_exits_2() -> None:
+    done = primum("db", "upgrade", PRIMUM_HOEM="/tmp")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "did you mean PRIMUM_HOME?" in done.stderr
+
+
+def test_a_home_that_cannot_be_made_exits_2() -> None:
+    done = primum("db", "upgrade", PRIMUM_HOME="/dev/null/home")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "PRIMUM_HOME can't be used" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["db", "upgrade"], ["serve", "api"]], ids=" ".join)
+def test_a_database_that_is_away_exits_1_with_a_plain_sentence(command: list[str]) -> None:
+    done = primum(*command, PRIMUM_DATABASE_URL=AWAY, PRIMUM_MODEL_URL="http://127.0.0.1:1/v1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "The database can't be reached. Nothing was changed.\n"
+
+
+def test_the_tables_of_a_given_database_are_made(empty_database_url: str) -> None:
+    done = primum("db", "upgrade", PRIMUM_DATABASE_URL=empty_database_url)
+    assert (done.returncode, done.stdout) == (0, "The tables are up to date.\n")
+
+
+def test_a_dry_run_prints_the_command_and_runs_nothing() -> None:
+    done = primum("serve", "model", "--engine", "vllm", "--model", "Qwen/Qwen3-32B", "--port", "9", "--dry-run")
+    assert done.returncode == 0
+    assert "vllm serve Qwen/Qwen3-32B --host 127.0.0.1 --port 9" in done.stdout
+    assert "--engine llamacpp" in primum("serve", "model", "--engine", "llamacpp", "--dry-run").stdout
+
+
+def test_vllm_takes_our_place_with_its_key_in_the_environment(tmp_path: Path) -> None:
+    program = tmp_path / "vllm"
+    program.write_text('#!/bin/sh\necho "$VLLM_API_KEY $VLLM_NO_USAGE_STATS $1 $2"\n')
+    program.chmod(0o755)
+    chosen = ["--engine", "vllm", "--model", "M", "--vllm", str(program)]
+    assert primum("serve", "model", *chosen, PRIMUM_MODEL_KEY="secret").stdout == "secret 1 serve M\n"
+    assert "secret" not in primum("serve", "model", *chosen, "--dry-run", PRIMUM_MODEL_KEY="secret").stdout
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    (folder / "gout.md").write_text("# Gout\n\nGout is caused by crystals of uric acid in a joint.\n")
+    (folder / "broken.pdf").write_text("no PDF")
+    return folder
+
+
+def test_documents_go_in_are_found_and_answer_a_question(database_url: str, pages: Path) -> None:
+    # Nothing answers at the model's address, so the answer is the passages' own sentences.
+    given = {"PRIMUM_DATABASE_URL": database_url, "PRIMUM_MODEL_URL": "http://127.0.0.1:1/v1"}
+    done = primum("ingest", str(pages), "--json", **given)
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert (report["added"], [entry["name"] for entry in report["skipped"]]) == (1, [str(pages / "broken.pdf")])
+    assert "broken.pdf" in done.stderr
+
+    done = primum("search", "crystals of uric acid", "-k", "3", "--json", **given)
+    (found,) = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert (found["rank"], found["title"]) == (1, "Gout")
+    assert found.keys() == {"rank", "score", "title", "heading", "url", "text", "document_id", "chunk_id"}
+
+    done = primum("ask", "What causes gout?", "--json", **given)
+    answer = Answer.model_validate_json(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert answer.status == "evidence_only"
+    assert [citation.title for citation in answer.citations] == ["Gout"]
+
+
+def test_people_see_the_answer_then_its_sources_then_how_sure_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    citation = Citation(
+        marker=1,
+        chunk_id=1,
+        document_id=1,
+        title="Gout",
+        heading="Causes",
+        url="https://x.org/g",
+        quote="Crystals [of] acid",
+    )
+    trace = Trace(run_id="r", model="m")
+    show_answer(
+        Answer(text="Crystals [1].", status="evidence_only", citations=[citation], confidence=0.62, trace=trace)
+    )
+    assert capsys.readouterr().out.splitlines() == [
+        "Crystals [1].",
+        "",
+        "[1] Gout – Causes",
+        "    “Crystals [of] acid”",
+        "    https://x.org/g",
+        "",
+        "evidence only · confidence 62%",
+    ]

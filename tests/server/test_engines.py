@@ -1,0 +1,145 @@
+"""The command that serves a model, as a table over hardware and wishes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from primum.graph.errors import BadInput, LocalServerFailed
+from primum.server import llamacpp
+from primum.server.engines import Hardware, find_hardware, find_vllm, parse_adapters, vllm_command
+
+LAPTOP = Hardware(gpus=0, cores=(0, 1), memory=16)
+SERVER = Hardware(gpus=0, cores=(4, 5, 6, 7), memory=64)
+ONE_GPU = Hardware(gpus=1, cores=(0,), memory=64)
+
+
+def command(hardware: Hardware, model: str = "Qwen/Qwen3-32B", **adapters: str) -> tuple[str, dict[str, str]]:
+    made = vllm_command("vllm", hardware, model, "primum", "127.0.0.1", 8401, adapters)
+    return " ".join(made.argv), made.env
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama", "max_position_embeddings": 2048}))
+    return str(tmp_path)
+
+
+def adapter(folder: Path, rank: int) -> str:
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text(json.dumps({"r": rank}))
+    return str(folder)
+
+
+@pytest.mark.parametrize(("gpus", "engine"), [(0, "llamacpp"), (1, "vllm"), (8, "vllm")])
+def test_a_gpu_gets_vllm_and_a_machine_without_one_llamacpp(gpus: int, engine: str) -> None:
+    assert Hardware(gpus, (0,), 16).engine == engine
+
+
+@pytest.mark.parametrize(("gpus", "parallel"), [(1, 1), (2, 2), (3, 2), (4, 4), (7, 4), (8, 8)])
+def test_the_model_is_spread_over_a_power_of_two_of_gpus(gpus: int, parallel: int) -> None:
+    argv, env = command(Hardware(gpus, (0,), 64))
+    assert f"--tensor-parallel-size {parallel}" in argv
+    assert env == {"VLLM_NO_USAGE_STATS": "1"}
+
+
+@pytest.mark.parametrize("hardware", [LAPTOP, ONE_GPU])
+def test_every_server_gets(hardware: Hardware) -> None:
+    argv, env = command(hardware)
+    assert argv.startswith("vllm serve Qwen/Qwen3-32B --host 127.0.0.1 --port 8401 --served-model-name primum")
+    for flags in (
+        "--dtype auto",
+        "--max-model-len 16384",
+        "--enable-prefix-caching",
+        "--enable-auto-tool-choice --tool-call-parser hermes",
+    ):
+        assert flags in argv
+    assert "--enable-lora" not in argv
+    assert env["VLLM_NO_USAGE_STATS"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("hardware", "bound", "threads", "memory"), [(LAPTOP, "0", "1", "2"), (SERVER, "4,5,6", "3", "8")]
+)
+def test_processor_cores_are_bound_but_for_one(hardware: Hardware, bound: str, threads: str, memory: str) -> None:
+    argv, env = command(hardware)
+    assert "--block-size 32 --max-num-seqs 32 --enforce-eager" in argv
+    assert "--tensor-parallel-size" not in argv
+    assert env["VLLM_CPU_OMP_THREADS_BIND"] == bound
+    assert env["OMP_NUM_THREADS"] == threads
+    assert env["VLLM_CPU_KVCACHE_SPACE"] == memory
+
+
+def test_a_folder_says_how_long_its_model_reads(model: str) -> None:
+    argv, env = command(ONE_GPU, model)
+    assert "--max-model-len 2048" in argv
+    assert env["HF_HUB_OFFLINE"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("word", "parser"),
+    [("<|python_tag|>", "llama3_json"), ("[TOOL_CALLS]", "mistral"), ("<tool_call>", "hermes"), ("", "hermes")],
+)
+def test_a_folders_tokenizer_says_how_its_model_calls_tools(model: str, word: str, parser: str) -> None:
+    (Path(model) / "tokenizer.json").write_text(json.dumps({"added_tokens": [{"content": word}]}))
+    assert f"--tool-call-parser {parser}" in command(ONE_GPU, model)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "parser"),
+    [("meta-llama/Llama-3.3-70B-Instruct", "llama3_json"), ("mistralai/Mistral-Small", "mistral"), ("a/b", "hermes")],
+)
+def test_a_hubs_name_says_how_its_model_calls_tools(name: str, parser: str) -> None:
+    assert f"--tool-call-parser {parser}" in command(ONE_GPU, name)[0]
+
+
+@pytest.mark.parametrize(("ranks", "limit"), [((8,), 8), ((12,), 16), ((4, 64), 64), ((200,), 256)])
+def test_adapters_are_served_by_name_up_to_their_largest_rank(
+    tmp_path: Path, ranks: tuple[int, ...], limit: int
+) -> None:
+    given = [f"a{i}={adapter(tmp_path / str(i), rank)}" for i, rank in enumerate(ranks)]
+    argv, _ = command(ONE_GPU, **parse_adapters(given))
+    assert f"--enable-lora --max-lora-rank {limit} --max-loras {len(ranks)} --lora-modules {' '.join(given)}" in argv
+
+
+@pytest.mark.parametrize("given", ["med", "=folder", "med=", "med=/nowhere"])
+def test_an_adapter_that_cannot_be_meant_is_refused(given: str) -> None:
+    with pytest.raises(BadInput, match="--adapter"):
+        parse_adapters([given])
+
+
+def test_a_rank_that_vllm_has_no_kernel_for_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="rank 1024"):
+        command(ONE_GPU, **parse_adapters([f"med={adapter(tmp_path / 'a', 1024)}"]))
+
+
+def test_a_missing_vllm_is_said_to_need_its_own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LocalServerFailed, match="environment of its own"):
+        find_vllm(None)
+    with pytest.raises(LocalServerFailed, match="No vLLM at"):
+        find_vllm(tmp_path / "vllm")
+
+
+def test_gpus_are_counted_as_nvidia_smi_lists_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'GPU 0: NVIDIA H100 (UUID: GPU-1)'\necho 'GPU 1: NVIDIA H100 (UUID: GPU-2)'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_hardware().gpus == 2
+    tool.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed' >&2\nexit 9\n")
+    assert find_hardware().gpus == 0
+
+
+def test_the_packaged_model_is_found_without_importing_its_package() -> None:
+    assert llamacpp.packaged_model().suffix == ".gguf"
+
+
+def test_a_folder_with_no_or_many_model_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="has 0"):
+        llamacpp.model_file(str(tmp_path))
+    for name in ("a.gguf", "b.gguf"):
+        (tmp_path / name).touch()
+    with pytest.raises(BadInput, match="has 2"):
+        llamacpp.model_file(str(tmp_path))
+    assert llamacpp.model_file(str(tmp_path / "a.gguf")) == tmp_path / "a.gguf"
