@@ -74,7 +74,7 @@ def _units(text: str, start: int, stop: int, room: int, count_tokens: CountToken
 
 
 def _sentences(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
-    from sentencex import get_sentence_boundaries  # type: ignore[import-untyped]
+    from sentencex import get_sentence_boundaries
 
     for found in get_sentence_boundaries("en", text[start:stop]):
         yield start + found["start_index"], start + found["end_index"]

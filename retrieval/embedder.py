@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from primum.graph.errors import RetrievalFailed
 
 PACKAGED = "minilm"
-_BATCH = 16  # fastest of 8, 16, 32 and 64 on one AMX core
+_BATCH = 16  # faster than 32 and 64 on one AMX core
+_READ = 512  # tokens of a text that the model sees; chunks have 256 at most
 _SAMPLE = 64 * 2**10  # bytes
 _SAMPLES = 256
 
@@ -50,59 +51,74 @@ def load_embedder(name: str = PACKAGED) -> Embedder:
 
 
 class FlagEmbedder:
-    """A model folder in the layout of Hugging Face, run by FlagEmbedding."""
+    """A model folder in the layout of Hugging Face, loaded by FlagEmbedding.
+
+    Batches are run here and not by its `encode`, which computes the first batch twice (a query would take twice its
+    time), draws progress bars, and can't let a query in between two batches of an ingest. The dense vector of BGE-M3
+    is its first token's, which is what `cls` pooling takes.
+    """
 
     def __init__(self, name: str, folder: Path) -> None:
         from tokenizers import Tokenizer
 
         self.name = name
         self.fingerprint = fingerprint(folder)
-        config = json.loads((folder / "config.json").read_text())
         self.pooling = _pooling(folder)
-        self._many = config.get("model_type") == "xlm-roberta" and (folder / "colbert_linear.pt").exists()
+        self.dimensions = int(json.loads((folder / "config.json").read_text())["hidden_size"])
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._model = self._load(folder)
+        self._model = _load(folder, self.pooling)
         self._lock = Lock()
-        self.dimensions = int(config["hidden_size"])
 
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def embed_queries(self, texts: Sequence[str]) -> list[Vector]:
-        return self._embed(self._model.encode_queries, texts)
+        return self.embed_passages(texts)
 
     def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
-        return self._embed(self._model.encode_corpus, texts)
+        vectors: list[Vector] = [[]] * len(texts)
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))  # alike lengths: little padding
+        for start in range(0, len(order), _BATCH):
+            places = order[start : start + _BATCH]
+            with self._lock:  # the model is not made for two threads at once
+                batch = self._run([texts[place] for place in places])
+            for place, vector in zip(places, batch, strict=True):
+                vectors[place] = vector
+        return vectors
 
-    def _embed(self, encode: Any, texts: Sequence[str]) -> list[Vector]:
-        if not texts:
-            return []
-        with self._lock:  # the model is not made for two threads at once
-            vectors = encode(list(texts))
-        if self._many:
-            vectors = vectors["dense_vecs"]
-        return [list(map(float, vector)) for vector in vectors]
-
-    def _load(self, folder: Path) -> Any:
+    def _run(self, texts: list[str]) -> list[Vector]:
         import torch
-        from FlagEmbedding import BGEM3FlagModel, FlagModel  # type: ignore[import-untyped]
-        from transformers.utils import logging
 
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-        _silence()
-        options: dict[str, Any] = {"batch_size": _BATCH, "query_max_length": 512, "passage_max_length": 512}
-        if torch.cuda.is_available():
-            options |= {"use_fp16": True, "batch_size": 256, "devices": "cuda:0"}
-        else:
-            # On "cpu" FlagEmbedding goes back to float32; "cpu:0" keeps what was loaded. One AMX core makes 41
-            # passages/s in bfloat16, 15 in float32 (cosine between the two ≥ 0.9999); without AMX it is slower.
-            options |= {"use_fp16": False, "use_bf16": _has_fast_bf16(), "devices": "cpu:0"}
-        if self._many:
-            return BGEM3FlagModel(str(folder), **options)
-        return FlagModel(str(folder), pooling_method=self.pooling, **options)
+        model = self._model
+        with torch.inference_mode():
+            inputs = model.tokenizer(texts, padding=True, truncation=True, max_length=_READ, return_tensors="pt")
+            inputs = inputs.to(model.target_devices[0])
+            hidden = model.model(**inputs).last_hidden_state
+            pooled = model.pooling(hidden, inputs["attention_mask"])
+            vectors: list[Vector] = torch.nn.functional.normalize(pooled.float(), dim=-1).tolist()
+        return vectors
+
+
+def _load(folder: Path, pooling: str) -> Any:
+    import torch
+    from FlagEmbedding import FlagModel
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    on_gpu = torch.cuda.is_available()
+    # One AMX core makes 41 passages/s in bfloat16, 15 in float32 (cosine between the two: 0.9999 and more).
+    flag = FlagModel(
+        str(folder),
+        pooling_method=pooling,
+        use_fp16=on_gpu,
+        use_bf16=not on_gpu and _has_fast_bf16(),
+        devices="cuda:0" if on_gpu else "cpu",
+    )
+    flag.model.to(flag.target_devices[0]).eval()
+    return flag
 
 
 def fingerprint(folder: Path) -> str:
@@ -159,12 +175,3 @@ def _has_fast_bf16() -> bool:
     import torch
 
     return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
-
-
-def _silence() -> None:
-    """FlagEmbedding draws progress bars that nobody can turn off; ours are drawn by the command line."""
-    from FlagEmbedding.inference.embedder.encoder_only import base, m3  # type: ignore[import-untyped]
-
-    for module in (base, m3):
-        module.tqdm = lambda items, **_: items
-        module.trange = lambda *bounds, **_: range(*bounds)

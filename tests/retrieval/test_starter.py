@@ -1,0 +1,51 @@
+import subprocess
+import sys
+
+from sqlalchemy import text
+
+from primum.memory.session import Database
+from primum.retrieval.ingest import ingest
+from primum.retrieval.loaders import Source, load
+from primum.retrieval.starter import STARTER, is_ingested
+from tests.fakes import FakeEmbedder
+
+
+async def test_the_starter_library_is_ingested_until_a_page_changes(database: Database) -> None:
+    assert not await is_ingested(database, "fake")
+    report = await ingest([STARTER], database, FakeEmbedder())
+    assert report.added == len(list(STARTER.glob("*.md"))) and report.skipped == []
+    assert await is_ingested(database, "fake")
+    assert not await is_ingested(database, "another")
+    async with database.begin() as connection:
+        await connection.execute(
+            text("update documents set content_hash = 'old' where uri = 'starter:asthma-in-children'")
+        )
+    assert not await is_ingested(database, "fake")
+    assert (await ingest([STARTER], database, FakeEmbedder())).replaced == 1
+    assert await is_ingested(database, "fake")
+
+
+async def test_a_page_that_this_version_no_longer_has_is_taken_out(database: Database) -> None:
+    await ingest([STARTER], database, FakeEmbedder())
+    async with database.begin() as connection:
+        await connection.execute(
+            text("update documents set uri = 'starter:gone' where uri = 'starter:asthma-in-children'")
+        )
+    assert not await is_ingested(database, "fake")
+    report = await ingest([STARTER], database, FakeEmbedder())
+    assert (report.added, report.removed) == (1, 1)
+    assert await is_ingested(database, "fake")
+
+
+def test_every_page_of_the_starter_library_says_what_it_rests_on() -> None:
+    pages = [page for page in load(STARTER) if isinstance(page, Source)]
+    assert len(pages) == len(list(STARTER.glob("*.md")))
+    for page in pages:
+        assert page.uri.startswith("starter:") and page.reviewed and page.kind != "page"
+        assert page.sources and all(source["url"].startswith("https://") for source in page.sources), page.uri
+        assert "## When to get medical help" in page.text, page.uri
+
+
+def test_looking_whether_it_is_ingested_loads_no_model() -> None:
+    code = "import sys, primum.retrieval.starter; print({'torch', 'transformers', 'FlagEmbedding'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
