@@ -9,7 +9,6 @@ import psycopg
 import psycopg_pool
 import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.errors import GraphRecursionError
 
 from primum.graph.answer import Answer
 from primum.graph.context import Audience, Run
@@ -17,7 +16,7 @@ from primum.graph.errors import MemoryUnavailable, PrimumError
 from primum.graph.request import check_name, check_text
 from primum.graph.resources import Resources
 from primum.graph.state import TurnInput
-from primum.graph.stream import Event, of_answer, of_task
+from primum.graph.stream import Event, of_answer, of_error, of_task
 
 log = structlog.get_logger(__name__)
 
@@ -75,10 +74,9 @@ class Agent:
         task = await self._start(question, patient, thread, audience, max_words, temperature, queue)
         while (event := await queue.get()) is not None:
             yield event
-        try:
-            await task
-        except PrimumError as error:
-            yield Event("error", {"error": type(error).__name__, "message": str(error)})
+        await asyncio.wait([task])
+        if error := task.exception():
+            yield of_error(error)
 
     async def recover(self) -> int:
         """Answers the questions whose process died before it could; their number."""
@@ -86,11 +84,12 @@ class Agent:
         while turn := await self.resources.threads.claim():
             found += 1
             log.info("turn.recovered", run_id=str(turn.run_id))
-            await self._execute(turn.run_id, turn.thread_id, turn.patient, turn.question, turn.request, None)
+            task = self._run(turn.run_id, turn.thread_id, turn.patient, turn.question, turn.request, None)
+            await asyncio.wait([task])
         return found
 
     async def forget(self, thread: str, patient: str) -> None:
-        """Removes a thread with its turns and checkpoints. Raises UnknownThread."""
+        """Removes a thread with its turns and checkpoints. Raises UnknownThread, and ThreadBusy in mid-turn."""
         await self.resources.threads.delete(check_name(thread, "thread"), check_name(patient, "patient"))
         saver = self.resources.graph.checkpointer
         if isinstance(saver, BaseCheckpointSaver):
@@ -117,6 +116,11 @@ class Agent:
         request = {"audience": audience, "max_words": max_words, "temperature": temperature}
         run_id = uuid4()
         await self.resources.threads.admit(run_id, thread, patient, question, request)
+        return self._run(run_id, thread, patient, question, request, queue)
+
+    def _run(
+        self, run_id: UUID, thread: str, patient: str, question: str, request: Mapping[str, Any], queue: Queue | None
+    ) -> asyncio.Task[Answer]:
         task = asyncio.create_task(self._execute(run_id, thread, patient, question, request, queue))
         self._running.add(task)
         task.add_done_callback(self._done)
@@ -147,7 +151,8 @@ class Agent:
             ) from error
         except MemoryUnavailable:
             raise
-        except (PrimumError, GraphRecursionError) as error:
+        except Exception as error:
+            # Ours or not: a question that breaks a turn would break it again.
             await self.resources.threads.fail(run_id, type(error).__name__)
             raise
         finally:

@@ -18,11 +18,15 @@ Form = TypeVar("Form", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Reply:
-    """What a model wrote: its text without thoughts, its thoughts, and the mean log-probability of a token."""
+    """What a model wrote: its text without thoughts, its thoughts, and the mean log-probability of a token.
+
+    `cut`: the limit of tokens ended it.
+    """
 
     text: str
     reasoning: str = ""
     logprob: float | None = None
+    cut: bool = False
 
 
 class Model(Protocol):
@@ -36,7 +40,7 @@ class Model(Protocol):
         temperature: float = 0.0,
         until: Callable[[str], bool] | None = None,
     ) -> Reply:
-        """Free text, cut off as soon as `until` says so of what is there. Raises ModelUnavailable."""
+        """Free text in whole sentences, ended as soon as `until` says so of what is there. Raises ModelUnavailable."""
         ...
 
     async def fill(self, messages: Sequence[Message], form: type[Form], *, max_tokens: int) -> Form:

@@ -8,7 +8,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from primum.graph.context import Form, Message, Reply, Run
 from primum.graph.errors import InvalidModelOutput, ModelUnavailable
-from primum.safety.sentences import strip_thinking
+from primum.safety.sentences import strip_thinking, whole_sentences
 
 IDLE_TIMEOUT = 30.0  # seconds without a token after which a server counts as hanging
 CALL_SHARE = 0.6  # of the time that is left, so that one slow call leaves room for what follows
@@ -85,16 +85,24 @@ class EndpointModel:
         temperature: float = 0.0,
         until: Callable[[str], bool] | None = None,
     ) -> Reply:
-        return await self._call(messages, until, max_tokens=max_tokens, temperature=temperature)
+        reply = await self._call(messages, until, max_tokens=max_tokens, temperature=temperature)
+        if not reply.cut:
+            return reply
+        if not (whole := whole_sentences(reply.text)):
+            raise ModelUnavailable("The model wrote no whole sentence.")
+        return replace(reply, text=whole)
 
     async def fill(self, messages: Sequence[Message], form: type[Form], *, max_tokens: int) -> Form:
+        # In the body, not as the client's `response_format`: for that it imports its beta API, 2 s in mid-turn.
         extra: dict[str, Any] = {
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {"name": form.__name__, "schema": form.model_json_schema(), "strict": True},
-            },
-            # A thought before the first brace would break the form.
-            "extra_body": {"chat_template_kwargs": {"enable_thinking": False}},
+            "extra_body": {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": form.__name__, "schema": form.model_json_schema(), "strict": True},
+                },
+                # A thought before the first brace would break the form.
+                "chat_template_kwargs": {"enable_thinking": False},
+            }
         }
         reply = await self._call(messages, max_tokens=max_tokens, temperature=0.0, **extra)
         try:
@@ -118,52 +126,53 @@ class EndpointModel:
         if self.run.model_down:
             raise ModelUnavailable(self.run.model_down)
         started = time.perf_counter()
+        # `from None`, everywhere: a server's error may repeat the prompt, and LangGraph logs what it tries again.
         try:
             async with asyncio.timeout(max(0.05, self.run.seconds_left() * CALL_SHARE)):
                 return await self._collect(self.chat.astream(list(messages), **options), until)
-        except (TimeoutError, StreamChunkTimeoutError, openai.APITimeoutError) as error:
-            self._down("The model did not answer in time.", error)
-        except (openai.APIConnectionError, httpx.TransportError) as error:
-            raise ModelUnavailable("The model server can't be reached, or broke off.", transient=True) from error
+        except (TimeoutError, StreamChunkTimeoutError, openai.APITimeoutError):
+            raise self._down("The model did not answer in time.") from None
+        except (openai.APIConnectionError, httpx.TransportError):
+            raise ModelUnavailable("The model server can't be reached, or broke off.", transient=True) from None
         except openai.APIStatusError as error:
-            raise ModelUnavailable(
-                f"The model server answered with HTTP {error.status_code}.", transient=error.status_code >= 500
-            ) from error
-        except (openai.APIError, ValueError, KeyError, TypeError) as error:
+            reason = f"The model server answered with HTTP {error.status_code}."
+            raise ModelUnavailable(reason, transient=error.status_code >= 500) from None
+        except (openai.APIError, ValueError, KeyError, TypeError, AttributeError):
             # What the client raises on a stream that is no stream of completions.
-            raise ModelUnavailable("The model server sent what is no answer.", transient=True) from error
+            raise ModelUnavailable("The model server sent what is no answer.", transient=True) from None
         finally:
             self.run.took("model", started)
-        raise AssertionError("unreachable")
 
-    def _down(self, reason: str, error: BaseException) -> None:
+    def _down(self, reason: str) -> ModelUnavailable:
+        """The error for a server that is not worth another call in this run."""
         self.run.model_down = reason
-        raise ModelUnavailable(reason) from error
+        return ModelUnavailable(reason)
 
     async def _collect(self, stream: AsyncIterator[Any], until: Callable[[str], bool] | None) -> Reply:
         text, thought = "", ""
         logprobs: list[float] = []
-        finished = False
+        finish: str | None = None
         checked = 0
         async for chunk in stream:
             text += chunk.text
             thought += chunk.additional_kwargs.get("reasoning", "")
             logprobs += [t["logprob"] for t in (chunk.response_metadata.get("logprobs") or {}).get("content") or []]
-            finished = finished or "finish_reason" in chunk.response_metadata
+            finish = finish or chunk.response_metadata.get("finish_reason")
             self._count(chunk)
             if len(text) - checked > CHECK_EVERY:
                 checked = len(text)
                 if until is not None and until(text):
-                    finished = True
+                    finish = "until"
                     break
                 if _REPETITION.search(text[-1000:]):
-                    self._down("The model repeated itself without end.", RuntimeError("repetition"))
-        if not finished:
+                    raise self._down("The model repeated itself without end.")
+        if not finish:
             raise ModelUnavailable("The model server broke off.", transient=True)
         text, inline = strip_thinking(text)
         if not text:
             raise ModelUnavailable("The model answered with nothing.")
-        return Reply(text, (thought or inline).strip(), sum(logprobs) / len(logprobs) if logprobs else None)
+        logprob = sum(logprobs) / len(logprobs) if logprobs else None
+        return Reply(text, (thought or inline).strip(), logprob, cut=finish == "length")
 
     def _count(self, chunk: AIMessageChunk) -> None:
         if usage := chunk.usage_metadata:

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from primum.graph.errors import PrimumError
+
+INTERNAL = "Primum broke on this question. It was logged; asking again may help."
 EventName = Literal["step", "evidence", "answer", "citations", "done", "error"]
 
 
@@ -31,3 +34,10 @@ def of_answer(answer: Mapping[str, Any]) -> list[Event]:
         Event("citations", {"citations": answer["citations"]}),
         Event("done", answer),
     ]
+
+
+def of_error(error: BaseException) -> Event:
+    """What went wrong, in words for a reader; what an error that is not Primum's says is kept from them."""
+    if isinstance(error, PrimumError):
+        return Event("error", {"error": type(error).__name__, "message": str(error)})
+    return Event("error", {"error": "InternalError", "message": INTERNAL})

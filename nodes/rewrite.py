@@ -9,12 +9,14 @@ from primum.graph.context import Context
 from primum.graph.state import State
 from primum.nodes.prompts import render
 from primum.safety.lexicon import named
+from primum.safety.populations import populations
 from primum.safety.words import claims
 
 LONG = 40  # words: a question of this length is a story, and a story is no search
 # Words that point back into the conversation.
 _POINTS_BACK = re.compile(
-    r"\b(?:it|its|that|this|these|those|they|them|he|she|him|her|there|one|ones|same|instead|too|also|else|more)\b",
+    r"\b(?:it|its|that|this|these|those|they|them|he|she|him|her|there|one|ones|same|instead|too|also|else|more)\b"
+    r"|^\W*(?:and|but|or|so|then|(?:what|how) (?:about|if))\b",
     re.IGNORECASE,
 )
 
@@ -37,8 +39,15 @@ async def rewrite(state: State, runtime: Runtime[Context]) -> State:
 
 
 def points_back(question: str) -> bool:
-    """Whether a question leans on what was said before: a pronoun, or nothing of its own to search for."""
-    return bool(_POINTS_BACK.search(question)) or len(claims(question)) < 2
+    """Whether a question leans on what was said before.
+
+    By a pronoun or an opening "and"; or it names nothing of its own to search for: no claiming word, or one alone
+    that is a group of people ("in pregnancy?") or something known already ("the dose").
+    """
+    own = claims(question)
+    if _POINTS_BACK.search(question) or not own:
+        return True
+    return len(own) == 1 and bool(populations(question) or re.search(rf"\bthe {own[0]}", question, re.IGNORECASE))
 
 
 def grounded(written: Searches, state: State) -> State:

@@ -1,6 +1,11 @@
 """A library of five small pages, and the settings of an agent that reads it."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+Body = dict[str, Any]
 
 FRONT = """---
 title: {title}
@@ -101,3 +106,19 @@ def write_pages(folder: Path) -> Path:
     for name, (title, kind, text) in PAGES.items():
         (folder / f"{name}.md").write_text(FRONT.format(name=name, title=title, kind=kind) + text)
     return folder
+
+
+def cited(text: str) -> Callable[[Body], str]:
+    """A reply in which `[words]` became the marker of the passage of the request that has these words."""
+
+    def reply(request: Body) -> str:
+        return re.sub(r"\[([^\]\d][^\]]*)\]", lambda match: f"[{marker(request, match[1])}]", text)
+
+    return reply
+
+
+def marker(request: Body, words: str) -> int:
+    """The number under which a request's prompt shows the passage that has these words."""
+    prompt = request["messages"][1]["content"].partition("\nQUESTION\n")[0]
+    passages = re.split(r"\n\[(\d+)\] ", prompt)[1:]
+    return next(int(number) for number, text in zip(passages[::2], passages[1::2], strict=True) if words in text)

@@ -1,0 +1,54 @@
+"""Where a turn goes next, as a table."""
+
+from typing import Any
+
+import pytest
+from langgraph.runtime import Runtime
+
+from primum.graph.context import Context, Limits
+from primum.graph.edges import after_critique, after_retrieve, after_router
+from primum.graph.state import Hit, Problem, Route, State, fresh_turn
+
+FINDING = Problem(rule="number", sentence="s", subjects=[], advice="", verified=True)
+
+
+@pytest.mark.parametrize(("route", "then"), [("evidence", "rewrite"), ("chat", "draft"), ("outside", "respond")])
+def test_after_router(route: Route, then: str) -> None:
+    assert after_router({**fresh_turn(), "route": route}) == then
+
+
+@pytest.mark.parametrize(("hits", "then"), [([], "respond"), ([Hit(chunk_id=1, score=1, similarity=1)], "draft")])
+def test_after_retrieve(hits: list[Hit], then: str) -> None:
+    assert after_retrieve({**fresh_turn(), "hits": hits}) == then
+
+
+@pytest.mark.parametrize(
+    ("findings", "revisions", "settled", "route", "then"),
+    [
+        ([], 0, False, "evidence", "respond"),
+        ([FINDING], 0, False, "evidence", "refine"),
+        ([FINDING], 1, False, "evidence", "refine"),
+        ([FINDING], 2, False, "evidence", "respond"),
+        ([FINDING], 0, True, "evidence", "respond"),
+        ([FINDING], 0, False, "chat", "respond"),
+    ],
+)
+def test_after_critique(findings: list[Problem], revisions: int, settled: bool, route: Route, then: str) -> None:
+    state: State = {
+        **fresh_turn(),
+        "findings": findings,
+        "revisions": revisions,
+        "settled": settled,
+        "route": route,
+    }
+    assert after_critique(state, Runtime(context=context(max_revisions=2))) == then
+
+
+def test_no_revision_is_made_where_none_is_allowed() -> None:
+    state: State = {**fresh_turn(), "findings": [FINDING]}
+    assert after_critique(state, Runtime(context=context(max_revisions=0))) == "respond"
+
+
+def context(max_revisions: int) -> Context:
+    nothing: Any = None
+    return Context(nothing, nothing, nothing, nothing, {}, "primum", Limits(max_revisions=max_revisions))

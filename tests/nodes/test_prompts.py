@@ -1,0 +1,77 @@
+"""The model's instructions, as it gets them. A changed prompt changes its file in `prompts/` here: read both."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jinja2 import UndefinedError
+
+from primum.graph.agent import Agent
+from primum.nodes.prompts import hashes, render
+from tests.fakes import FakeVLLM
+from tests.pages import cited
+
+
+@dataclass
+class Shown:
+    """What a prompt shows of a passage."""
+
+    title: str
+    heading: str
+    text: str
+
+
+PASSAGES = [
+    (1, Shown("Gout", "Treatment", "Ibuprofen or colchicine treats gout.")),
+    (3, Shown("Gout", "", "Gout is a <painful> arthritis & common.")),
+]
+HISTORY = [{"question": "What is gout?", "answer": "Gout is a painful arthritis [1]."}]
+FINDINGS = [
+    {"sentence": "Colchicine cures gout.", "advice": "says cures, which its passage does not."},
+    {"sentence": "Take 5 mg.", "advice": "has no marker."},
+]
+QUESTION = "What treats it?"
+
+RENDERED: dict[str, tuple[str, dict[str, Any]]] = {
+    "system-patient": ("system", {"audience": "patient"}),
+    "system-clinician": ("system", {"audience": "clinician"}),
+    "draft": ("draft", {"passages": PASSAGES, "history": HISTORY, "question": QUESTION, "max_words": 200}),
+    "draft-first-turn": ("draft", {"passages": PASSAGES, "history": [], "question": QUESTION, "max_words": 200}),
+    "draft-chat": ("draft", {"passages": [], "history": [], "question": "Hello", "max_words": 200}),
+    "critique": ("critique", {"sentences": ["Colchicine treats gout.", "Rest helps."]}),
+    "refine": ("refine", {"findings": FINDINGS, "max_words": 200}),
+    "rewrite": ("rewrite", {"history": HISTORY, "question": QUESTION}),
+    "rewrite-first-turn": ("rewrite", {"history": [], "question": QUESTION}),
+    "router": ("router", {"question": QUESTION}),
+}
+
+
+@pytest.mark.parametrize("case", RENDERED)
+def test_the_prompt_reads_as_its_snapshot(case: str) -> None:
+    name, values = RENDERED[case]
+    assert render(name, **values) + "\n" == (Path(__file__).parent / "prompts" / f"{case}.md").read_text()
+
+
+@pytest.mark.parametrize("case", RENDERED)
+def test_a_value_that_is_missing_is_an_error(case: str) -> None:
+    name, values = RENDERED[case]
+    for left_out in values:
+        if left_out == "max_words" and not values.get("passages", True):
+            continue  # small talk has no length to keep
+        with pytest.raises(UndefinedError, match=left_out):
+            render(name, **{key: value for key, value in values.items() if key != left_out})
+
+
+def test_every_prompt_has_a_snapshot_and_a_hash() -> None:
+    assert set(hashes()) == {name for name, _ in RENDERED.values()}
+    assert all(len(digest) == 12 for digest in hashes().values())
+
+
+async def test_critique_and_refine_begin_with_the_messages_of_the_draft(agent: Agent, vllm: FakeVLLM) -> None:
+    good = "Ibuprofen or colchicine treats an attack of gout [colchicine]."
+    vllm.says(cited(f"{good} Colchicine cures asthma [colchicine]."), cited(good))
+    await agent.ask("What treats an attack of gout?")
+    draft, refine = (body["messages"] for body in vllm.written)
+    (critique,) = (body["messages"] for body in vllm.filled("Audit"))
+    assert len(draft) == 2 and critique[:2] == refine[:2] == draft
