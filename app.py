@@ -1,0 +1,250 @@
+"""The chat page: `streamlit run app.py -- --api http://127.0.0.1:8400`. A client of the HTTP API, nothing else."""
+
+import argparse
+import re
+from pathlib import Path
+from typing import cast
+from uuid import uuid4
+
+import streamlit as st
+
+from primum.page import card, condition, script
+from primum.page.client import Audience, Client, Json, Refused
+from primum.page.live import LiveTurn
+
+ROOM = Path(card.__file__).parent
+
+EXAMPLES = (
+    "What are the symptoms of type 2 diabetes?",
+    "Can I take ibuprofen while pregnant?",
+    "How is asthma treated in children?",
+    "What should I do about a burn?",
+    "When is a headache an emergency?",
+)
+AUDIENCES: dict[str, Audience] = {"Patient": "patient", "Clinician": "clinician"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The chat page of Primum.")
+    parser.add_argument("--api", default="http://127.0.0.1:8400", help="address of the HTTP API")
+    client = connect(parser.parse_args().api)
+    st.set_page_config("Primum", page_icon=str(ROOM / "icon.svg"))
+    st.html(ROOM / "style.css")
+    st.logo(str(ROOM / "logo.svg"), size="large")
+    with st.sidebar:
+        st.button("New conversation", icon=":material/add:", width="stretch", on_click=leave)
+        name = st.segmented_control(
+            "Answers for", list(AUDIENCES), default="Patient", required=True, key="audience", bind="query-params"
+        )
+    audience = AUDIENCES[name or "Patient"]
+    busy = show_conversation(client, audience)
+    with st.bottom:
+        st.chat_input(
+            "One moment: an answer is on its way" if busy else "Ask about a symptom, a condition or a medicine",
+            key="typed",
+            disabled=busy,
+            on_submit=lambda: ask(client, st.session_state["typed"], audience),
+        )
+        st.html(card.disclaimer())
+    with st.sidebar:
+        show_threads(client)
+        show_health(client)
+    run_scripts()
+
+
+@st.cache_resource(show_spinner=False)
+def connect(url: str) -> Client:
+    return Client(url)
+
+
+def thread_id() -> str:
+    """The conversation on show: the address names it from the moment that the API has taken a question of it."""
+    return str(st.query_params.get("thread") or st.session_state.setdefault("fresh", str(uuid4())))
+
+
+def leave() -> None:
+    """To an empty page."""
+    st.query_params.pop("thread", None)
+    st.session_state.pop("fresh", None)
+    scripts().append(script.CLOSE_SIDEBAR)
+
+
+def open_thread(thread: str) -> None:
+    st.query_params["thread"] = thread
+    scripts().append(script.CLOSE_SIDEBAR)
+
+
+def live_turns() -> dict[str, LiveTurn]:
+    """This visitor's questions that are on their way or were refused, one a conversation."""
+    return cast(dict[str, LiveTurn], st.session_state.setdefault("live", {}))
+
+
+def ask(client: Client, question: str, audience: Audience) -> None:
+    thread = thread_id()
+    live_turns()[thread] = LiveTurn.start(client, thread, question, audience)
+
+
+def show_conversation(client: Client, audience: Audience) -> bool:
+    """The conversation so far; whether the next question has to wait."""
+    thread = thread_id()
+    live = live_turns().get(thread)
+    if live and live.ended and not live.refused:
+        live = live_turns().pop(thread) and None  # its answer is stored by now
+    try:
+        turns = client.turns(thread) if "thread" in st.query_params else []
+    except Refused as refused:
+        show_absent(client, thread, refused)
+        return False
+    scroll_when_new(thread, len(turns), live is not None)
+    running = turns.pop() if turns and turns[-1]["status"] == "running" else None
+    if not (turns or running or live):
+        show_welcome(client, audience)
+    for turn in turns:
+        show_turn(client, audience, turn)
+    if live and not live.refused:
+        st.html(card.question(live.question))
+        follow(live, thread)
+    elif running:
+        st.html(card.question(running["question"]))
+        wait(client, thread)
+    if live and live.refused:
+        show_refused(client, live, live.refused)
+    return bool(running or (live and not live.refused))
+
+
+def scroll_when_new(*shown: object) -> None:
+    """To the last question, when another conversation is opened, a question asked or an answer there."""
+    if st.session_state.get("shown") != shown:
+        st.session_state["shown"] = shown
+        scripts().append(script.SHOW_LAST_QUESTION)
+
+
+def scripts() -> list[str]:
+    """What is to run in the browser at the end of this run."""
+    return cast(list[str], st.session_state.setdefault("scripts", []))
+
+
+def run_scripts() -> None:
+    if waiting := st.session_state.pop("scripts", None):
+        with st.container(key="script"):
+            st.html(script.tag("".join(waiting)), unsafe_allow_javascript=True)
+
+
+def show_welcome(client: Client, audience: Audience) -> None:
+    with st.container(key="welcome"):
+        st.html(card.welcome())
+        with st.container(horizontal=True, key="examples"):
+            for example in EXAMPLES:
+                st.button(example, on_click=ask, args=(client, example, audience))
+
+
+def show_turn(client: Client, audience: Audience, turn: Json) -> None:
+    st.html(card.question(turn["question"]))
+    if turn["answer"]:
+        st.html(card.answer(turn["answer"], clinician=audience == "clinician"))
+        return
+    st.html(card.problem("No answer could be made", "Something broke while this question was being answered."))
+    st.button("Ask again", key=turn["run_id"], on_click=ask, args=(client, turn["question"], audience))
+
+
+def show_refused(client: Client, live: LiveTurn, refused: Refused) -> None:
+    """A question that was not taken; unless something is wrong with it, it can be sent again."""
+    st.html(card.question(live.question))
+    st.html(card.problem("Your question was not sent", refused.message))
+    if refused.status not in (400, 413, 422):
+        st.button("Try again", icon=":material/refresh:", on_click=ask, args=(client, live.question, live.audience))
+
+
+def show_absent(client: Client, thread: str, refused: Refused) -> None:
+    """A conversation that can't be shown: gone for good, or for now."""
+    if refused.status == 404:
+        st.html(card.problem("This conversation does not exist", "It was deleted, or the address is wrong."))
+        st.button("Start a new one", on_click=leave)
+    else:
+        st.html(card.problem("This conversation can't be shown at the moment", refused.message))
+        reappear(client, thread)
+
+
+@st.fragment(run_every=0.4)
+def follow(live: LiveTurn, thread: str) -> None:
+    """The steps of a turn, as they happen."""
+    if live.accepted and "thread" not in st.query_params:
+        st.query_params["thread"] = thread
+        st.rerun()
+    if live.ended:
+        st.rerun()
+    st.html(card.working(live.steps, live.titles))
+    st.html(card.waited(live.seconds))
+
+
+@st.fragment(run_every=2)
+def wait(client: Client, thread: str) -> None:
+    """For a turn that was asked before the page was loaded, or elsewhere."""
+    try:
+        running = client.turns(thread)[-1]["status"] == "running"
+    except Refused:
+        running = False
+    if not running:
+        st.rerun()
+    st.html(card.still_working())
+
+
+@st.fragment(run_every=4)
+def reappear(client: Client, thread: str) -> None:
+    """Shows the conversation again as soon as the API can."""
+    try:
+        client.turns(thread)
+    except Refused:
+        st.html(card.retrying())
+    else:
+        st.rerun()
+
+
+def show_threads(client: Client) -> None:
+    try:
+        threads = client.threads()
+    except Refused:
+        return  # the card on top of the page, or the state below, says why
+    current = st.query_params.get("thread")
+    with st.container(key="threads", gap=None):
+        for thread in threads:
+            kind = "current" if thread["id"] == current else "other"
+            with st.container(horizontal=True, key=f"thread-{kind}-{thread['id']}", gap=None, wrap=False):
+                title = plain(thread["title"])
+                st.button(title, f"open-{thread['id']}", type="tertiary", on_click=open_thread, args=(thread["id"],))
+                if st.button(f"Delete {title}", f"delete-{thread['id']}", type="tertiary", icon=":material/delete:"):
+                    confirm_delete(client, thread)
+
+
+def plain(text: str) -> str:
+    """The text as it is, where Streamlit takes Markdown."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
+@st.dialog("Delete this conversation?")
+def confirm_delete(client: Client, thread: Json) -> None:
+    st.text(f"“{thread['title']}” and its answers will be removed for good.")
+    with st.container(horizontal=True):
+        if st.button("Delete", key="delete", type="primary"):
+            try:
+                client.delete(thread["id"])
+            except Refused as refused:
+                st.html(card.problem("It was not deleted", refused.message))
+                return
+            live_turns().pop(thread["id"], None)
+            if thread["id"] == st.query_params.get("thread"):
+                leave()
+            st.rerun()
+        if st.button("Keep it"):
+            st.rerun()
+
+
+@st.fragment(run_every=30)
+def show_health(client: Client) -> None:
+    try:
+        st.html(condition.card(client.health()))
+    except Refused as refused:
+        st.html(condition.unreachable(refused.message))
+
+
+main()

@@ -1,0 +1,46 @@
+"""The agent with a real vLLM, whose address `--vllm-url` gives: see `.ci/vllm`."""
+
+import httpx
+import pytest
+
+from primum.graph.agent import Agent
+from primum.memory.session import Database
+from tests.integration import contract
+
+pytestmark = pytest.mark.vllm
+
+
+@pytest.fixture
+def model_url(pytestconfig: pytest.Config) -> str:
+    url = pytestconfig.getoption("--vllm-url")
+    if url is None:
+        pytest.skip("needs a vLLM server: --vllm-url http://127.0.0.1:8000/v1, or `.ci/vllm test`")
+    return str(url)
+
+
+async def test_a_whole_turn_is_answered_and_reads_prompts_from_the_prefix_cache(
+    agent: Agent, starter: Database, model_url: str
+) -> None:
+    before = await prefix_cache_hits(model_url)
+    answer = await contract.a_whole_turn(agent, starter)
+    assert await prefix_cache_hits(model_url) > before
+    assert answer.trace.tokens["cached"] > 0
+
+
+async def test_text_is_streamed(agent: Agent) -> None:
+    await contract.streaming(agent)
+
+
+async def test_forms_are_filled_by_their_json_schema(agent: Agent) -> None:
+    await contract.forms(agent)
+
+
+async def test_health_names_the_served_model(agent: Agent) -> None:
+    await contract.health(agent)
+
+
+async def prefix_cache_hits(model_url: str) -> float:
+    """Tokens of prompts that the server did not have to read again, since it started."""
+    async with httpx.AsyncClient(base_url=model_url.removesuffix("/v1")) as client:
+        lines = (await client.get("/metrics")).text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("vllm:prefix_cache_hits_total"))
