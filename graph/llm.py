@@ -7,9 +7,10 @@ call leaves Primum before the audit; LangGraph's own token stream is switched of
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import openai
@@ -128,8 +129,10 @@ class EndpointModel:
         started = time.perf_counter()
         # `from None`, everywhere: a server's error may repeat the prompt, and LangGraph logs what it tries again.
         try:
-            async with asyncio.timeout(max(0.05, self.run.seconds_left() * CALL_SHARE)):
-                return await self._collect(self.chat.astream(list(messages), **options), until)
+            stream = cast(AsyncGenerator[AIMessageChunk, None], self.chat.astream(list(messages), **options))
+            # Closed at once, or a server would go on writing for nobody until the garbage collector comes.
+            async with asyncio.timeout(max(0.05, self.run.seconds_left() * CALL_SHARE)), aclosing(stream):
+                return await self._collect(stream, until)
         except (TimeoutError, StreamChunkTimeoutError, openai.APITimeoutError):
             raise self._down("The model did not answer in time.") from None
         except (openai.APIConnectionError, httpx.TransportError):

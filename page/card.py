@@ -65,7 +65,7 @@ def still_working() -> str:
     """For a turn that was started elsewhere, or before the page was loaded anew."""
     return (
         '<div class="pm-working" role="status"><ol class="pm-steps"><li class="now">Still working on the answer</li>'
-        "</ol><p>It will appear here by itself.</p></div>"
+        '</ol></div><p class="pm-waited">It will appear here by itself.</p>'
     )
 
 

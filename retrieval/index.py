@@ -45,6 +45,8 @@ async def claim(connection: AsyncConnection, embedder: Embedder) -> None:
         row = None
     if row is not None:
         check(embedder, row.embedder, row.fingerprint)
+        if row.embedder != embedder.name:  # the same model under another name
+            await connection.execute(text("update corpus set embedder = :name"), {"name": embedder.name})
         return
     size = int(embedder.dimensions)
     await connection.execute(

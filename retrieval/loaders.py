@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -78,8 +79,8 @@ def _count_file(file: Path) -> int:
         return 1
     try:
         with _open(file) as stream:
-            return sum(1 for _ in stream)
-    except (OSError, EOFError):
+            return sum(block.count(b"\n") for block in iter(lambda: stream.read(2**20), b"")) or 1
+    except (OSError, EOFError, zlib.error):
         return 1
 
 
@@ -140,7 +141,7 @@ def _load_rows(file: Path) -> Iterator[Source | Unreadable]:
                         yield _row_source(file.name, number, row)
                 except _SkipError as error:
                     yield Unreadable(f"{file}:{number}", str(error))
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise _SkipError(f"broken gzip after line {number}: {error}") from None
     if number == 0:
         raise _SkipError("empty")

@@ -175,10 +175,11 @@ def _add_routes(app: FastAPI) -> None:
     async def generate(request: Request, body: Annotated[GenerateRequest, Body()]) -> GenerateResponse:
         """One question, one audited answer."""
         started = time.perf_counter()
+        nobody = str(uuid4())  # so that no one can list it
         answer = await _agent(request).ask(
             body.question,
-            patient="generate",
-            thread=str(uuid4()),
+            patient=nobody,
+            thread=nobody,
             max_words=body.max_length,
             temperature=body.temperature,
         )

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, Self
 from zlib import crc32
 
@@ -73,6 +73,7 @@ class FakeVLLM:
         self.replies: deque[Reply] = deque()
         self.forms: dict[str, Reply] = {"Routing": '{"route": "evidence"}', "Audit": '{"objections": []}'}
         self.requests: list[Body] = []
+        self.abandoned = Event()  # set when a client leaves in mid-stream
         self.models: list[Body] = [{"id": name, "object": "model", "owned_by": "vllm", "parent": None}]
         self.port = 0
         self._loop = asyncio.new_event_loop()
@@ -137,8 +138,10 @@ class FakeVLLM:
                 size = re.search(rb"(?i)content-length: *(\d+)", head)
                 body = await reader.readexactly(int(size[1]) if size else 0)
                 await self._answer(head.split()[1].decode(), body, writer)
-        except (asyncio.IncompleteReadError, ConnectionError, _Broken):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, _Broken):
             pass
+        except ConnectionError:
+            self.abandoned.set()
         finally:
             self._open.discard(writer)
             writer.transport.abort()
@@ -187,7 +190,7 @@ async def _stream(writer: asyncio.StreamWriter, request: Body, reply: Says) -> N
     """Server-sent events, each a chunk of HTTP's chunked transfer."""
 
     async def send(data: str) -> None:
-        writer.write(f"{len(data.encode()):x}\r\n{data}\r\n".encode())
+        writer.write(f"{len(data.encode()):x}\r\n{data}\r\n".encode() if data else b"")
         await writer.drain()
 
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")

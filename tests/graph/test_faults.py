@@ -42,7 +42,7 @@ FAULTS: dict[str, tuple[Reply, str]] = {
     "thinks without end": (Says("<think> I see " + "a b " * 20), EMPTY),
     "thinks and says nothing": (Says(reasoning="I see."), EMPTY),
     "ends early": (Says(raw="data: [DONE]\n\n"), NONSENSE),
-    "sends nothing": (Says(raw=""), BROKEN),
+    "sends nothing": (Says(raw=""), NONSENSE),
     "sends HTML": (Says(raw="<html>Bad gateway</html>"), NONSENSE),
     "sends half of a JSON": (Says(raw='data: {"choices": [\n\n'), NONSENSE),
     "sends a list": (Says(raw="data: [1, 2]\n\n"), NONSENSE),
@@ -80,6 +80,12 @@ async def test_the_passages_answer_in_time_where_the_model(hurried: Agent, vllm:
         answer = await hurried.ask(ASKED)
     assert answer.status == "evidence_only" and f"{DOSE} [" in answer.text
     assert answer.trace.problems == [f"draft: {LATE}"]
+
+
+async def test_a_server_that_is_not_listened_to_any_more_is_told_so(agent: Agent, vllm: FakeVLLM) -> None:
+    vllm.default = Says("Take one tablet, and then " * 5000, each=0.02)
+    await agent.ask(ASKED)
+    assert await asyncio.to_thread(vllm.abandoned.wait, 10)
 
 
 async def test_without_a_model_server_the_passages_answer(agent: Agent, vllm: FakeVLLM) -> None:

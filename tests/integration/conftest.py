@@ -13,6 +13,8 @@ from primum.retrieval.ingest import ingest
 from primum.retrieval.starter import STARTER
 from tests.conftest import Cluster
 
+pytest.register_assert_rewrite("tests.integration.contract")
+
 PAGES = ("gestational-diabetes", "gout", "ibuprofen", "metformin", "type-1-diabetes", "type-2-diabetes")
 
 

@@ -58,11 +58,12 @@ async def streaming(agent: Agent) -> None:
     assert run.tokens["completion"] > 5
 
     pieces: list[str] = []
-    story = await model.write(
-        [("user", "Tell me a long story about a cat.")],
-        max_tokens=1000,
-        until=lambda text: bool(pieces.append(text)) or len(pieces) == 2,
-    )
+
+    def enough(text: str) -> bool:
+        pieces.append(text)
+        return len(pieces) == 2
+
+    story = await model.write([("user", "Tell me a long story about a cat.")], max_tokens=1000, until=enough)
     assert len(pieces) == 2
     assert pieces[1].startswith(pieces[0])
     assert story.text.startswith(pieces[1].strip())

@@ -135,6 +135,14 @@ async def test_another_embedder_is_refused_with_the_way_to_mend_it(database: Dat
             await attempt
 
 
+async def test_the_same_model_under_another_name_is_welcome(database: Database, folder: Path) -> None:
+    await ingest([folder], database, FakeEmbedder())
+    renamed = FakeEmbedder()
+    renamed.name = "moved"
+    assert (await ingest([folder], database, renamed)).unchanged == 3
+    assert (await Retriever(database, renamed).state())["embedder"] == "moved"
+
+
 async def test_an_empty_library_takes_any_embedder(database: Database, folder: Path) -> None:
     await ingest([folder / "none.md"], database, FakeEmbedder("one"))
     assert (await ingest([folder], database, FakeEmbedder("other", dimensions=32))).added == 3

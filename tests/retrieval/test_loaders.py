@@ -4,8 +4,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from primum.retrieval.loaders import MAX_FILE, MAX_ROW, Source, Unreadable, load
+from primum.retrieval.loaders import MAX_FILE, MAX_ROW, Source, Unreadable, count, load
 
 PAGE = """---
 title: Gout
@@ -176,6 +178,24 @@ def test_a_missing_file_and_one_too_large_are_named(tmp_path: Path) -> None:
     with large.open("wb") as file:
         file.truncate(MAX_FILE + 1)
     assert reason(large) == "larger than 50 MB"
+
+
+@given(
+    data=st.one_of(st.binary(max_size=500), st.text(max_size=500).map(lambda t: t.encode(errors="surrogatepass"))),
+    start=st.sampled_from(
+        [b"", b"%PDF-1.4\n", b"---\na: [", b"<html><h1>", gzip.compress(b'{"text": "a"}\n' * 9)[:-12]]
+    ),
+    suffix=st.sampled_from([".md", ".txt", ".html", ".pdf", ".jsonl", ".jsonl.gz"]),
+)
+def test_no_content_stops_loading_and_what_is_loaded_fits_the_database(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, start: bytes, suffix: str
+) -> None:
+    file = write(tmp_path_factory.getbasetemp() / f"any{suffix}", start + data)
+    assert count(file) >= 1
+    for item in load(file):
+        if isinstance(item, Source):
+            stored = item.title + item.text + item.uri + json.dumps([item.aliases, item.sources], ensure_ascii=False)
+            assert "\0" not in stored.encode().decode()
 
 
 def test_a_folder_is_read_in_order_without_hidden_files(tmp_path: Path) -> None:
