@@ -8,11 +8,12 @@ from uuid import uuid4
 
 import streamlit as st
 
-from primum.page import card, condition, script
+from primum.page import script
 from primum.page.client import Audience, Client, Json, Refused
 from primum.page.live import LiveTurn
+from primum.page.view import render
 
-ROOM = Path(card.__file__).parent
+ROOM = Path(script.__file__).parent
 
 EXAMPLES = (
     "What are the symptoms of type 2 diabetes?",
@@ -45,7 +46,7 @@ def main() -> None:
             disabled=busy,
             on_submit=lambda: ask(client, st.session_state["typed"], audience),
         )
-        st.html(card.disclaimer())
+        show("disclaimer")
     with st.sidebar:
         show_threads(client)
         show_health(client)
@@ -55,6 +56,10 @@ def main() -> None:
 @st.cache_resource(show_spinner=False)
 def connect(url: str) -> Client:
     return Client(url)
+
+
+def show(template: str, **values: object) -> None:
+    st.html(render(template, **values))
 
 
 def thread_id() -> str:
@@ -91,7 +96,7 @@ def show_conversation(client: Client, audience: Audience) -> bool:
     if live and live.ended and not live.refused:
         live = live_turns().pop(thread) and None  # its answer is stored by now
     try:
-        turns = client.turns(thread) if "thread" in st.query_params else []
+        turns = client.turns(thread) if st.query_params.get("thread") else []
     except Refused as refused:
         show_absent(client, thread, refused)
         return False
@@ -102,10 +107,10 @@ def show_conversation(client: Client, audience: Audience) -> bool:
     for turn in turns:
         show_turn(client, audience, turn)
     if live and not live.refused:
-        st.html(card.question(live.question))
+        show("question", text=live.question)
         follow(live, thread)
     elif running:
-        st.html(card.question(running["question"]))
+        show("question", text=running["question"])
         wait(client, thread)
     if live and live.refused:
         show_refused(client, live, live.refused)
@@ -132,49 +137,49 @@ def run_scripts() -> None:
 
 def show_welcome(client: Client, audience: Audience) -> None:
     with st.container(key="welcome"):
-        st.html(card.welcome())
+        show("welcome")
         with st.container(horizontal=True, key="examples"):
             for example in EXAMPLES:
                 st.button(example, on_click=ask, args=(client, example, audience))
 
 
 def show_turn(client: Client, audience: Audience, turn: Json) -> None:
-    st.html(card.question(turn["question"]))
+    show("question", text=turn["question"])
     if turn["answer"]:
-        st.html(card.answer(turn["answer"], clinician=audience == "clinician"))
+        show("answer", answer=turn["answer"], clinician=audience == "clinician")
         return
-    st.html(card.problem("No answer could be made", "Something broke while this question was being answered."))
+    show("problem", heading="No answer could be made", text="Something broke while this question was being answered.")
     st.button("Ask again", key=turn["run_id"], on_click=ask, args=(client, turn["question"], audience))
 
 
 def show_refused(client: Client, live: LiveTurn, refused: Refused) -> None:
     """A question that was not taken; unless something is wrong with it, it can be sent again."""
-    st.html(card.question(live.question))
-    st.html(card.problem("Your question was not sent", refused.message))
+    show("question", text=live.question)
+    show("problem", heading="Your question was not sent", text=refused.message)
     if refused.status not in (400, 413, 422):
         st.button("Try again", icon=":material/refresh:", on_click=ask, args=(client, live.question, live.audience))
 
 
 def show_absent(client: Client, thread: str, refused: Refused) -> None:
     """A conversation that can't be shown: gone for good, or for now."""
-    if refused.status == 404:
-        st.html(card.problem("This conversation does not exist", "It was deleted, or the address is wrong."))
+    if refused.status in (404, 422):
+        show("problem", heading="This conversation does not exist", text="It was deleted, or the address is wrong.")
         st.button("Start a new one", on_click=leave)
     else:
-        st.html(card.problem("This conversation can't be shown at the moment", refused.message))
+        show("problem", heading="This conversation can't be shown at the moment", text=refused.message)
         reappear(client, thread)
 
 
 @st.fragment(run_every=0.4)
 def follow(live: LiveTurn, thread: str) -> None:
     """The steps of a turn, as they happen."""
-    if live.accepted and "thread" not in st.query_params:
+    if live.accepted and not st.query_params.get("thread"):
         st.query_params["thread"] = thread
         st.rerun()
     if live.ended:
         st.rerun()
-    st.html(card.working(live.steps, live.titles))
-    st.html(card.waited(live.seconds))
+    show("working", steps=live.steps, titles=live.titles, first="One moment")
+    show("waited", text=f"{live.seconds} s so far. You see the answer once every sentence in it is checked.")
 
 
 @st.fragment(run_every=2)
@@ -186,7 +191,8 @@ def wait(client: Client, thread: str) -> None:
         running = False
     if not running:
         st.rerun()
-    st.html(card.still_working())
+    show("working", steps={}, titles=[], first="Still working on the answer")
+    show("waited", text="It will appear here by itself.")
 
 
 @st.fragment(run_every=4)
@@ -195,7 +201,7 @@ def reappear(client: Client, thread: str) -> None:
     try:
         client.turns(thread)
     except Refused:
-        st.html(card.retrying())
+        show("note", text="Trying again every few seconds.")
     else:
         st.rerun()
 
@@ -229,7 +235,7 @@ def confirm_delete(client: Client, thread: Json) -> None:
             try:
                 client.delete(thread["id"])
             except Refused as refused:
-                st.html(card.problem("It was not deleted", refused.message))
+                show("problem", heading="It was not deleted", text=refused.message)
                 return
             live_turns().pop(thread["id"], None)
             if thread["id"] == st.query_params.get("thread"):
@@ -242,9 +248,9 @@ def confirm_delete(client: Client, thread: Json) -> None:
 @st.fragment(run_every=30)
 def show_health(client: Client) -> None:
     try:
-        st.html(condition.card(client.health()))
+        show("health", health=client.health())
     except Refused as refused:
-        st.html(condition.unreachable(refused.message))
+        show("silent", text=refused.message)
 
 
 main()

@@ -1,5 +1,6 @@
 """LangGraph's checkpoints: where a thread stands, in a schema of their own, read back in strict msgpack."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from primum.memory.session import CONNECT_TIMEOUT
 
 SCHEMA = "checkpoints"
+_TRY_LOCK = "select 1 where pg_try_advisory_lock(hashtext('primum.checkpoints'))"
 _SEARCH_PATH = f"-c search_path={SCHEMA}"
 
 
@@ -22,8 +24,10 @@ def setup(url: str) -> None:
     with psycopg.connect(
         url, autocommit=True, prepare_threshold=0, row_factory=dict_row, options=_SEARCH_PATH
     ) as connection:
-        # Its migrations are not safe to run twice at once.
-        connection.execute("select pg_advisory_lock(hashtext('primum.checkpoints'))")
+        # Its migrations are not safe to run twice at once. Tried again and again, since a statement that waits for
+        # the lock holds a snapshot, which `create index concurrently` of the lock's holder waits for in turn.
+        while connection.execute(_TRY_LOCK).fetchone() is None:
+            time.sleep(0.05)
         PostgresSaver(connection).setup()
 
 

@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
+import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -13,7 +15,6 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from primum.graph.errors import MemoryUnavailable
-from primum.memory import checkpoints
 from primum.memory.session import CONNECT_TIMEOUT, sqlalchemy_url
 
 T = TypeVar("T")
@@ -52,8 +53,18 @@ def upgrade(url: str) -> None:
     Raises:
         MemoryUnavailable: the database can't be reached, refuses, or was made by a newer Primum.
     """
+    from primum.memory import checkpoints  # takes seconds, and is seldom needed
+
     _run(url, lambda config, _: command.upgrade(config, "head"))
-    checkpoints.setup(url)
+    try:
+        checkpoints.setup(url)
+    except psycopg.Error as error:
+        raise MemoryUnavailable(
+            f"The database refused LangGraph's tables: {str(error).partition(chr(10))[0]}"
+        ) from error
+    # Noted last, so that what was broken off is done again, and what a newer LangGraph needs is done.
+    note = sa.text(f"comment on schema checkpoints is '{_langgraph()}'")
+    _run(url, lambda _, connection: connection.execute(note))
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -64,4 +75,14 @@ def downgrade(url: str, revision: str) -> None:
 def is_current(url: str) -> bool:
     """True if nothing is left to migrate."""
     heads = set(ScriptDirectory.from_config(_config()).get_heads())
-    return heads == _run(url, lambda _, connection: set(MigrationContext.configure(connection).get_current_heads()))
+    note = sa.text("select obj_description(to_regnamespace('checkpoints'), 'pg_namespace')")
+
+    def look(_: Config, connection: sa.Connection) -> bool:
+        found = set(MigrationContext.configure(connection).get_current_heads())
+        return found == heads and connection.scalar(note) == _langgraph()
+
+    return _run(url, look)
+
+
+def _langgraph() -> str:
+    return version("langgraph-checkpoint-postgres")

@@ -21,6 +21,7 @@ ADVICE = {
     "number": "gives {subjects}, which its passage does not.",
     "drug": "names {subjects}, which its passage does not.",
     "negation": "affirms what its passage denies, or denies what it affirms.",
+    "direction": "turns round what its passage says ({subjects}).",
     "population": "changes for whom it holds ({subjects}).",
 }
 

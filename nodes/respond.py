@@ -135,7 +135,8 @@ def _citation(marker: int, passage: Passage, quote: str) -> dict[str, Any]:
         "document_id": passage.document_id,
         "title": passage.title,
         "heading": passage.heading,
-        "url": passage.url,
+        # A page written from other sources has no address of its own.
+        "url": passage.url or next((source["url"] for source in passage.sources), ""),
         "quote": quote,
         "sources": [dict(source) for source in passage.sources],
         "reviewed": passage.reviewed,

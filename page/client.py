@@ -54,9 +54,7 @@ class Client:
         """The events of a turn by name. Raises Refused before the first if the question is not taken."""
         body = {"question": question, "audience": audience}
         try:
-            with connect_sse(
-                self._http, "POST", f"{_path(thread)}/turns", json=body, timeout=SILENCE
-            ) as source:
+            with connect_sse(self._http, "POST", f"{_path(thread)}/turns", json=body, timeout=SILENCE) as source:
                 if source.response.status_code != 200:
                     source.response.read()
                     raise _refusal(source.response)
@@ -79,7 +77,8 @@ class Client:
 
 
 def _path(thread: str) -> str:
-    return f"/threads/{quote(thread, safe='')}"
+    # Dots would be taken for steps up the path.
+    return f"/threads/{quote(thread, safe='').replace('.', '%2E')}"
 
 
 def _refusal(response: httpx.Response) -> Refused:

@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import Self
 
 from primum.page.client import Audience, Client, Json, Refused
 
@@ -18,13 +19,23 @@ class LiveTurn:
     titles: list[str] = field(default_factory=list)  # of the passages found
     refused: Refused | None = None  # the question was not taken, or its answer is lost
     accepted: bool = False
-    ended: bool = False
+    _follower: threading.Thread | None = None
 
     @classmethod
-    def start(cls, client: Client, thread: str, question: str, audience: Audience) -> "LiveTurn":
+    def start(cls, client: Client, thread: str, question: str, audience: Audience) -> Self:
         turn = cls(question, audience)
-        threading.Thread(target=turn._follow, args=(client, thread), daemon=True).start()
+        turn._follower = threading.Thread(target=turn._follow, args=(client, thread), daemon=True)
+        turn._follower.start()
         return turn
+
+    @property
+    def ended(self) -> bool:
+        return self._follower is None or not self._follower.is_alive()
+
+    def join(self, timeout: float) -> None:
+        """Waits for the end."""
+        if self._follower:
+            self._follower.join(timeout)
 
     @property
     def seconds(self) -> int:
@@ -39,8 +50,6 @@ class LiveTurn:
         except Refused as refused:
             # Once it was taken it is answered without us too; the conversation will show it.
             self.refused = None if self.accepted else refused
-        finally:
-            self.ended = True
 
     def _take(self, name: str, data: Json) -> None:
         if name == "step":

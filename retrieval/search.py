@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from primum.memory.session import Database
 from primum.retrieval import index
 from primum.retrieval.embedder import Embedder, Vector
+from primum.retrieval.plaintext import clean
 
 _EF_SEARCH = 100
 
@@ -131,10 +132,11 @@ class Retriever:
         Raises:
             RetrievalFailed: the library was made with another embedder.
         """
-        vectors = await asyncio.to_thread(self._embedder.embed_queries, list(queries))
+        texts = list(dict.fromkeys(clean(query) for query in queries))
+        vectors = await asyncio.to_thread(self._embedder.embed_queries, texts)
         async with self._database.begin() as connection:
             corpus = await _corpus(connection)
-            if corpus is None or not queries:
+            if corpus is None or not texts:
                 return []
             index.check(self._embedder, corpus.embedder, corpus.fingerprint)
             await connection.execute(
@@ -146,7 +148,7 @@ class Retriever:
             )
             rows = await connection.execute(
                 text(_SEARCH.format(size=int(corpus.dimensions), fields=_FIELD_WEIGHTS)),
-                {"vectors": [str(vector) for vector in vectors], "texts": list(queries), "k": k},
+                {"vectors": [str(vector) for vector in vectors], "texts": texts, "k": k},
             )
             return [_passage(row) for row in rows]
 

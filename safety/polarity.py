@@ -3,22 +3,31 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
-from primum.safety.words import stem, tokens
+from primum.safety.sentences import split_plain
+from primum.safety.words import Bag, content
 
-_CLAUSE = re.compile(
+_BORDER = re.compile(
     r"[;:]\s|,\s|\s[–—]\s|\b(?:but|however|unless|except|although|though|while|whereas|because|if|when|until"
-    r"|instead of|rather than|so that)\b",
+    r"|instead of|rather than|so that|without)\b",
     re.IGNORECASE,
 )
-# A bound is no denial: "no more than 4 g", "not only", "no later than".
+_CONDITION = re.compile(r"\W*(?:even )?(?:if|when|unless|until)\b", re.IGNORECASE)
+# "does not cause weight gain and lowers blood sugar": the second verb is not denied.
+_DENIED_VERB = re.compile(r"\b(?:does|do|did|can|will|must|should)(?: not|n['’]t)\b|\bcannot\b", re.IGNORECASE)
+_SECOND_VERB = re.compile(
+    r"\band\s+(?=[a-z]+[^s\W]s\s+(?!(?:of|in|on|at|for|to|from|with|by|and|or|if|when|are|is)\b)[a-z]+)"
+)
+# A bound is no denial: "no more than 4 g", "do not take it for longer than", "not only".
 _NO_DENIAL = re.compile(
-    r"\b(?:no|not)\s+(?:more|less|fewer|later|longer|only|just|exceed)\b(?:\s+than)?|\bwithout delay\b|\bnot? doubt\b",
+    r"\b(?:no|not)\s+(?:more|less|fewer|later|longer|only|just)\b(?:\s+than)?|\bwithout delay\b|\bno doubt\b"
+    r"|(?:\b(?:not|never)\b|n['’]t\b)(?=(?:\s+[\w'’-]+){0,5}\s+(?:more|longer|greater|later)\s+than\b|\s+exceed)",
     re.IGNORECASE,
 )
 _DENIAL = re.compile(
     r"\b(?:not|no|never|cannot|neither|nor|without|avoid\w*|contraindicat\w*|unsafe|unlikely|stop taking|refrain\w*"
-    r"|free of)\b"
+    r"|free of|instead of|rather than)\b"
     r"|n['’]t\b",
     re.IGNORECASE,
 )
@@ -26,43 +35,60 @@ _DENIAL = re.compile(
 
 @dataclass(frozen=True)
 class Clause:
-    stems: frozenset[str]
+    """Its words but the small ones, those of the sentence's conditions among them; and whether it denies."""
+
+    words: tuple[str, ...]
+    bag: Bag
     denies: bool
+    condition: bool
 
 
-@lru_cache(maxsize=16384)
+def denies(text: str) -> bool:
+    """Whether a denial stands in the text."""
+    return bool(_DENIAL.search(_NO_DENIAL.sub(" ", text)))
+
+
+@lru_cache(maxsize=8192)
 def clauses(text: str) -> tuple[Clause, ...]:
     """The clauses of a text; one with an odd number of denials denies."""
-    found: list[Clause] = []
-    start = 0
-    bounds = [match.start() for match in _CLAUSE.finditer(text)] + [len(text)]
-    for stop in bounds:
-        part = text[start:stop]
-        stems = frozenset(stem(word) for word in tokens(part) if len(word) > 2)
-        if stems:
-            opened_by = "" if start == 0 else part
-            denials = len(_DENIAL.findall(_NO_DENIAL.sub(" ", part)))
-            # "instead of X" and "rather than X" deny X.
-            denials += bool(re.match(r"\s*(?:instead of|rather than)\b", opened_by, re.IGNORECASE))
-            found.append(Clause(stems, denials % 2 == 1))
-        start = stop
-    return tuple(found)
+    return tuple(clause for start, stop in split_plain(text) for clause in _clauses(text[start:stop]) if clause.words)
 
 
-def contradicts(claim: str, source: str, shared: frozenset[str]) -> bool:
+def _clauses(sentence: str) -> list[Clause]:
+    parts = _parts(sentence)
+    conditions = " ".join(part for part in parts if _CONDITION.match(part))
+    found = []
+    for part in parts:
+        condition = bool(_CONDITION.match(part)) and len(parts) > 1
+        bare = _DENIAL.sub(" ", part if condition else f"{part} {conditions}")
+        denials = len(_DENIAL.findall(_NO_DENIAL.sub(" ", part)))
+        found.append(Clause(content(bare), Bag([bare]), denials % 2 == 1, condition))
+    return found
+
+
+def _parts(sentence: str) -> list[str]:
+    """A sentence, cut before each word that opens a clause."""
+    parts: list[str] = []
+    bounds = [0, *(match.start() for match in _BORDER.finditer(sentence)), len(sentence)]
+    for start, stop in pairwise(bounds):
+        part = sentence[start:stop]
+        second = _SECOND_VERB.search(part) if _DENIED_VERB.search(part) else None
+        parts += [part[: second.start()], part[second.start() :]] if second else [part]
+    return parts
+
+
+def contradicts(claim: str, source: str) -> bool:
     """Whether a clause of the claim affirms what its nearest clause of the source denies, or the reverse.
 
-    `shared` are the stems that count as content. The nearest clause is the one with most of them in common;
-    where several are as near, one that agrees is enough.
+    The nearest clause is the one that says most of its words; where several are as near, one that agrees is enough.
+    A condition is compared with conditions, where there are any that say one of its words.
     """
-    sources = clauses(source)
     for clause in clauses(claim):
-        content = clause.stems & shared
-        overlaps = [len(content & other.stems) for other in sources]
-        best = max(overlaps, default=0)
-        if best == 0:
-            continue
-        nearest = [other for other, overlap in zip(sources, overlaps, strict=True) if overlap == best]
-        if all(other.denies != clause.denies for other in nearest):
+        found = [(sum(other.bag.says(word) for word in clause.words), other) for other in clauses(source)]
+        near = [(overlap, other) for overlap, other in found if overlap and other.condition == clause.condition]
+        near = near or [(overlap, other) for overlap, other in found if overlap]
+        best = max((overlap for overlap, _ in near), default=0)
+        nearest = [other for overlap, other in near if overlap == best]
+        if nearest and all(other.denies != clause.denies for other in nearest):
             return True
     return False

@@ -6,7 +6,7 @@ from functools import lru_cache
 _POPULATIONS = {
     "pregnancy": r"(?<!not )(?<!outside )pregnan\w*|trimester|unborn|antenatal|prenatal|expecting a baby",
     "breastfeeding": r"breast-?\s?feed\w*|nursing mother\w*|lactat\w*",
-    "infants": r"infants?|newborns?|babies|baby",
+    "infants": r"infants?|newborns?|babies|(?<!for a )baby",
     "children": r"child\w*|kids?|toddlers?|paediatric|pediatric|under 1[0-8]\b|schoolchild\w*",
     "teenagers": r"teen\w*|adolescen\w*",
     "older adults": r"older (?:adults?|people|patients?)|elderly|aged 6\d|over 6[05]|frail\w*",

@@ -4,10 +4,12 @@ It is the only place that decides this. Critique reports with it, refine keeps a
 out what still fails it. A clinical sentence is proven when one to three neighbouring sentences of a cited
 passage, under the passage's title and heading,
 
-* say each of its claiming words, a synonym or a word of the same family;
+* say each of its claiming words, a synonym or a word of the same family, and half of all that title and heading
+  leave unsaid;
 * give each of its numbers, with the same unit and no opposite bound;
 * name each of its drugs;
-* affirm what it affirms and deny what it denies;
+* affirm what it affirms and deny what it denies, as the passage's nearest clause does;
+* turn nothing round: what is raised is not lowered;
 * speak of the population that it speaks of.
 
 What is not shown to hold counts as unproven.
@@ -19,22 +21,23 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
 
+from primum.safety.clinical import is_clinical, only_leads
 from primum.safety.lexicon import drugs, named
+from primum.safety.opposites import turned
 from primum.safety.polarity import contradicts
 from primum.safety.populations import populations
 from primum.safety.sentences import Sentence, split_plain
-from primum.safety.units import Quantity, quantities
-from primum.safety.words import Bag, claims, says_phrase, stem, tokens
+from primum.safety.units import Quantity, quantities, without_quantities
+from primum.safety.words import Bag, claims, content, says_phrase, tokens
 
-RULES_VERSION = "support-1"
+RULES_VERSION = "support-2"
 TRIED = 12  # windows of a passage, those that leave out least first
 
-_QUESTION_BACK = re.compile(
-    r"\b(?:you|your|who|which|how|when|what|where|is|are|do|does|did|have|has)\b", re.IGNORECASE
-)
-_RHETORICAL = re.compile(r"\b(?:did you know|isn['’]t it|why not|right)\b", re.IGNORECASE)
-_VERDICT = frozenset("is are was be can cannot should must may not no never avoid safe unsafe take stop use".split())
 _EVERYONE = re.compile(r"\b(?:adults?|everyone|all ages)\b", re.IGNORECASE)
+_AVOIDING = re.compile(r"\b(?:avoid(?:ed|ing|s)?|contraindicated|refrain)\b", re.IGNORECASE)
+_PAUSE = re.compile(r"[,;:]\s|\s[–—(]")
+_YOUNG = frozenset({"children", "infants"})
+_DOSED = frozenset({"kilogram", "meter ** 3", "tablet", "puff", "drop", "iu", "1 / second"})
 _ADVICE = re.compile(r"\b(?:take|give|use|swallow|inject|avoid|dose|maximum|every)\b", re.IGNORECASE)
 
 
@@ -113,7 +116,7 @@ def check(sentences: Sequence[Sentence], passages: Mapping[int, Evidence], asked
 
 
 def _judge(sentence: Sentence, passages: Mapping[int, Evidence], everything: Bag, asked: str) -> Verdict:
-    if not is_clinical(sentence.text) or _only_leads(sentence, everything):
+    if not is_clinical(sentence.text) or only_leads(sentence, everything):
         return Verdict(replace(sentence, markers=()), clinical=False)
     unknown = tuple(f"[{n}]" for n in sentence.markers if n not in passages)
     cited = [n for n in sentence.markers if n in passages]
@@ -134,29 +137,6 @@ def _judge(sentence: Sentence, passages: Mapping[int, Evidence], everything: Bag
     return Verdict(sentence, True, violations, {}, better[:2])
 
 
-def is_clinical(text: str) -> bool:
-    """Whether a sentence claims something of medicine; a question back to the reader does not."""
-    if text.rstrip("*_ ").endswith("?") and _QUESTION_BACK.search(text) and not _RHETORICAL.search(text):
-        return bool(any(q.unit for q in quantities(text)))
-    return bool(claims(text) or any(q.unit for q in quantities(text)) or drugs(text))
-
-
-def _only_leads(sentence: Sentence, everything: Bag) -> bool:
-    """A short heading or the line that opens a list: it names what follows and judges nothing."""
-    if not (sentence.heading or sentence.text.rstrip("*_ ").endswith(":")):
-        return False
-    words = tokens(sentence.text)
-    if (
-        len(words) > 10
-        or (_VERDICT & set(words)) - {"are", "is", "can", "may"}
-        or any(q.unit for q in quantities(sentence.text))
-    ):
-        return False
-    if sentence.heading and _VERDICT & set(words):
-        return False
-    return all(everything.says(one) for one in claims(sentence.text))
-
-
 @lru_cache(maxsize=4096)
 def _windows(text: str) -> tuple[str, ...]:
     """The passage's sentences, and each two and three in a row, as they stand there."""
@@ -173,9 +153,15 @@ def _bag(window: str, title: str, heading: str) -> Bag:
 
 
 def _missing(text: str, bag: Bag) -> list[str]:
+    """Claiming words that the bag does not say; its numbers, drugs and denials have rules of their own."""
+    bare = _AVOIDING.sub(" ", without_quantities(text))
+    covered = _covered(text, bag)
+    return [word for word in claims(bare) if word not in covered and not bag.says(word)]
+
+
+def _covered(text: str, bag: Bag) -> set[str]:
     # A drug is looked up by its substance, so that a brand or another spelling is no missing word.
-    covered = says_phrase(bag, text) | {word for name in named(text) for word in tokens(name)}
-    return [word for word in claims(text) if word not in covered and not bag.says(word)]
+    return says_phrase(bag, text) | {word for name in named(text) for word in tokens(name)}
 
 
 def _ranked(text: str, evidence: Evidence) -> list[tuple[list[str], str]]:
@@ -193,7 +179,7 @@ def _prove(text: str, evidence: Evidence, asked: str) -> _Proof:
         if best is not None and missing:
             break  # neither this window nor a later one can prove it
         context = f"{evidence.title}. {evidence.heading}."
-        proof = _Proof(_violations(text, window, context, missing, asked), window)
+        proof = _Proof(_violations(text, window, evidence.text, context, missing, asked), window)
         if not proof.violations:
             return proof
         if best is None or proof.weight < best.weight:
@@ -206,31 +192,56 @@ def _prove_together(text: str, evidences: Sequence[Evidence], asked: str) -> lis
     windows = [ranked[0][1] for e in evidences if (ranked := _ranked(text, e))]
     if len(windows) < len(evidences):
         return None
+    passages = "\n".join(e.text for e in evidences)
     context = ". ".join(f"{e.title}. {e.heading}" for e in evidences)
     joined = Bag([*windows, context])
-    if _violations(text, "\n".join(windows), context, _missing(text, joined), asked):
+    if _violations(text, "\n".join(windows), passages, context, _missing(text, joined), asked):
         return None
     for left_out in range(len(windows)):
         rest = [w for number, w in enumerate(windows) if number != left_out]
-        if not _violations(text, "\n".join(rest), context, _missing(text, Bag([*rest, context])), asked):
+        if not _violations(text, "\n".join(rest), passages, context, _missing(text, Bag([*rest, context])), asked):
             return None
     return windows
 
 
-def _violations(text: str, window: str, context: str, missing: list[str], asked: str) -> tuple[Violation, ...]:
+def _violations(
+    text: str, window: str, passage: str, context: str, missing: list[str], asked: str
+) -> tuple[Violation, ...]:
     found: list[Violation] = []
-    if missing:
+    if missing or (missing := _only_named(text, window, context)):
         found.append(Violation("unsupported", tuple(missing)))
-    if numbers := _unmatched(quantities(text), quantities(f"{context} {window}")):
+    if numbers := _wrong_numbers(text, window, context):
         found.append(Violation("number", tuple(numbers)))
     if names := drugs(text) - drugs(window) - drugs(context):
         found.append(Violation("drug", tuple(sorted(names))))
-    shared = frozenset(stem(word) for word in tokens(text) if len(word) > 2)
-    if contradicts(text, window, shared):
+    # Another sentence of the passage may be nearer, and deny it.
+    if contradicts(text, window) or contradicts(text, passage):
         found.append(Violation("negation"))
+    if words := turned(text, window, passage, context):
+        found.append(Violation("direction", tuple(words)))
     if groups := _other_population(text, window, context, asked):
         found.append(Violation("population", tuple(sorted(groups))))
     return tuple(found)
+
+
+def _only_named(text: str, window: str, context: str) -> list[str]:
+    """What title and heading leave unsaid, if the window itself says less than half of it."""
+    around, inside = _bag(context, "", ""), _bag(window, "", "")
+    covered = _covered(text, inside)
+    own = [word for word in content(without_quantities(text)) if not around.says(word)]
+    unsaid = [word for word in own if word not in covered and not inside.says(word)]
+    return unsaid if len(unsaid) * 2 > len(own) else []
+
+
+def _wrong_numbers(text: str, window: str, context: str) -> list[str]:
+    """Numbers of the text that no sentence of the window gives of the same thing."""
+    wrong: list[str] = []
+    parts = [window[a:b] for a, b in split_plain(window)]
+    for clause in _PAUSE.split(text):
+        if amounts := quantities(clause):
+            near = [part for part in parts if len(parts) == 1 or not _only_named(clause, part, context)]
+            wrong += _unmatched(amounts, [q for part in (context, *near) for q in quantities(part)])
+    return wrong
 
 
 def _unmatched(claimed: Sequence[Quantity], given: Sequence[Quantity]) -> list[str]:
@@ -245,12 +256,16 @@ def _other_population(text: str, window: str, context: str, asked: str) -> froze
     """Groups that the sentence adds, or that its advice drops."""
     claimed, around = populations(text), populations(context)
     added = claimed - populations(window) - around
-    if not (_ADVICE.search(text) and quantities(text)):
+    giving = _giving(window, quantities(text)) if _ADVICE.search(text) and quantities(text) else []
+    if not giving or any(_EVERYONE.search(part) for part, _ in giving):
         return added
-    # A dose binds to the group that the source gives it for, unless a sentence gives it for adults or all.
-    sources = [groups for part, groups in _giving(window, quantities(text)) if not _EVERYONE.search(part)]
-    bound = sources[0] if len(sources) == len(_giving(window, quantities(text))) and sources else frozenset()
-    return added | (bound - claimed - around - populations(asked) if len(bound) == 1 else frozenset())
+    # A dose binds to the group that the source gives it for; on a page about children, to children.
+    young = around & _YOUNG if any(q.unit in _DOSED for q in quantities(text)) else frozenset()
+    bound = giving[0][1] or young
+    if len(bound) != 1:
+        return added
+    everyone = frozenset({"adults"} if _EVERYONE.search(text) and not claimed else ())
+    return added | everyone | (bound - claimed - populations(asked))
 
 
 def _giving(window: str, amounts: Sequence[Quantity]) -> list[tuple[str, frozenset[str]]]:

@@ -36,6 +36,7 @@ _OWN_UNITS = {
     "iu": "iu", "unit": "iu", "units": "iu", "tablet": "tablet", "tablets": "tablet", "capsule": "tablet",
     "capsules": "tablet", "puff": "puff", "puffs": "puff", "time": "time", "times": "time", "dose": "dose",
     "doses": "dose", "drop": "drop", "drops": "drop", "kcal": "kcal", "calories": "kcal", "bpm": "bpm",
+    "mmol/mol": "mmol/mol",
 }  # fmt: skip
 _LABELS = "type|stage|grade|phase|class|vitamin|week|day|month|trimester"
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.·]\d+)?|" + "|".join(_NUMBER_WORDS)
@@ -46,16 +47,29 @@ _QUANTITY = re.compile(
     rf"(?P<ratio>\s*/\s*(?:{_NUMBER}))?",
     re.IGNORECASE,
 )
+_LETTERED = re.compile(r"\b(vitamin|hepatitis|type|group|influenza|flu|stage|grade|class)s? ([A-K])(\d{0,2})\b")
+_ABOUT = r"\s*(?:(?:about|around|approximately|week|day|age|the age of|a|a total of)\s*)*$"
 _FLOOR = re.compile(
-    r"(?:at least|more than|over|above|greater than|older than|longer than|beyond|from(?: about)?|after"
-    r"|starting at|minimum of|≥|>|\bsince)\s*(?:about|around|approximately|week|day|age|the age of|a)?\s*$",
+    r"(?:at least|more than|over|above|greater than|older than|longer than|later than|exceed(?:s|ing)?|beyond"
+    rf"|from(?: about)?|after|starting at|minimum of|≥|>|\bsince){_ABOUT}",
     re.IGNORECASE,
 )
 _CEILING = re.compile(
-    r"(?:at most|no more than|not more than|less than|under|below|younger than|up to|fewer than|maximum(?: of)?|before"
-    r"|not exceed|do not exceed|within|until|≤|<)\s*(?:about|around|approximately|week|day|age|the age of|a)?\s*$",
+    r"(?:at most|less than|under|below|younger than|up to|fewer than|maximum(?: of)?|before|within|until|≤|<)"
+    rf"{_ABOUT}",
     re.IGNORECASE,
 )
+# "not take more than 4 g" is a ceiling, "no less than" a floor; "not after week 20" is neither turned round.
+_TURNED = re.compile(r"(?:more|greater|longer|later|exceed)", re.IGNORECASE)
+_NOT = re.compile(r"(?:\b(?:no|not|never|cannot)|n['’]t)\b[^.,;:]*$", re.IGNORECASE)
+_NO_LESS = re.compile(r"\b(?:no|not)\s*$", re.IGNORECASE)
+_AFTER = re.compile(
+    r"(?:\s*mmhg\b)?(?:\s*\([^()]*\)|\))?\s*\b(?:or|and)\s+"
+    r"(?:(?P<floor>above|more|higher|over|older|longer|later|greater)"
+    r"|below|less|lower|under|younger|fewer|shorter|earlier)\b",
+    re.IGNORECASE,
+)
+_REACH = 60  # characters before a number in which its bound stands
 
 
 @dataclass(frozen=True)
@@ -69,7 +83,9 @@ class Quantity:
     def matches(self, other: "Quantity") -> bool:
         """The same amount of the same unit, not bounded the opposite way."""
         same = abs(self.value - other.value) <= 1e-6 * max(1.0, abs(self.value))
-        return same and self.unit == other.unit and {self.bound, other.bound} != {"<", ">"}
+        # "under 16" are years.
+        alike = self.unit == other.unit or ({self.unit, other.unit} == {"", "year"} and self.bound == other.bound)
+        return same and alike and {self.bound, other.bound} != {"<", ">"}
 
 
 @cache
@@ -109,12 +125,41 @@ def quantities(text: str) -> tuple[Quantity, ...]:
         if label in ("week", "day", "month") and not unit:
             unit, label = label, ""
         factor, base = _base(unit) if unit else (1.0, "")
-        before = text[max(0, match.start() - 40) : match.start()]
-        bound = ">" if _FLOOR.search(before) else "<" if _CEILING.search(before) else ""
+        bound = _bound(text, match)
         name = f"{label} {base}".strip()
         found.append(Quantity(_value(match["number"]) * factor, name, bound))
         if match["upper"]:
             found.append(Quantity(_value(match["upper"]) * factor, name, bound))
         if match["ratio"]:
             found.append(Quantity(_value(match["ratio"].strip(" /")), name, bound))
+    for noun, letter, digits in _LETTERED.findall(text):
+        found.append(Quantity(ord(letter) * 100 + int(digits or 0), f"{noun.lower()} letter"))
     return tuple(found)
+
+
+def _bound(text: str, match: re.Match[str]) -> str:
+    before = text[max(0, match.start() - _REACH) : match.start()]
+    if floor := _FLOOR.search(before):
+        turned = _TURNED.match(floor.group()) and _NOT.search(before[: floor.start()])
+        return "<" if turned else ">"
+    if ceiling := _CEILING.search(before):
+        return ">" if _NO_LESS.search(before[: ceiling.start()]) else "<"
+    if after := _AFTER.match(text, match.end()):
+        return ">" if after["floor"] else "<"
+    return ""
+
+
+@lru_cache(maxsize=4096)
+def without_quantities(text: str) -> str:
+    """The text without its numbers, their units and their bounds."""
+    kept, position = "", 0
+    for match in _QUANTITY.finditer(text):
+        if not match["unit"] and not match["label"] and match["number"].lower() in _NUMBER_WORDS:
+            continue
+        start = max(position, match.start() - _REACH)
+        before = text[start : match.start()]
+        bound = _FLOOR.search(before) or _CEILING.search(before)
+        after = _AFTER.match(text, match.end())
+        kept += text[position : start + bound.start() if bound else match.start()] + " "
+        position = after.end() if after else match.end()
+    return kept + text[position:]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from importlib.resources import files
+from math import ceil
 
 import snowballstemmer
 
@@ -16,6 +17,16 @@ _STOP = frozenset(
     "s t don t doesn isn aren won shouldn mustn cannot never without ll re ve".split()
 )
 _stemmer = snowballstemmer.stemmer("english")
+# What judges must not share its stem with what does not: "severe" and "several", "effective" and "effect".
+_OWN_STEM = {word: word for word in ("several", "quite", "effective", "ineffective")} | {
+    "effectively": "effective", "taken": "take", "took": "take", "given": "give", "gave": "give", "seen": "see",
+    "felt": "feel", "gone": "go", "went": "go", "got": "get", "made": "make", "eaten": "eat", "ate": "eat",
+    "drank": "drink", "drunk": "drink", "slept": "sleep", "began": "begin", "begun": "begin", "worn": "wear",
+    "grew": "grow", "grown": "grow", "broken": "break", "broke": "break", "kept": "keep", "left": "leave",
+    "lost": "lose", "held": "hold", "came": "come", "found": "find", "fed": "feed", "bled": "bleed", "fell": "fall",
+    "fallen": "fall", "rose": "rise", "risen": "rise", "spread": "spread", "swollen": "swell", "women": "woman",
+    "men": "man", "feet": "foot", "teeth": "tooth", "worse": "worse",
+}  # fmt: skip
 
 
 def tokens(text: str) -> list[str]:
@@ -25,7 +36,7 @@ def tokens(text: str) -> list[str]:
 
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
-    return str(_stemmer.stemWord(word))
+    return _OWN_STEM.get(word) or str(_stemmer.stemWord(word))
 
 
 @cache
@@ -75,18 +86,24 @@ class Bag:
         return one in self.stems or bool(single.get(one, frozenset()) & self.groups) or self._family(one)
 
     def _family(self, one: str) -> bool:
-        """`diagnos` and `diagnosi`, `allergi` and `allergen`: most of a long word in common."""
-        size = max(5, int(len(one) * 0.75))
+        """`diagnos` and `diagnosi`, `asthma` and `asthmat`: four fifths of a long word in common."""
+        size = max(5, ceil(len(one) * 0.8))
         head = one[:size]
-        return len(one) >= 6 and any(other.startswith(head) and abs(len(other) - len(one)) <= 3 for other in self.stems)
+        return len(one) >= 6 and any(other.startswith(head) and len(other) * 0.8 <= size for other in self.stems)
+
+
+@lru_cache(maxsize=8192)
+def content(text: str) -> tuple[str, ...]:
+    """All words but the small ones, each once, no numbers."""
+    found = (word for word in tokens(text) if not word[0].isdigit() and word not in _STOP and len(word) > 1)
+    return tuple({stem(word): word for word in found}.values())
 
 
 @lru_cache(maxsize=8192)
 def claims(text: str) -> tuple[str, ...]:
     """The words that claim something: neither small words nor general ones, each once, no numbers."""
     general = _general()
-    found = (word for word in tokens(text) if not word[0].isdigit() and word not in _STOP and len(word) > 1)
-    return tuple({stem(word): word for word in found if stem(word) not in general}.values())
+    return tuple(word for word in content(text) if stem(word) not in general)
 
 
 def says_phrase(bag: Bag, text: str) -> set[str]:

@@ -52,6 +52,15 @@ def test_upgrading_twice_changes_nothing_and_keeps_the_rows(database_url: str) -
     assert run(database_url, "select title from threads") == ["Asthma"]
 
 
+def test_langgraphs_tables_are_made_again_if_that_was_broken_off_or_it_is_newer(database_url: str) -> None:
+    run(database_url, "drop table checkpoints.checkpoint_blobs, checkpoints.checkpoint_migrations")
+    run(database_url, "comment on schema checkpoints is 'another version'")
+    assert not schema.is_current(database_url)
+    schema.upgrade(database_url)
+    assert schema.is_current(database_url)
+    assert run(database_url, "select to_regclass('checkpoints.checkpoint_blobs')") == ["checkpoints.checkpoint_blobs"]
+
+
 def test_several_threads_may_upgrade_at_once(empty_database_url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(schema.upgrade, [empty_database_url] * 4))

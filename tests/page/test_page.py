@@ -100,7 +100,9 @@ async def test_an_example_is_asked_by_a_click_and_without_a_model_it_is_answered
     vllm.default = Says(status=500)
     await page.get_by_role("button", name="What are the symptoms of type 2 diabetes?").click()
     await expect(page.locator(".pm-evidence_only .pm-state")).to_contain_text("Quoted from the library, word for word")
-    await expect(page.locator(".pm-evidence_only .pm-state")).to_contain_text("The language model gave no usable answer")
+    await expect(page.locator(".pm-evidence_only .pm-state")).to_contain_text(
+        "The language model gave no usable answer"
+    )
     await expect(answer(page)).to_contain_text("feeling very thirsty, passing urine often")
     await expect(page.locator(".pm-sources .pm-chip").first).to_be_visible()
 

@@ -61,7 +61,9 @@ async def test_k_limits_what_is_found(library: Retriever) -> None:
     assert len(await library.search(["fever"], 2)) == 2
 
 
-@pytest.mark.parametrize("query", ["", "the of and", "?!", "頭痛", "'; drop table chunks; --", "x" * 10_000])
+@pytest.mark.parametrize(
+    "query", ["", "the of and", "?!", "頭痛", "'; drop table chunks; --", "x" * 10_000, "\0\ud800"]
+)
 async def test_a_query_without_a_known_word_still_answers(library: Retriever, query: str) -> None:
     assert len(await library.search([query], 3)) == 3
 

@@ -1,0 +1,119 @@
+"""What the benchmarks of the agent stand on: a scripted endpoint in a process of its own, Postgres, a small library."""
+
+import multiprocessing
+import re
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from time import perf_counter
+
+import psycopg
+from pydantic import SecretStr
+
+from primum.graph.resources import Resources, open_resources
+from primum.graph.settings import read_settings
+from primum.memory.schema import upgrade
+from primum.memory.session import Database
+from primum.retrieval.embedder import Vector
+from primum.retrieval.ingest import ingest
+from primum.retrieval.search import Passage, Retriever
+from primum.retrieval.starter import STARTER
+from primum.safety.sentences import split_plain
+from primum.server import postgres
+from tests.fakes import Body, FakeEmbedder, FakeVLLM, Says
+
+_PASSAGE = re.compile(r"^\[(\d+)\] .*\n(.+(?:\n(?!\[\d+\] |\n).+)*)", re.MULTILINE)
+
+
+class Script:
+    """Answers with the passages' own sentences, marked, up to a number of words; after a delay of so many seconds."""
+
+    def __init__(self, words: int, delay: float) -> None:
+        self.words, self.delay = words, delay
+
+    def __call__(self, request: Body) -> Says:
+        prompt = str(
+            request["messages"][-1]["content"] if len(request["messages"]) < 3 else request["messages"][1]["content"]
+        )
+        told: list[str] = []
+        for number, text in _PASSAGE.findall(prompt):
+            told += [f"{text[a:b].rstrip('.')} [{number}]." for a, b in split_plain(text)]
+        answer: list[str] = []
+        for sentence in told:
+            if answer and sum(len(s.split()) for s in answer) + len(sentence.split()) > self.words:
+                break
+            answer.append(sentence)
+        return Says(" ".join(answer) or "Nothing.", first=self.delay)
+
+
+def _serve(words: int, delay: float, pipe: Connection) -> None:
+    with FakeVLLM() as server:
+        server.default = Script(words, delay)
+        server.forms["Audit"] = Says('{"objections": []}', first=delay)
+        pipe.send(server.url)
+        pipe.recv()
+
+
+@contextmanager
+def endpoint(words: int, delay: float) -> Iterator[str]:
+    """Its URL. It runs in a process of its own, so that its work is not counted as ours."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(words, delay, theirs), daemon=True)
+    process.start()
+    try:
+        yield ours.recv()
+    finally:
+        ours.send(None)
+        process.join(5)
+
+
+class TimedRetriever(Retriever):
+    """Counts the time of searching, reading and embedding, so that it can be told apart."""
+
+    seconds = 0.0
+
+    async def search(self, queries: Sequence[str], k: int) -> list[Passage]:
+        started = perf_counter()
+        try:
+            return await super().search(queries, k)
+        finally:
+            self.seconds += perf_counter() - started
+
+    async def read(self, chunk_ids: Sequence[int]) -> list[Passage]:
+        started = perf_counter()
+        try:
+            return await super().read(chunk_ids)
+        finally:
+            self.seconds += perf_counter() - started
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        started = perf_counter()
+        try:
+            return await super().embed(texts)
+        finally:
+            self.seconds += perf_counter() - started
+
+
+@asynccontextmanager
+async def resources(model_url: str) -> AsyncIterator[Resources]:
+    """An agent's resources on a new database with the starter library, vectors by a hash of the words."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "postgres"
+        with (Path(folder) / "postgres.log").open("ab") as log:
+            postgres.start(data, log)
+        try:
+            with psycopg.connect(postgres.url(data, "postgres", "postgres"), autocommit=True) as connection:
+                connection.execute("create database bench owner primum")
+            url = postgres.url(data, database="bench")
+            upgrade(url)
+            database, embedder = Database(url), FakeEmbedder()
+            await ingest([STARTER], database, embedder)
+            await database.close()
+            settings = read_settings(database_url=SecretStr(url), model_url=model_url, database_pool=16)
+            async with open_resources(settings, embedder) as opened:
+                yield opened
+        finally:
+            postgres.stop(data)

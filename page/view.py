@@ -1,0 +1,101 @@
+"""The parts of the page as HTML, from `templates/`, where whatever comes from the API is escaped unless told not to."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from primum.page.prose import to_html
+
+STEPS = {
+    "triage": "Looking for warning signs",
+    "recall": "Recalling what you told me",
+    "router": "Understanding the question",
+    "rewrite": "Choosing what to look for",
+    "retrieve": "Searching the library",
+    "act": "Using a tool",
+    "draft": "Writing an answer",
+    "critique": "Checking every sentence",
+    "refine": "Repairing what was not proven",
+    "respond": "Putting the answer together",
+}
+TROUBLES = {
+    ("database", "down"): "The database can't be reached, so nothing can be asked or shown.",
+    ("model", "down"): "The language model does not answer: you get quotes from the library only.",
+    ("model", "missing"): "The model server does not have the model: you get quotes from the library only.",
+    ("embedder", "mismatch"): "The library was indexed for another search model and must be read in again.",
+    ("corpus", "empty"): "The library is empty: add documents with “primum ingest”.",
+}
+
+
+def render(template: str, **values: object) -> str:
+    return _TEMPLATES.get_template(f"{template}.html").render(values)
+
+
+def step(name: str) -> str:
+    return STEPS.get(name, name.replace("_", " ").capitalize())
+
+
+def why_quoted(answer: Mapping[str, Any]) -> str:
+    """Why an answer is made of quotes."""
+    if any(problem.startswith(("router:", "rewrite:", "draft:")) for problem in answer["trace"]["problems"]):
+        return "The language model gave no usable answer, so these are the sources' own sentences."
+    if answer["support"].get("removed"):
+        return "The language model's wording could not be proven, so these are the sources' own sentences."
+    return "These are the sources' own sentences; nothing was reworded."
+
+
+def timings(trace: Mapping[str, Any]) -> dict[str, float]:
+    """Milliseconds of the steps of a turn, in their order."""
+    return {name: trace["timings_ms"][name] for name in STEPS if name in trace["timings_ms"]}
+
+
+def troubles(health: Mapping[str, Any]) -> list[str]:
+    """A sentence for each part that is not as it should be."""
+    return [text for (part, state), text in TROUBLES.items() if health.get(part, {}).get("state") == state]
+
+
+def place(citation: Mapping[str, Any]) -> str:
+    """The section of a quote."""
+    heading = str(citation["heading"])
+    return heading if heading and heading != citation["title"] else "Opening"
+
+
+def web(url: str) -> str:
+    """The address if it is one of the web, else nothing."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return url if parts.scheme in ("http", "https") and parts.netloc else ""
+
+
+def day(iso: str) -> str:
+    try:
+        parsed = date.fromisoformat(iso)
+    except ValueError:
+        return iso
+    return f"{parsed.day} {parsed:%B} {parsed.year}"
+
+
+def seconds(ms: float) -> str:
+    minutes, rest = divmod(ms / 1000, 60)
+    return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
+
+
+def degree(confidence: float) -> str:
+    return "high" if confidence >= 0.7 else "medium" if confidence >= 0.45 else "low"
+
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters |= {f.__name__: f for f in (step, place, web, day, seconds, degree)}
+_TEMPLATES.globals |= {f.__name__: f for f in (to_html, why_quoted, timings, troubles)}
