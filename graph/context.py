@@ -9,7 +9,7 @@ from uuid import uuid4
 from pydantic import BaseModel
 
 from primum.graph.state import Route
-from primum.retrieval.search import Retriever
+from primum.retrieval.search import Passage, Retriever
 
 Audience = Literal["patient", "clinician"]
 Message = tuple[Literal["system", "user", "assistant"], str]
@@ -58,13 +58,14 @@ class Limits:
 
 @dataclass
 class Run:
-    """One run's clock and counters; `model_down` says why no further model call is tried in it."""
+    """One run's clock, counters and passages; `model_down` says why no further model call is tried in it."""
 
     id: str = field(default_factory=lambda: str(uuid4()))
     deadline: float = field(default_factory=lambda: time.monotonic() + 120)
     timings_ms: dict[str, float] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
     model_down: str | None = None
+    passages: dict[int, Passage] = field(default_factory=dict)
 
     def seconds_left(self) -> float:
         return self.deadline - time.monotonic()

@@ -15,10 +15,16 @@ async def draft(state: State, runtime: Runtime[Context]) -> State:
     context = runtime.context
     passages = await read_passages(state, context)
 
+    proven = False
+
     def hopeless(text: str) -> bool:
-        ended = text[: max(text.rfind(". "), text.rfind("\n")) + 1]
-        clinical = [v for v in judge(ended, passages, state["question"]) if v.clinical]
-        return len(clinical) >= HOPELESS and not any(v.stands or v.better for v in clinical)
+        nonlocal proven
+        if not proven:
+            ended = text[: max(text.rfind(". "), text.rfind("\n")) + 1]
+            clinical = [v for v in judge(ended, passages, state["question"]) if v.clinical]
+            proven = any(v.stands or v.better for v in clinical)
+            return not proven and len(clinical) >= HOPELESS
+        return False
 
     reply = await context.writer.write(
         await opening(state, context),

@@ -11,15 +11,16 @@ from primum.safety.support import Evidence, Verdict, check
 
 
 async def read_passages(state: State, context: Context) -> dict[int, Passage]:
-    """The turn's passages by marker, from 1; one that was deleted meanwhile leaves its number empty."""
+    """The turn's passages by marker, from 1; one that was deleted meanwhile leaves its number empty.
+
+    They are read once a run; `respond` reads them anew, so that nothing is cited that is gone.
+    """
     hits = {hit["chunk_id"]: (number, hit) for number, hit in enumerate(state.get("hits", []), 1)}
-    if not hits:
-        return {}
-    passages: dict[int, Passage] = {}
-    for passage in await context.library.read(list(hits)):
-        number, hit = hits[passage.chunk_id]
-        passages[number] = replace(passage, score=hit["score"], similarity=hit["similarity"])
-    return passages
+    if hits and not context.run.passages:
+        for passage in await context.library.read(list(hits)):
+            number, hit = hits[passage.chunk_id]
+            context.run.passages[number] = replace(passage, score=hit["score"], similarity=hit["similarity"])
+    return context.run.passages
 
 
 def judge(text: str, passages: Mapping[int, Passage], question: str) -> list[Verdict]:

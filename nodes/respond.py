@@ -51,6 +51,7 @@ async def respond(state: State, runtime: Runtime[Context]) -> State:
 
 
 async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
+    context.run.passages.clear()
     passages = await read_passages(state, context)
     verdicts = judge(state.get("draft", ""), passages, state["question"])
     objected = {finding["sentence"] for finding in state.get("findings", []) if not finding["verified"]}

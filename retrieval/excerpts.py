@@ -70,7 +70,7 @@ def relevant(question: str, passages: Sequence[Passage]) -> list[Passage]:
     asked, substances = claims(question), drugs(question)
     fitting: list[Passage] = []
     for passage in passages:
-        bag = Bag([passage.title, passage.heading, passage.text])
+        bag = Bag.of([passage.title, passage.heading, passage.text])
         said = sum(bag.says(word) for word in asked) / len(asked) if asked else 1.0
         about = passage.similarity >= LIKE or (passage.similarity >= RELATED and said >= 0.5)
         names = drugs(f"{passage.title} {passage.heading} {passage.text}")
@@ -196,7 +196,7 @@ async def _candidates(question: str, passages: Sequence[Passage], library: Retri
     }
     candidates = []
     for (passage, position, text), vector in zip(found, vectors[1 + len(sections) :], strict=True):
-        bag = Bag([text, passage.title])
+        bag = Bag.of([text, passage.title])
         said = sum(bag.says(word) for word in asked) / len(asked) if asked else 0.0
         score = 0.4 * _dot(vectors[0], vector) + 0.4 * section_likeness[f"{passage.title}: {passage.heading}"]
         # A section's first sentence answers what its heading asks.

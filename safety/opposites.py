@@ -22,7 +22,13 @@ _PAIRS = (
     ("hot warm", "cold cool"),
     ("always usually often commonly", "never rarely seldom"),
     ("inside", "outside"),
+    ("cause causes caused causing trigger triggers", "prevent prevents prevented preventing protect protects"),
+    ("start starts starting started", "stop stops stopping stopped"),
+    ("relieve relieves relieving relieved ease eases easing", "worsen worsens worsening worsened"),
+    ("safe safely", "unsafe dangerous"),
+    ("with", "without"),
 )
+_STRICT = 2  # of the first pairs, an opposite counts although it is said of something else
 _SIDES = {
     word: (axis, side) for axis, pair in enumerate(_PAIRS) for side, words in enumerate(pair) for word in words.split()
 }
@@ -41,33 +47,38 @@ class _Turn:
     of: tuple[str, ...]
 
 
-def turned(claim: str, window: str, passage: str, context: str) -> list[str]:
+def turned(claim: str, window: Sequence[str], passage: Sequence[str], context: str) -> list[str]:
     """Words of the claim whose opposite the window, or the passage around it, says rather.
 
     Args:
         context: the source's title and heading; a name such as "high blood pressure" may come from there.
     """
+    turns = _turns(claim)
+    if not turns:
+        return []
     names = set(pairwise(tokens(context)))
+    near = [turn for sentence in window for turn in _turns(sentence)]
+    given = [turn for sentence in passage for turn in _turns(sentence)]
     return [
         turn.word
-        for turn in _turns(claim)
+        for turn in turns
         if not any((turn.word, word) in names for word in turn.of)
-        and (_is_turned(turn, _turns(window), least=0) or _is_turned(turn, _turns(passage), least=1))
+        and (_is_turned(turn, near, turn.axis < _STRICT) or _is_turned(turn, given))
     ]
 
 
-def _is_turned(turn: _Turn, given: Sequence[_Turn], least: int) -> bool:
-    """Whether opposite words share more of what they are said of; `least` is the overlap from which they count."""
+def _is_turned(turn: _Turn, given: Sequence[_Turn], strict: bool = False) -> bool:
+    """Whether opposite words share more of what they are said of; strictly, whether there are only opposites."""
     axis = [(other, _shared(turn, other)) for other in given if other.axis == turn.axis]
     same = max((shared for other, shared in axis if other.side == turn.side), default=0)
     opposite = max((shared for other, shared in axis if other.side != turn.side), default=-1)
-    return opposite >= least and (opposite > same or (same == 0 and opposite == least == 0))
+    return opposite > same or (strict and opposite == same == 0)
 
 
 def _shared(turn: _Turn, other: _Turn) -> int:
     if not turn.of or not other.of:
         return 1
-    bag = Bag([" ".join(other.of)])
+    bag = Bag.of([" ".join(other.of)])
     return sum(bag.says(word) for word in turn.of)
 
 

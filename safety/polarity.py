@@ -1,28 +1,31 @@
 """Whether a clause affirms or denies."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from primum.safety.sentences import split_plain
 from primum.safety.words import Bag, content
 
 _BORDER = re.compile(
     r"[;:]\s|,\s|\s[–—]\s|\b(?:but|however|unless|except|although|though|while|whereas|because|if|when|until"
-    r"|instead of|rather than|so that|without)\b",
+    r"|instead of|rather than|so that|without|nor)\b"
+    r"|\b(?:and|or)\s+(?=(?:is|are|do|does|has|have|should|can|cannot|must|will|may|not|never|no)\b)",
     re.IGNORECASE,
 )
 _CONDITION = re.compile(r"\W*(?:even )?(?:if|when|unless|until)\b", re.IGNORECASE)
 # "does not cause weight gain and lowers blood sugar": the second verb is not denied.
 _DENIED_VERB = re.compile(r"\b(?:does|do|did|can|will|must|should)(?: not|n['’]t)\b|\bcannot\b", re.IGNORECASE)
 _SECOND_VERB = re.compile(
-    r"\band\s+(?=[a-z]+[^s\W]s\s+(?!(?:of|in|on|at|for|to|from|with|by|and|or|if|when|are|is)\b)[a-z]+)"
+    r"\band\s+(?=(?:always |usually |often |also )?(?!always|perhaps)[a-z]+[^s\W]s\s+"
+    r"(?!(?:of|in|on|at|for|to|from|with|by|and|or|if|when|are|is)\b)[a-z]+)"
 )
-# A bound is no denial: "no more than 4 g", "do not take it for longer than", "not only".
+# A bound is no denial: "no more than 4 g", "do not take it for longer than 3 days", "not only".
 _NO_DENIAL = re.compile(
-    r"\b(?:no|not)\s+(?:more|less|fewer|later|longer|only|just)\b(?:\s+than)?|\bwithout delay\b|\bno doubt\b"
-    r"|(?:\b(?:not|never)\b|n['’]t\b)(?=(?:\s+[\w'’-]+){0,5}\s+(?:more|longer|greater|later)\s+than\b|\s+exceed)",
+    r"\b(?:no|not)\s+(?:(?:more|less|fewer|later|longer)\s+than|only|just)\b|\bwithout delay\b|\bno doubt\b"
+    r"|(?:\b(?:not|never)\b|n['’]t\b)(?=(?:\s+[\w'’-]+){0,5}\s+(?:more|longer|greater|later)\s+than\s+"
+    r"(?:about |around |a |one |two |three )?\d|\s+exceed)",
     re.IGNORECASE,
 )
 _DENIAL = re.compile(
@@ -48,47 +51,59 @@ def denies(text: str) -> bool:
     return bool(_DENIAL.search(_NO_DENIAL.sub(" ", text)))
 
 
-@lru_cache(maxsize=8192)
-def clauses(text: str) -> tuple[Clause, ...]:
-    """The clauses of a text; one with an odd number of denials denies."""
-    return tuple(clause for start, stop in split_plain(text) for clause in _clauses(text[start:stop]) if clause.words)
+@lru_cache(maxsize=16384)
+def clauses(sentence: str, finely: bool = False) -> tuple[Clause, ...]:
+    """The clauses of a sentence; one with an odd number of denials denies.
 
-
-def _clauses(sentence: str) -> list[Clause]:
-    parts = _parts(sentence)
+    Args:
+        finely: what looks like a second verb opens a clause also where no verb is denied.
+    """
+    parts = _parts(sentence, finely)
     conditions = " ".join(part for part in parts if _CONDITION.match(part))
     found = []
     for part in parts:
         condition = bool(_CONDITION.match(part)) and len(parts) > 1
         bare = _DENIAL.sub(" ", part if condition else f"{part} {conditions}")
         denials = len(_DENIAL.findall(_NO_DENIAL.sub(" ", part)))
-        found.append(Clause(content(bare), Bag([bare]), denials % 2 == 1, condition))
-    return found
+        found.append(Clause(content(bare), Bag.of([bare]), denials % 2 == 1, condition))
+    return tuple(clause for clause in found if clause.words)
 
 
-def _parts(sentence: str) -> list[str]:
+def _parts(sentence: str, finely: bool) -> list[str]:
     """A sentence, cut before each word that opens a clause."""
     parts: list[str] = []
     bounds = [0, *(match.start() for match in _BORDER.finditer(sentence)), len(sentence)]
     for start, stop in pairwise(bounds):
         part = sentence[start:stop]
-        second = _SECOND_VERB.search(part) if _DENIED_VERB.search(part) else None
+        second = _SECOND_VERB.search(part) if finely or _DENIED_VERB.search(part) else None
         parts += [part[: second.start()], part[second.start() :]] if second else [part]
     return parts
 
 
-def contradicts(claim: str, source: str) -> bool:
+@lru_cache(maxsize=16384)
+def contradicts(claim: str, source: tuple[str, ...]) -> bool:
     """Whether a clause of the claim affirms what its nearest clause of the source denies, or the reverse.
 
-    The nearest clause is the one that says most of its words; where several are as near, one that agrees is enough.
-    A condition is compared with conditions, where there are any that say one of its words.
+    Where a sentence can be cut into clauses in two ways, neither may show it.
+
+    Args:
+        source: its sentences.
     """
-    for clause in clauses(claim):
-        found = [(sum(other.bag.says(word) for word in clause.words), other) for other in clauses(source)]
-        near = [(overlap, other) for overlap, other in found if overlap and other.condition == clause.condition]
-        near = near or [(overlap, other) for overlap, other in found if overlap]
-        best = max((overlap for overlap, _ in near), default=0)
-        nearest = [other for overlap, other in near if overlap == best]
-        if nearest and all(other.denies != clause.denies for other in nearest):
+    for finely in (False, True):
+        given = [clause for sentence in source for clause in clauses(sentence, finely)]
+        if any(_opposed(clause, given) for clause in clauses(claim, finely)):
             return True
     return False
+
+
+def _opposed(clause: Clause, sources: Sequence[Clause]) -> bool:
+    """The nearest clause says most of its words; where several are as near, one that agrees is enough.
+
+    A condition is compared with conditions, where there are any that say one of its words.
+    """
+    found = [(sum(other.bag.says(word) for word in clause.words), other) for other in sources]
+    near = [(overlap, other) for overlap, other in found if overlap and other.condition == clause.condition]
+    near = near or [(overlap, other) for overlap, other in found if overlap]
+    best = max((overlap for overlap, _ in near), default=0)
+    nearest = [other for overlap, other in near if overlap == best]
+    return bool(nearest) and all(other.denies != clause.denies for other in nearest)

@@ -19,7 +19,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import pairwise
 
 from primum.safety.clinical import is_clinical, only_leads
 from primum.safety.lexicon import drugs, named
@@ -31,11 +30,13 @@ from primum.safety.units import Quantity, quantities, without_quantities
 from primum.safety.words import Bag, claims, content, says_phrase, tokens
 
 RULES_VERSION = "support-2"
+NEAR = 0.7  # of what the nearest sentence of a window says, so that another counts beside it
 TRIED = 12  # windows of a passage, those that leave out least first
 
-_EVERYONE = re.compile(r"\b(?:adults?|everyone|all ages)\b", re.IGNORECASE)
+_EVERYONE = re.compile(r"\b(?:(?<!older )adults?|everyone|all ages)\b", re.IGNORECASE)
 _AVOIDING = re.compile(r"\b(?:avoid(?:ed|ing|s)?|contraindicated|refrain)\b", re.IGNORECASE)
 _PAUSE = re.compile(r"[,;:]\s|\s[–—(]")
+_MOTHERS = frozenset({"pregnancy", "breastfeeding"})
 _YOUNG = frozenset({"children", "infants"})
 _DOSED = frozenset({"kilogram", "meter ** 3", "tablet", "puff", "drop", "iu", "1 / second"})
 _ADVICE = re.compile(r"\b(?:take|give|use|swallow|inject|avoid|dose|maximum|every)\b", re.IGNORECASE)
@@ -100,7 +101,7 @@ def check(sentences: Sequence[Sentence], passages: Mapping[int, Evidence], asked
         passages: what each marker stands for.
         asked: the question; a population that it names need not be repeated by the answer.
     """
-    everything = Bag([part for e in passages.values() for part in (e.title, e.heading, e.text)])
+    everything = Bag.of([part for e in passages.values() for part in (e.title, e.heading, e.text)])
     verdicts: list[Verdict] = []
     lead: tuple[int, ...] = ()
     for sentence in sentences:
@@ -137,19 +138,30 @@ def _judge(sentence: Sentence, passages: Mapping[int, Evidence], everything: Bag
     return Verdict(sentence, True, violations, {}, better[:2])
 
 
-@lru_cache(maxsize=4096)
-def _windows(text: str) -> tuple[str, ...]:
-    """The passage's sentences, and each two and three in a row, as they stand there."""
-    spans = split_plain(text)
-    windows = [text[a:b] for a, b in spans]
-    windows += [text[first[0] : second[1]] for first, second in pairwise(spans)]
-    windows += [text[a[0] : c[1]] for a, c in zip(spans, spans[2:], strict=False)]
+@dataclass(frozen=True)
+class _Window:
+    """One to three sentences of a passage in a row, under its title and heading."""
+
+    text: str
+    parts: tuple[str, ...]
+    bag: Bag
+
+
+@lru_cache(maxsize=2048)
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(text[a:b] for a, b in split_plain(text))
+
+
+@lru_cache(maxsize=1024)
+def _windows(evidence: Evidence) -> tuple[_Window, ...]:
+    spans = split_plain(evidence.text)
+    runs = [spans[first : first + size] for size in (1, 2, 3) for first in range(len(spans) - size + 1)]
+    windows = []
+    for run in runs:
+        parts = tuple(evidence.text[a:b] for a, b in run)
+        bag = Bag.of([*parts, evidence.title, evidence.heading])
+        windows.append(_Window(evidence.text[run[0][0] : run[-1][1]], parts, bag))
     return tuple(windows)
-
-
-@lru_cache(maxsize=32768)
-def _bag(window: str, title: str, heading: str) -> Bag:
-    return Bag([window, title, heading])
 
 
 def _missing(text: str, bag: Bag) -> list[str]:
@@ -164,22 +176,21 @@ def _covered(text: str, bag: Bag) -> set[str]:
     return says_phrase(bag, text) | {word for name in named(text) for word in tokens(name)}
 
 
-def _ranked(text: str, evidence: Evidence) -> list[tuple[list[str], str]]:
+def _ranked(text: str, evidence: Evidence) -> list[tuple[list[str], _Window]]:
     """Windows with the claims that each leaves out, fewest first, then shortest."""
-    ranked = [
-        (_missing(text, _bag(window, evidence.title, evidence.heading)), window) for window in _windows(evidence.text)
-    ]
-    return sorted(ranked, key=lambda item: (len(item[0]), len(item[1])))
+    ranked = [(_missing(text, window.bag), window) for window in _windows(evidence)]
+    return sorted(ranked, key=lambda item: (len(item[0]), len(item[1].text)))
 
 
+@lru_cache(maxsize=16384)
 def _prove(text: str, evidence: Evidence, asked: str) -> _Proof:
     """The best window of the passage, and what it leaves unproven."""
     best: _Proof | None = None
+    context = f"{evidence.title}. {evidence.heading}."
     for missing, window in _ranked(text, evidence)[:TRIED]:
         if best is not None and missing:
             break  # neither this window nor a later one can prove it
-        context = f"{evidence.title}. {evidence.heading}."
-        proof = _Proof(_violations(text, window, evidence.text, context, missing, asked), window)
+        proof = _Proof(_violations(text, window, _parts(evidence.text), context, missing, asked), window.text)
         if not proof.violations:
             return proof
         if best is None or proof.weight < best.weight:
@@ -192,55 +203,77 @@ def _prove_together(text: str, evidences: Sequence[Evidence], asked: str) -> lis
     windows = [ranked[0][1] for e in evidences if (ranked := _ranked(text, e))]
     if len(windows) < len(evidences):
         return None
-    passages = "\n".join(e.text for e in evidences)
+    passages = tuple(part for e in evidences for part in _parts(e.text))
     context = ". ".join(f"{e.title}. {e.heading}" for e in evidences)
-    joined = Bag([*windows, context])
-    if _violations(text, "\n".join(windows), passages, context, _missing(text, joined), asked):
+
+    def proves(some: Sequence[_Window]) -> bool:
+        parts = tuple(part for window in some for part in window.parts)
+        joined = _Window("\n".join(window.text for window in some), parts, Bag.of([*parts, context]))
+        return not _violations(text, joined, passages, context, _missing(text, joined.bag), asked)
+
+    if not proves(windows) or any(proves([w for w in windows if w is not left_out]) for left_out in windows):
         return None
-    for left_out in range(len(windows)):
-        rest = [w for number, w in enumerate(windows) if number != left_out]
-        if not _violations(text, "\n".join(rest), passages, context, _missing(text, Bag([*rest, context])), asked):
-            return None
-    return windows
+    return [window.text for window in windows]
 
 
 def _violations(
-    text: str, window: str, passage: str, context: str, missing: list[str], asked: str
+    text: str, window: _Window, passage: tuple[str, ...], context: str, missing: list[str], asked: str
 ) -> tuple[Violation, ...]:
     found: list[Violation] = []
     if missing or (missing := _only_named(text, window, context)):
         found.append(Violation("unsupported", tuple(missing)))
     if numbers := _wrong_numbers(text, window, context):
         found.append(Violation("number", tuple(numbers)))
-    if names := drugs(text) - drugs(window) - drugs(context):
+    near = _near(text, window.parts, context) or window.parts
+    if names := drugs(text).difference(drugs(context), *map(drugs, near)):
         found.append(Violation("drug", tuple(sorted(names))))
     # Another sentence of the passage may be nearer, and deny it.
-    if contradicts(text, window) or contradicts(text, passage):
+    if contradicts(text, window.parts) or contradicts(text, passage):
         found.append(Violation("negation"))
-    if words := turned(text, window, passage, context):
+    if words := turned(text, near, passage, context):
         found.append(Violation("direction", tuple(words)))
-    if groups := _other_population(text, window, context, asked):
+    if groups := _other_population(text, near, context, asked):
         found.append(Violation("population", tuple(sorted(groups))))
     return tuple(found)
 
 
-def _only_named(text: str, window: str, context: str) -> list[str]:
+@lru_cache(maxsize=16384)
+def _near(text: str, parts: tuple[str, ...], context: str) -> tuple[str, ...]:
+    """The sentences that the text rests on, not those that only stand beside them."""
+    if len(parts) < 2:
+        return parts
+    own = _own(text, context)
+    said = [len(own) - len(_unsaid(text, own, Bag.of([part]))) for part in parts]
+    least = max(len(own) / 2, NEAR * max(said))
+    return tuple(part for part, words in zip(parts, said, strict=True) if words >= least)
+
+
+def _only_named(text: str, window: _Window, context: str) -> list[str]:
     """What title and heading leave unsaid, if the window itself says less than half of it."""
-    around, inside = _bag(context, "", ""), _bag(window, "", "")
-    covered = _covered(text, inside)
-    own = [word for word in content(without_quantities(text)) if not around.says(word)]
-    unsaid = [word for word in own if word not in covered and not inside.says(word)]
+    own = _own(text, context)
+    unsaid = _unsaid(text, own, Bag.of(window.parts))
     return unsaid if len(unsaid) * 2 > len(own) else []
 
 
-def _wrong_numbers(text: str, window: str, context: str) -> list[str]:
+@lru_cache(maxsize=8192)
+def _own(text: str, context: str) -> tuple[str, ...]:
+    """The words of the text that title and heading do not say."""
+    around = Bag.of([context])
+    return tuple(word for word in content(without_quantities(text)) if not around.says(word))
+
+
+def _unsaid(text: str, own: Sequence[str], inside: Bag) -> list[str]:
+    covered = _covered(text, inside)
+    return [word for word in own if word not in covered and not inside.says(word)]
+
+
+def _wrong_numbers(text: str, window: _Window, context: str) -> list[str]:
     """Numbers of the text that no sentence of the window gives of the same thing."""
     wrong: list[str] = []
-    parts = [window[a:b] for a, b in split_plain(window)]
     for clause in _PAUSE.split(text):
         if amounts := quantities(clause):
-            near = [part for part in parts if len(parts) == 1 or not _only_named(clause, part, context)]
-            wrong += _unmatched(amounts, [q for part in (context, *near) for q in quantities(part)])
+            sources = (context, *_near(clause, window.parts, context))
+            wrong += _unmatched(amounts, [q for part in sources for q in quantities(part)])
     return wrong
 
 
@@ -252,11 +285,16 @@ def _unmatched(claimed: Sequence[Quantity], given: Sequence[Quantity]) -> list[s
     ]
 
 
-def _other_population(text: str, window: str, context: str, asked: str) -> frozenset[str]:
+def _other_population(text: str, near: Sequence[str], context: str, asked: str) -> frozenset[str]:
     """Groups that the sentence adds, or that its advice drops."""
     claimed, around = populations(text), populations(context)
-    added = claimed - populations(window) - around
-    giving = _giving(window, quantities(text)) if _ADVICE.search(text) and quantities(text) else []
+    named = frozenset().union(*map(populations, near))
+    # On a page about both, a sentence about the one does not speak of the other.
+    added = claimed - named - (around - _MOTHERS if named & _MOTHERS else around)
+    # Adults are people, unless children are meant.
+    if _EVERYONE.search(text) and not any(map(_EVERYONE.search, (context, *near))) and (named | around) & _YOUNG:
+        added |= {"adults"}
+    giving = _giving(near, quantities(text)) if _ADVICE.search(text) and quantities(text) else []
     if not giving or any(_EVERYONE.search(part) for part, _ in giving):
         return added
     # A dose binds to the group that the source gives it for; on a page about children, to children.
@@ -264,11 +302,9 @@ def _other_population(text: str, window: str, context: str, asked: str) -> froze
     bound = giving[0][1] or young
     if len(bound) != 1:
         return added
-    everyone = frozenset({"adults"} if _EVERYONE.search(text) and not claimed else ())
-    return added | everyone | (bound - claimed - populations(asked))
+    return added | (bound - claimed - populations(asked))
 
 
-def _giving(window: str, amounts: Sequence[Quantity]) -> list[tuple[str, frozenset[str]]]:
-    """The sentences of the window that give one of the amounts, each with the groups that it names."""
-    parts = [window[a:b] for a, b in split_plain(window)]
-    return [(part, populations(part)) for part in parts if not _unmatched(amounts, quantities(part))]
+def _giving(near: Sequence[str], amounts: Sequence[Quantity]) -> list[tuple[str, frozenset[str]]]:
+    """The sentences that give one of the amounts, each with the groups that it names."""
+    return [(part, populations(part)) for part in near if not _unmatched(amounts, quantities(part))]

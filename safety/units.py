@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from math import isclose
 
 import pint
 
@@ -69,6 +70,13 @@ _AFTER = re.compile(
     r"|below|less|lower|under|younger|fewer|shorter|earlier)\b",
     re.IGNORECASE,
 )
+# "a child under 16", "people over 65": years, though no unit says so.
+_AGE = re.compile(
+    r"\b(?:child(?:ren)?|teenagers?|people|persons?|patients?|adults?|wom[ae]n|m[ae]n|bab(?:y|ies)|infants?|girls?|boys?"
+    r"|those|anyone|everyone|someone|aged?|age of)\s+"
+    r"(?:is |are |who are )?(?:aged |under |over |above |below )?(?:the age of )?$",
+    re.IGNORECASE,
+)
 _REACH = 60  # characters before a number in which its bound stands
 
 
@@ -82,10 +90,8 @@ class Quantity:
 
     def matches(self, other: "Quantity") -> bool:
         """The same amount of the same unit, not bounded the opposite way."""
-        same = abs(self.value - other.value) <= 1e-6 * max(1.0, abs(self.value))
-        # "under 16" are years.
-        alike = self.unit == other.unit or ({self.unit, other.unit} == {"", "year"} and self.bound == other.bound)
-        return same and alike and {self.bound, other.bound} != {"<", ">"}
+        same = isclose(self.value, other.value, rel_tol=1e-6)
+        return same and self.unit == other.unit and {self.bound, other.bound} != {"<", ">"}
 
 
 @cache
@@ -124,6 +130,13 @@ def quantities(text: str) -> tuple[Quantity, ...]:
             continue
         if label in ("week", "day", "month") and not unit:
             unit, label = label, ""
+        if (
+            not unit
+            and not label
+            and not match["ratio"]
+            and _AGE.search(text[max(0, match.start() - _REACH) : match.start()])
+        ):
+            unit = "year"
         factor, base = _base(unit) if unit else (1.0, "")
         bound = _bound(text, match)
         name = f"{label} {base}".strip()

@@ -31,7 +31,10 @@ _OWN_STEM = {word: word for word in ("several", "quite", "effective", "ineffecti
 
 def tokens(text: str) -> list[str]:
     """The words of the text in lower case, contractions cut at the apostrophe."""
-    return [part for word in _WORD.findall(text.lower()) for part in re.split(r"['’]", word) if part]
+    words = _WORD.findall(text.lower())
+    if "'" not in text and "’" not in text:
+        return words
+    return [part for word in words for part in re.split(r"['’]", word) if part]
 
 
 @lru_cache(maxsize=65536)
@@ -67,29 +70,49 @@ def _synonyms() -> tuple[dict[str, frozenset[int]], dict[tuple[str, ...], frozen
 class Bag:
     """The stems and synonym groups of a text, to ask whether it says a word."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        self.stems: set[str] = set()
-        self.groups: set[int] = set()
-        single, several = _synonyms()
-        for text in texts:
-            stems = [stem(word) for word in tokens(text)]
-            self.stems.update(stems)
-            for position, one in enumerate(stems):
-                self.groups |= single.get(one, frozenset())
-                for size in (2, 3):
-                    self.groups |= several.get(tuple(stems[position : position + size]), frozenset())
+    def __init__(self, stems: frozenset[str], groups: frozenset[int]) -> None:
+        self.stems = stems
+        self.groups = groups
+        self._said: dict[str, bool] = {}
+        self._heads: dict[str, list[str]] | None = None
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> "Bag":
+        bags = [_bag(text) for text in texts]
+        return cls(frozenset().union(*(b.stems for b in bags)), frozenset().union(*(b.groups for b in bags)))
 
     def says(self, word: str) -> bool:
         """Whether the word, a synonym or one of the same family stands in the text."""
-        one = stem(word)
-        single, _ = _synonyms()
-        return one in self.stems or bool(single.get(one, frozenset()) & self.groups) or self._family(one)
+        said = self._said.get(word)
+        if said is None:
+            one = stem(word)
+            single, _ = _synonyms()
+            said = one in self.stems or not self.groups.isdisjoint(single.get(one, ())) or self._family(one)
+            self._said[word] = said
+        return said
 
     def _family(self, one: str) -> bool:
         """`diagnos` and `diagnosi`, `asthma` and `asthmat`: four fifths of a long word in common."""
+        if len(one) < 6:
+            return False
+        if self._heads is None:
+            self._heads = {}
+            for other in self.stems:
+                self._heads.setdefault(other[:5], []).append(other)
         size = max(5, ceil(len(one) * 0.8))
         head = one[:size]
-        return len(one) >= 6 and any(other.startswith(head) and len(other) * 0.8 <= size for other in self.stems)
+        return any(other.startswith(head) and len(other) * 0.8 <= size for other in self._heads.get(one[:5], ()))
+
+
+@lru_cache(maxsize=16384)
+def _bag(text: str) -> Bag:
+    single, several = _synonyms()
+    stems = [stem(word) for word in tokens(text)]
+    groups = {group for one in stems for group in single.get(one, ())}
+    for position in range(len(stems) - 1):
+        for size in (2, 3):
+            groups |= several.get(tuple(stems[position : position + size]), frozenset())
+    return Bag(frozenset(stems), frozenset(groups))
 
 
 @lru_cache(maxsize=8192)
@@ -108,12 +131,13 @@ def claims(text: str) -> tuple[str, ...]:
 
 def says_phrase(bag: Bag, text: str) -> set[str]:
     """Words of the text that belong to a term of several words whose synonym the bag says ("pins and needles")."""
+    return {word for run, groups in _terms(text) if groups & bag.groups for word in run}
+
+
+@lru_cache(maxsize=8192)
+def _terms(text: str) -> tuple[tuple[list[str], frozenset[int]], ...]:
+    """The terms of several words in a text, each with its groups of synonyms."""
     _, several = _synonyms()
     words = tokens(text)
-    covered: set[str] = set()
-    for position in range(len(words)):
-        for size in (2, 3):
-            run = words[position : position + size]
-            if several.get(tuple(map(stem, run)), frozenset()) & bag.groups:
-                covered.update(run)
-    return covered
+    runs = (words[position : position + size] for position in range(len(words)) for size in (2, 3))
+    return tuple((run, groups) for run in runs if (groups := several.get(tuple(map(stem, run)))))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import signal
 import sys
@@ -68,6 +69,8 @@ def run(work: Coroutine[Any, Any, T], log_level: str = "warning") -> T:
         return asyncio.run(stoppable())
     except asyncio.CancelledError:
         sys.exit(130)
+    finally:
+        gc.freeze()  # or Python, as it ends, looks once more through all that torch made: 5 s
 
 
 @app.command(epilog="Example: primum up")

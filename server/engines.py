@@ -82,6 +82,8 @@ def vllm_command(
     argv += ["--dtype", "auto", "--max-model-len", str(min(LONGEST, config.get("max_position_embeddings", LONGEST)))]
     argv += ["--enable-prefix-caching", "--enable-prompt-tokens-details"]
     argv += ["--enable-auto-tool-choice", "--tool-call-parser", _tool_parser(model)]
+    # Else a model that is unsure may fill a form with blank lines until its tokens are used up.
+    argv += ["--structured-outputs-config", json.dumps({"backend": "xgrammar", "disable_any_whitespace": True})]
     argv += _lora(adapters)
     env = {"VLLM_NO_USAGE_STATS": "1"}
     if Path(model).is_dir():

@@ -124,19 +124,9 @@ def _api(settings: Settings, home: Path) -> Child:
 def _page(settings: Settings, home: Path, api: str) -> Child:
     port = _port("page", settings.page_port, "127.0.0.1")
     url = f"http://127.0.0.1:{port}"
-    flags = {
-        "server.headless": "true",
-        "server.address": "127.0.0.1",
-        "server.port": str(port),
-        "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false",
-        "client.toolbarMode": "viewer",
-    }
-    given = [f"--{name}={value}" for name, value in flags.items()]
-    argv = [sys.executable, "-m", "streamlit", "run", str(PAGE), *given]
-    # In the page's folder, for its theme (.streamlit/config.toml).
-    env = {"PRIMUM_API_URL": api}
-    return Child(home, "page", argv, url, f"{url}/_stcore/health", env=env, cwd=PAGE.resolve().parent)
+    # All else stands in .streamlit/config.toml beside the page; started from there, no other such file joins in.
+    argv = [sys.executable, "-P", "-m", "streamlit", "run", str(PAGE), "--server.port", str(port), "--", "--api", api]
+    return Child(home, "page", argv, url, f"{url}/_stcore/health", cwd=PAGE.parent)
 
 
 def _port(what: str, wanted: int, host: str) -> int:

@@ -58,13 +58,13 @@ class Api:
 
 @pytest.fixture(scope="session")
 def api_port() -> int:
-    return free_port(8490)
+    return free_port(0)
 
 
 @pytest.fixture(scope="session")
 def page_url(api_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page as a process of its own, started in a folder where nothing of Primum is."""
-    port = free_port(8590)
+    port = free_port(0)
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(APP), "--server.port", str(port)]
     command += ["--", "--api", f"http://127.0.0.1:{api_port}"]
     with subprocess.Popen(command, cwd=tmp_path_factory.mktemp("elsewhere")) as process:
