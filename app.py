@@ -41,7 +41,7 @@ def main() -> None:
     busy = show_conversation(client, audience)
     with st.bottom:
         st.chat_input(
-            "One moment: an answer is on its way" if busy else "Ask about a symptom, a condition or a medicine",
+            "One moment: an answer is on its way" if busy else "Ask a health question",
             key="typed",
             disabled=busy,
             on_submit=lambda: ask(client, st.session_state["typed"], audience),

@@ -6,7 +6,6 @@ call leaves Primum before the audit; LangGraph's own token stream is switched of
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
@@ -29,8 +28,7 @@ CONNECT_TIMEOUT = 5.0
 IDLE_TIMEOUT = 30.0  # seconds without a token after which a server counts as hanging
 CALL_SHARE = 0.6  # of the time that is left, so that one slow call leaves room for what follows
 CHECK_EVERY = 150  # characters
-# At least six times and 60 characters: the indent of a form's third level is six spaces.
-_REPETITION = re.compile(r"(?=.{60,}\Z)(.{1,160}?)\1{5,}\Z", re.DOTALL)
+PERIOD = 160  # characters of the longest passage whose repetition is looked for
 
 
 class EndpointChat(ChatOpenAI):
@@ -61,13 +59,16 @@ class EndpointChat(ChatOpenAI):
             timeout=httpx.Timeout(IDLE_TIMEOUT, connect=CONNECT_TIMEOUT),
         ) as response:
             response.raise_for_status()
-            piece = _Piece()
+            piece, events = _Piece(), 0
             async for line in response.aiter_lines():
                 if line.startswith("data:") and (data := line[5:].strip()) != "[DONE]":
+                    events += 1
                     piece.add(json.loads(data))
                     if len(piece.text) >= CHECK_EVERY:
                         yield piece.chunk()
                         piece = _Piece()
+            if not events:
+                raise ValueError("no stream of completions")
             yield piece.chunk()
 
 
@@ -83,7 +84,7 @@ class _Piece:
     def add(self, event: dict[str, Any]) -> None:
         if "error" in event:
             raise ValueError("the server reports an error in mid-stream")
-        for choice in event["choices"][:1]:
+        for choice in (event.get("choices") or [])[:1]:
             delta = choice["delta"]
             self.text += delta.get("content") or ""
             self.thought += delta.get("reasoning") or delta.get("reasoning_content") or ""
@@ -235,7 +236,7 @@ class EndpointModel:
                     if until is not None and until(text):
                         finish = "until"
                         break
-                    if _REPETITION.search(text[-1000:]):
+                    if repeats(text):
                         raise self._down("The model repeated itself without end.")
         finally:
             self._count(usage, len(logprobs))
@@ -254,3 +255,12 @@ class EndpointModel:
         if usage:
             self.run.count("prompt", usage["input_tokens"])
             self.run.count("cached", (usage.get("input_token_details") or {}).get("cache_read", 0) or 0)
+
+
+def repeats(text: str) -> bool:
+    """Whether a text ends in the same words six times over, 60 characters at least: a form's indent has six spaces."""
+    for period in range(1, PERIOD + 1):
+        times = max(6, -(-60 // period))
+        if text.endswith(text[-period:] * times):
+            return True
+    return False

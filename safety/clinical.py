@@ -54,7 +54,7 @@ def only_leads(sentence: Sentence, everything: Bag) -> bool:
     if (
         len(words) > 10
         or (_VERDICT & set(words)) - {"are", "is", "can", "may"}
-        or any(q.unit for q in quantities(sentence.text))
+        or any(q.unit not in ("", "type") for q in quantities(sentence.text))
     ):
         return False
     if sentence.heading and _VERDICT & set(words):

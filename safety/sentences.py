@@ -41,7 +41,7 @@ def strip_thinking(text: str) -> tuple[str, str]:
     """The text without `<think>` parts, an unclosed one included, and what stood in them."""
     if "</think>" in text and "<think>" not in text.split("</think>", 1)[0]:
         text = "<think>" + text  # some templates open the thought in the prompt
-    thoughts = "\n".join(re.sub(r"</?think>", "", part).strip() for part in _THINK.findall(text))
+    thoughts = "\n".join(re.sub(r"(?i)</?think>", "", part).strip() for part in _THINK.findall(text))
     return _THINK.sub("", text).strip(), thoughts
 
 

@@ -185,6 +185,8 @@ def _ranked(text: str, evidence: Evidence) -> list[tuple[list[str], _Window]]:
 @lru_cache(maxsize=16384)
 def _prove(text: str, evidence: Evidence, asked: str) -> _Proof:
     """The best window of the passage, and what it leaves unproven."""
+    if not content(text) and not quantities(text):
+        return _Proof((Violation("unsupported", (text,)),), "")  # "Yes." can't be looked up
     best: _Proof | None = None
     context = f"{evidence.title}. {evidence.heading}."
     for missing, window in _ranked(text, evidence)[:TRIED]:

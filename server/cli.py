@@ -65,6 +65,7 @@ def run(work: Coroutine[Any, Any, T], log_level: str = "warning") -> T:
     from primum.server.console import log_to_stderr
 
     log_to_stderr(log_level)
+    gc.set_threshold(100_000, 50, 100)  # importing torch makes objects that stay: looking for garbage took 15 %
     try:
         return asyncio.run(stoppable())
     except asyncio.CancelledError:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from pytest_socket import socket_allow_hosts
@@ -19,6 +20,9 @@ from tests.fakes import FakeEmbedder, FakeVLLM
 from tests.pages import write_pages
 
 _numbers = itertools.count()
+# Without a deadline, since a machine may be busy; with the same examples on every run.
+hypothesis.settings.register_profile("primum", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("primum")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -246,6 +246,14 @@ FALLS = [
     ("The flu vaccine protects against COVID-19 [1].", "vaccine", "unsupported"),
     ("A fever in a child can cause brain damage [1].", "fever", "unsupported"),
     ("Steroid inhalers stunt growth in children with asthma [1].", "asthma", "unsupported"),
+    ("Ramipril can cause a severe dry cough [1].", "blood pressure", "unsupported"),
+    # numbers of a neighbouring sentence
+    ("Leave at least 6 hours between doses of paracetamol [1].", "paracetamol", "number"),
+    ("Leave at least 24 hours between doses of paracetamol [1].", "paracetamol", "number"),
+    # the opposite word
+    ("A steroid inhaler every day causes attacks in children with asthma [1].", "asthma", "any"),
+    ("Taking ibuprofen without food lowers the risk of an upset stomach [1].", "ibuprofen", "any"),
+    ("Many people with type 2 diabetes always have symptoms at first [1].", "diabetes", "any"),
     # markers
     ("Too much paracetamol can damage the liver.", "paracetamol", "missing_marker"),
     ("Too much paracetamol can damage the liver [2].", "paracetamol", "wrong_marker"),
@@ -266,3 +274,132 @@ def test_a_tampered_sentence_falls(sentence: str, passage: str, rule: str) -> No
     verdict = judge(sentence, passage)
     assert verdict.clinical and not verdict.stands
     assert rule == "any" or rule in {violation.rule for violation in verdict.violations}
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Hello, how can I help you?",
+        "I'm sorry to hear that.",
+        "The passages do not answer this question.",
+        "Please see a doctor if you are worried.",
+        "Talk to your pharmacist about it.",
+        "How many weeks pregnant are you?",
+        "I hope this helps.",
+    ],
+)
+def test_courtesy_and_questions_back_need_no_proof(sentence: str) -> None:
+    (verdict,) = check(split_answer(sentence), {1: PASSAGES["paracetamol"]})
+    assert not verdict.clinical and verdict.stands
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Yes.",
+        "No [1].",
+        "You can stop your treatment.",
+        "You do not need to see a doctor.",
+        "It goes away by itself.",
+        "Many people have no symptoms at first.",
+        "There is nothing to worry about and no treatment is needed.",
+        "Did you know that paracetamol cures migraine?",
+        "Why not take 5 g of paracetamol?",
+    ],
+)
+def test_advice_in_everyday_words_needs_proof_too(sentence: str) -> None:
+    (verdict,) = check(split_answer(sentence), {1: PASSAGES["paracetamol"]})
+    assert verdict.clinical and not verdict.stands
+
+
+LIVER = "Too much paracetamol can damage the liver"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"{LIVER} [1].",
+        f"{LIVER}. [1]",
+        f"{LIVER}.[1]",
+        f"{LIVER} [1]",
+        f"{LIVER} [^1].",
+        f"{LIVER}【1】.",
+        f"{LIVER}. 【1】",
+        f"{LIVER} [1, 2].",
+        f"{LIVER} [2,1].",
+        f"{LIVER} [1][2].",
+        f"{LIVER} [1-2].",
+        f"{LIVER} [1–2].",
+        f"{LIVER} [1; 2].",
+        f"**{LIVER}** [1].",
+        f"- {LIVER} [1]",
+        f"1. {LIVER} [1].",
+        f"> {LIVER} [1].",
+        f"{LIVER} [7][1].",
+    ],
+)
+def test_a_marker_is_understood_in_every_spelling(written: str) -> None:
+    (verdict,) = check(split_answer(written), {1: PASSAGES["paracetamol"], 2: PASSAGES["fever"]})
+    assert verdict.stands and verdict.sentence.markers == (1,)
+
+
+def test_where_another_passage_proves_a_sentence_that_one_is_named() -> None:
+    (verdict,) = check(split_answer(f"{LIVER} [2]."), {1: PASSAGES["paracetamol"], 2: PASSAGES["fever"]})
+    assert [v.rule for v in verdict.violations] == ["wrong_marker"] and verdict.better == (1,)
+
+
+def test_two_passages_may_prove_a_sentence_together() -> None:
+    evidence = {1: PASSAGES["paracetamol"], 2: PASSAGES["ibuprofen"]}
+    (verdict,) = check(
+        split_answer("Too much paracetamol can damage the liver, and ibuprofen can irritate the stomach [1][2]."),
+        evidence,
+    )
+    assert verdict.stands and set(verdict.quotes) == {1, 2}
+
+
+def test_a_list_takes_the_marker_of_the_line_that_opens_it() -> None:
+    listed = "- feeling very thirsty\n- passing urine often\n- a cough"
+    text = f"The symptoms of type 2 diabetes are [1]:\n{listed}\n\nBlurred vision."
+    verdicts = check(split_answer(text), {1: PASSAGES["diabetes"]})
+    assert [(v.sentence.text, v.stands) for v in verdicts[1:]] == [
+        ("feeling very thirsty", True),
+        ("passing urine often", True),
+        ("a cough", False),
+        ("Blurred vision.", False),
+    ]
+
+
+def test_a_heading_needs_no_proof_unless_it_judges() -> None:
+    verdicts = check(
+        split_answer("## Symptoms of type 2 diabetes\n## Metformin is safe\n## Migraine"), {1: PASSAGES["diabetes"]}
+    )
+    assert [v.clinical for v in verdicts] == [False, True, True]
+
+
+def test_an_answer_in_a_script_that_the_passages_do_not_use_is_not_proven() -> None:
+    verdicts = check(
+        split_answer("布洛芬在怀孕期间是安全的 [1]。扑热息痛每天最多4克 [1]。"), {1: PASSAGES["ibuprofen"]}
+    )
+    assert len(verdicts) == 2 and not any(v.stands for v in verdicts)
+
+
+def test_a_population_of_the_question_need_not_be_repeated() -> None:
+    told = split_answer("Take 250 mg of paracetamol up to 4 times in 24 hours [1].")
+    evidence = {1: PASSAGES["child dose"]}
+    assert check(told, evidence, "How much paracetamol for my child of 7?")[0].stands
+    assert not check(told, evidence, "How much paracetamol can I take?")[0].stands
+
+
+def test_a_small_dose_is_not_any_small_dose() -> None:
+    evidence = {1: Evidence("Adults take 25 micrograms of levothyroxine a day.")}
+    assert check(split_answer("Adults take 25 mcg of levothyroxine a day [1]."), evidence)[0].stands
+    assert not check(split_answer("Adults take 100 micrograms of levothyroxine a day [1]."), evidence)[0].stands
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"), [("hepatitis B", "hepatitis C"), ("vitamin D", "vitamin C"), ("vitamin B12", "vitamin B6")]
+)
+def test_letters_tell_things_apart(said: str, wrong: str) -> None:
+    evidence = {1: Evidence(f"A blood test can find {said}.")}
+    assert check(split_answer(f"A blood test can find {said} [1]."), evidence)[0].stands
+    assert not check(split_answer(f"A blood test can find {wrong} [1]."), evidence)[0].stands

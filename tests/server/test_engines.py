@@ -52,6 +52,7 @@ def test_every_server_gets(hardware: Hardware) -> None:
         "--max-model-len 16384",
         "--enable-prefix-caching",
         "--enable-auto-tool-choice --tool-call-parser hermes",
+        '--structured-outputs-config {"backend": "xgrammar", "disable_any_whitespace": true}',
     ):
         assert flags in argv
     assert "--enable-lora" not in argv
@@ -67,6 +68,7 @@ def test_processor_cores_are_bound_but_for_one(hardware: Hardware, bound: str, t
     assert "--tensor-parallel-size" not in argv
     assert env["VLLM_CPU_OMP_THREADS_BIND"] == bound
     assert env["OMP_NUM_THREADS"] == threads
+    assert env["TORCH_COMPILE_DISABLE"] == "1"
     assert env["VLLM_CPU_KVCACHE_SPACE"] == memory
 
 

@@ -1,0 +1,42 @@
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from primum.graph.context import Run
+from primum.graph.errors import ModelUnavailable
+from primum.graph.llm import Endpoint, EndpointModel
+from primum.nodes.rewrite import Searches
+from tests.fakes import FakeVLLM, Says
+
+
+@pytest.fixture
+async def model(vllm: FakeVLLM) -> AsyncIterator[EndpointModel]:
+    async with httpx.AsyncClient() as client:
+        yield Endpoint.open(vllm.url, "none", "primum", client).bind("writer", Run())
+
+
+async def test_the_tokens_of_a_call_are_the_servers_count(model: EndpointModel, vllm: FakeVLLM) -> None:
+    vllm.says("Rest and drink.")
+    await model.write([("user", "What helps against flu?")], max_tokens=50)
+    assert model.run.tokens == {"calls": 1, "prompt": 4, "completion": 3, "cached": 0}
+
+
+async def test_a_call_that_was_stopped_counts_what_was_written(model: EndpointModel, vllm: FakeVLLM) -> None:
+    vllm.says("Flu is an infection of the airways. " * 100)
+    reply = await model.write([("user", "What is flu?")], max_tokens=1000, until=lambda _: True)
+    assert model.run.tokens == {"calls": 1, "completion": len(reply.text.split())}
+
+
+@pytest.mark.parametrize("broken", [Says("Rest and drink.", breaks_after=2), Says("Rest. " * 100)])
+async def test_a_call_that_failed_is_counted_too(model: EndpointModel, vllm: FakeVLLM, broken: Says) -> None:
+    vllm.says(broken)
+    with pytest.raises(ModelUnavailable):
+        await model.write([("user", "What helps against flu?")], max_tokens=1000)
+    assert model.run.tokens["calls"] == 1
+
+
+async def test_the_indent_of_a_form_is_no_endless_repetition(model: EndpointModel, vllm: FakeVLLM) -> None:
+    form = Searches(question="x" * 110, searches=["flu"])
+    vllm.forms["Searches"] = form.model_dump_json() + " " * 20
+    assert await model.fill([("user", "What is flu?")], Searches, max_tokens=300) == form
