@@ -47,7 +47,7 @@ async def turns(agent: Agent, library: TimedRetriever, count: int, thread: str |
 
 async def checkpoint_bytes(opened: Resources, thread: str) -> int:
     statement = " union all ".join(
-        f"select sum(pg_column_size(t.*)) from checkpoints.{table} t where thread_id = :thread"  # noqa: S608
+        f"select sum(pg_column_size(t.*)) from checkpoints.{table} t where thread_id = :thread"
         for table in ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
     )
     async with opened.database.begin() as connection:

@@ -144,7 +144,11 @@ class Agent:
         run = self.resources.new_run(str(run_id))
         try:
             answer = await self._run_graph(run, thread, patient, question, request, queue)
-            await self.resources.threads.finish(run_id, answer)
+            kept = answer.model_dump(mode="json")
+            await self.resources.threads.finish(run_id, kept)
+            if queue is not None:
+                for event in of_answer(kept):
+                    queue.put_nowait(event)
         except (psycopg.Error, psycopg_pool.PoolTimeout) as error:
             raise MemoryUnavailable(
                 "The database can't be reached. Your question was kept if it was there before."
@@ -158,12 +162,12 @@ class Agent:
         finally:
             if queue is not None:
                 queue.put_nowait(None)
-        log.info("turn.answered", run_id=str(run_id), status=answer["status"], ms=answer["trace"]["timings_ms"])
-        return Answer.model_validate(answer)
+        log.info("turn.answered", run_id=str(run_id), status=answer.status, ms=answer.trace.timings_ms)
+        return answer
 
     async def _run_graph(
         self, run: Run, thread: str, patient: str, question: str, request: Mapping[str, Any], queue: Queue | None
-    ) -> dict[str, Any]:
+    ) -> Answer:
         given = {key: request[key] for key in ("max_words", "temperature") if request.get(key) is not None}
         turn = TurnInput(question=question, **given)  # type: ignore[typeddict-item]
         context = self.resources.context(run, patient, request.get("audience") or "patient")
@@ -182,10 +186,7 @@ class Agent:
                     await self._show_evidence(task, queue)
             if task["name"] == "respond" and task.get("result"):
                 answer = dict(task["result"])["answer"]
-        if queue is not None:
-            for event in of_answer(answer):
-                queue.put_nowait(event)
-        return answer
+        return Answer.model_validate(answer)
 
     async def _show_evidence(self, task: Mapping[str, Any], queue: Queue) -> None:
         hits = dict(task["result"] or {}).get("hits", [])

@@ -25,7 +25,7 @@ from primum.graph.errors import InvalidModelOutput, ModelUnavailable
 from primum.safety.sentences import strip_thinking, whole_sentences
 
 CONNECT_TIMEOUT = 5.0
-IDLE_TIMEOUT = 30.0  # seconds without a token after which a server counts as hanging
+IDLE_TIMEOUT = 30.0  # seconds without a token, after the first, after which a server counts as hanging
 CALL_SHARE = 0.6  # of the time that is left, so that one slow call leaves room for what follows
 CHECK_EVERY = 150  # characters
 PERIOD = 160  # characters of the longest passage whose repetition is looked for
@@ -56,11 +56,11 @@ class EndpointChat(ChatOpenAI):
             f"{self.openai_api_base}/chat/completions",
             json=body,
             headers={"Authorization": f"Bearer {key}"},
-            timeout=httpx.Timeout(IDLE_TIMEOUT, connect=CONNECT_TIMEOUT),
+            timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT),
         ) as response:
             response.raise_for_status()
             piece, events = _Piece(), 0
-            async for line in response.aiter_lines():
+            async for line in _steady(response.aiter_lines()):
                 if line.startswith("data:") and (data := line[5:].strip()) != "[DONE]":
                     events += 1
                     piece.add(json.loads(data))
@@ -70,6 +70,20 @@ class EndpointChat(ChatOpenAI):
             if not events:
                 raise ValueError("no stream of completions")
             yield piece.chunk()
+
+
+async def _steady(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    """The lines, none of them long after the one before; the first may take as long as the call, for a server queues
+    requests and reads prompts before it."""
+    wait: float | None = None
+    while True:
+        try:
+            async with asyncio.timeout(wait):
+                line = await anext(lines)
+        except StopAsyncIteration:
+            return
+        yield line
+        wait = IDLE_TIMEOUT
 
 
 class _Piece:
@@ -200,7 +214,7 @@ class EndpointModel:
             # Closed at once, or a server would go on writing for nobody until the garbage collector comes.
             async with asyncio.timeout(max(0.05, self.run.seconds_left() * CALL_SHARE)), aclosing(stream):
                 return await self._collect(stream, until)
-        except (TimeoutError, httpx.ReadTimeout):
+        except TimeoutError:
             raise self._down("The model did not answer in time.") from None
         except httpx.HTTPStatusError as error:
             code = error.response.status_code

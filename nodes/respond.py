@@ -29,6 +29,7 @@ UNSEARCHED = (
     "The library can't be searched at the moment, so I give no answer rather than an unproven one. "
     "Please try again; if it is urgent, call your local emergency number."
 )
+SMALL_TALK = 3  # sentences
 # Below this share of proven sentences a draft is a torso: the passages' own sentences read better.
 WHOLE = 0.5
 
@@ -39,7 +40,8 @@ async def respond(state: State, runtime: Runtime[Context]) -> State:
     if route == "outside":
         answer = _answer(state, context, OUTSIDE, "declined")
     elif route == "chat":
-        kept = [v.sentence for v in judge(state.get("draft", ""), {}, "") if not v.clinical]
+        harmless = [v.sentence for v in judge(state.get("draft", ""), {}, "") if not v.clinical]
+        kept = list({sentence.text: sentence for sentence in harmless}.values())[:SMALL_TALK]
         answer = _answer(state, context, join_answer(kept) or GREETING, "answered", confidence=1.0)
     else:
         answer = await _from_evidence(state, context)
@@ -81,18 +83,18 @@ def _from_draft(
     passages: Mapping[int, Passage],
 ) -> dict[str, Any]:
     """The proven sentences, the harmless ones around them, and markers numbered from 1 as they appear."""
-    kept = [v for v in verdicts if not v.clinical or v in proven]
-    kept = _within(kept, max_words(state, context))
+    kept = _within([v for v in verdicts if not v.clinical or v in proven], max_words(state, context))
     order: dict[int, int] = {}
-    citations: list[dict[str, Any]] = []
+    quotes: dict[int, list[str]] = {}
     sentences: list[Sentence] = []
     for verdict in kept:
-        for marker in verdict.quotes:
-            if marker not in order:
-                order[marker] = len(order) + 1
-                citations.append(_citation(order[marker], passages[marker], verdict.quotes[marker]))
+        for marker, quote in verdict.quotes.items():
+            order.setdefault(marker, len(order) + 1)
+            if quote not in quotes.setdefault(marker, []):
+                quotes[marker].append(quote)
         marks = tuple(order[marker] for marker in verdict.quotes)
         sentences.append(Sentence(verdict.sentence.text, marks, verdict.sentence.prefix, verdict.sentence.block))
+    citations = [_citation(order[marker], passages[marker], " … ".join(quotes[marker])) for marker in order]
     clinical = sum(v.clinical for v in verdicts)
     shown = [v for v in kept if v.clinical]
     support = {"sentences": clinical, "supported": len(shown), "removed": clinical - len(shown)}

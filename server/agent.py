@@ -8,8 +8,6 @@ from primum.graph.resources import open_resources
 from primum.graph.settings import Settings, read_settings
 from primum.server.local import embedded
 
-__all__ = ["Agent", "open_agent"]
-
 
 @asynccontextmanager
 async def open_agent(settings: Settings | None = None) -> AsyncIterator[Agent]:

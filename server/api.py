@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,6 +24,8 @@ from primum.graph.errors import BadInput, MemoryUnavailable, PrimumError, Thread
 from primum.graph.request import MAX_NAME, MAX_QUESTION, check_name
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings, read_settings
+from primum.graph.stream import INTERNAL
+from primum.retrieval.embedder import Embedder
 from primum.server.local import embedded
 
 MAX_BODY = 256 * 1024  # bytes; a question has at most 8,000 characters
@@ -77,18 +80,23 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         409: "The conversation's last question is still being answered",
         413: "The body is too large",
         422: "The body has not the right form",
+        500: "Primum broke on this question",
         503: "The database can't be reached",
     }.items()
 }
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application; `uvicorn --factory primum.server.api:create_app` serves it."""
+def create_app(settings: Settings | None = None, embedder: Embedder | None = None) -> FastAPI:
+    """The application; `uvicorn --factory primum.server.api:create_app` serves it.
+
+    Args:
+        embedder: one that is loaded already; else the settings'.
+    """
     given = settings or read_settings()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with embedded(given) as ready, open_resources(ready) as resources:
+        async with embedded(given) as ready, open_resources(ready, embedder) as resources:
             app.state.agent = Agent(resources)
             recovery = asyncio.create_task(_recover(app.state.agent))
             try:
@@ -106,6 +114,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=given.allowed_hosts)
     app.add_middleware(BodyLimit)
     _add_errors(app)
+    _add_thread_routes(app)
     _add_routes(app)
     return app
 
@@ -122,7 +131,7 @@ def _agent(request: Request) -> Agent:
     return agent
 
 
-def _add_routes(app: FastAPI) -> None:
+def _add_thread_routes(app: FastAPI) -> None:
     thread_path = Path(min_length=1, max_length=MAX_NAME, pattern=r"^[!-~]+$")
 
     @app.post("/threads/{thread}/turns", responses=ERRORS, response_class=EventSourceResponse)
@@ -171,6 +180,8 @@ def _add_routes(app: FastAPI) -> None:
         await _agent(request).forget(thread, patient)
         return Response(status_code=204)
 
+
+def _add_routes(app: FastAPI) -> None:
     @app.post("/generate", responses=ERRORS)
     async def generate(request: Request, body: Annotated[GenerateRequest, Body()]) -> GenerateResponse:
         """One question, one audited answer."""
@@ -206,6 +217,15 @@ def _add_errors(app: FastAPI) -> None:
     async def primum_error(_: Request, error: PrimumError) -> JSONResponse:
         code = next((code for kind, code in codes.items() if isinstance(error, kind)), 500)
         return JSONResponse({"error": type(error).__name__, "message": str(error)}, status_code=code)
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_: Request, error: HTTPException) -> JSONResponse:
+        name = {404: "NotFound", 405: "NotAllowed"}.get(error.status_code, "BadInput")
+        return JSONResponse({"error": name, "message": error.detail}, error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    async def internal_error(_: Request, __: Exception) -> JSONResponse:
+        return JSONResponse({"error": "InternalError", "message": INTERNAL}, status_code=500)
 
     @app.exception_handler(RequestValidationError)
     async def bad_form(_: Request, error: RequestValidationError) -> JSONResponse:

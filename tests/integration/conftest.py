@@ -36,7 +36,7 @@ async def starter(cluster: Cluster, embedder: Embedder) -> AsyncIterator[Databas
 @pytest.fixture
 def settings(starter: Database, model_url: str) -> Settings:
     """Few passages and a lot of time: a busy machine reads 20 tokens a second."""
-    return read_settings(database_url=starter.url, model_url=model_url, passages=3, turn_timeout=600)
+    return read_settings(database_url=starter.url, model_url=model_url, passages=2, turn_timeout=600)
 
 
 @pytest.fixture
