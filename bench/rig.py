@@ -28,10 +28,13 @@ _PASSAGE = re.compile(r"^\[(\d+)\] .*\n(.+(?:\n(?!\[\d+\] |\n).+)*)", re.MULTILI
 
 
 class Script:
-    """Answers with the passages' own sentences, marked, up to a number of words; after a delay of so many seconds."""
+    """Answers with the passages' own sentences, marked, up to a number of words; after a delay of so many seconds.
 
-    def __init__(self, words: int, delay: float) -> None:
-        self.words, self.delay = words, delay
+    `false` is a sentence that a first draft ends with, and a refined one does not.
+    """
+
+    def __init__(self, words: int, delay: float, false: str) -> None:
+        self.words, self.delay, self.false = words, delay, false
 
     def __call__(self, request: Body) -> Says:
         prompt = str(
@@ -45,23 +48,25 @@ class Script:
             if answer and sum(len(s.split()) for s in answer) + len(sentence.split()) > self.words:
                 break
             answer.append(sentence)
+        if self.false and len(request["messages"]) == 2:
+            answer.append(self.false)
         return Says(" ".join(answer) or "Nothing.", first=self.delay)
 
 
-def _serve(words: int, delay: float, pipe: Connection) -> None:
+def _serve(words: int, delay: float, false: str, pipe: Connection) -> None:
     with FakeVLLM() as server:
-        server.default = Script(words, delay)
+        server.default = Script(words, delay, false)
         server.forms["Audit"] = Says('{"objections": []}', first=delay)
         pipe.send(server.url)
         pipe.recv()
 
 
 @contextmanager
-def endpoint(words: int, delay: float) -> Iterator[str]:
+def endpoint(words: int, delay: float, false: str = "") -> Iterator[str]:
     """Its URL. It runs in a process of its own, so that its work is not counted as ours."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(words, delay, theirs), daemon=True)
+    process = context.Process(target=_serve, args=(words, delay, false, theirs), daemon=True)
     process.start()
     try:
         yield ours.recv()

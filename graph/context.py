@@ -52,7 +52,7 @@ class Model(Protocol):
 class Limits:
     max_revisions: int = 2
     max_words: int = 200
-    passages: int = 6
+    passages: int = 8
     history_turns: int = 6
 
 

@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     turn_timeout: float = Field(120, ge=1, le=3600, description="Seconds that one turn may take.")
     max_revisions: int = Field(2, ge=0, le=5, description="Times that a draft may be refined.")
     max_words: int = Field(200, ge=20, le=2000, description="Words of an answer, unless a request says more.")
-    passages: int = Field(6, ge=1, le=20, description="Passages that a draft may rest on.")
+    passages: int = Field(8, ge=1, le=20, description="Passages that a draft may rest on.")
     history_turns: int = Field(6, ge=0, le=50, description="Earlier turns that the model sees word for word.")
 
     api_host: str = Field("127.0.0.1", description="Address that the HTTP API listens on.")

@@ -48,9 +48,10 @@ async def critique(state: State, runtime: Runtime[Context]) -> State:
     clinical = [v for v in verdicts if v.clinical]
     if found or not clinical or state["route"] != "evidence":
         return State(findings=found)
-    task = render("critique", sentences=[v.sentence.text for v in clinical])
+    numbered = "\n".join(f"{number}. {verdict.sentence.marked()}" for number, verdict in enumerate(clinical, 1))
+    prompt = await opening(state, context)
     audit = await context.critic.fill(
-        [*await opening(state, context), ("assistant", state["draft"]), ("user", task)], Audit, max_tokens=500
+        [*prompt, ("assistant", numbered), ("user", render("critique"))], Audit, max_tokens=500
     )
     return State(findings=objections(audit, clinical, passages))
 

@@ -25,7 +25,7 @@ async def refine(state: State, runtime: Runtime[Context]) -> State:
     revisions = state.get("revisions", 0) + 1
     if not left and not unverified:
         return State(draft=mended, revisions=revisions)
-    task = render("refine", findings=left + unverified, max_words=max_words(state, context))
+    task = render("refine", findings=left + unverified)
     prompt = await opening(state, context)
     reply = await context.writer.write(
         [*prompt, ("assistant", state["draft"]), ("user", task)],
