@@ -106,16 +106,22 @@ async def excerpts(question: str, passages: Sequence[Passage], library: Retrieve
     chosen = _choose(candidates, min(max_words, WORDS))
     lead = chosen[0]
     urgent = passages[0].heading == HELP and passages[0].document_id == lead.passage.document_id
-    rank = {document: number for number, document in enumerate(dict.fromkeys(c.passage.document_id for c in chosen))}
+    rank = {title: number for number, title in enumerate(dict.fromkeys(c.passage.title for c in chosen))}
     section = lead.passage.chunk_id
     rest = sorted(
         chosen[1:],
-        key=lambda c: (rank[c.passage.document_id], c.passage.chunk_id != section, c.passage.start, c.position),
+        key=lambda c: (
+            rank[c.passage.title],
+            c.passage.chunk_id != section,
+            c.passage.document_id,
+            c.passage.start,
+            c.position,
+        ),
     )
-    paragraphs = {lead.passage.document_id: 1}
+    paragraphs = {lead.passage.title: 1}
     told = [Excerpt(lead.text, lead.passage, 1)]
     for candidate in rest:
-        paragraph = paragraphs.setdefault(candidate.passage.document_id, len(paragraphs) + 1)
+        paragraph = paragraphs.setdefault(candidate.passage.title, len(paragraphs) + 1)
         told.append(Excerpt(candidate.text, candidate.passage, paragraph))
     told.sort(key=lambda excerpt: excerpt.paragraph)
     room = max_words - sum(count_words(excerpt.text) for excerpt in told)
@@ -142,6 +148,19 @@ def statements(text: str) -> list[tuple[int, int]]:
                 found.append((start, stop))
         elif _ENDED.search(text[start:stop]) and not _BULLET.match(text[start:stop]):
             found.append((start, stop))
+    return found
+
+
+def _under_headings(passage: Passage) -> list[tuple[str, int, int, int]]:
+    """Each statement with its heading, its place under it, start and stop; a line that asks is a heading too."""
+    found: list[tuple[str, int, int, int]] = []
+    heading, place = passage.heading, 0
+    for start, stop in statements(passage.text):
+        asking = [line.strip() for line in passage.text[:start].splitlines() if line.strip().endswith("?")]
+        if asking and asking[-1] != heading:
+            heading, place = asking[-1], 0
+        found.append((heading, place, start, stop))
+        place += 1
     return found
 
 
@@ -180,27 +199,25 @@ def _wanted(question: str, heading: str) -> bool:
 async def _candidates(question: str, passages: Sequence[Passage], library: Retriever) -> list[_Candidate]:
     """Every sentence fit to be quoted alone, scored by its own likeness, its section's and its words."""
     found = [
-        (passage, position, passage.text[start:stop])
+        (passage, heading, position, passage.text[start:stop])
         for passage in passages
         if passage.heading != HELP or len(passages) == 1
-        for position, (start, stop) in enumerate(statements(passage.text))
+        for heading, position, start, stop in _under_headings(passage)
         if 5 <= len(passage.text[start:stop].split()) <= 80 and not _DANGLING.match(passage.text[start:stop])
     ]
-    sections = list(dict.fromkeys(f"{passage.title}: {passage.heading}" for passage, _, _ in found))
-    texts = [text for _, _, text in found]
-    vectors = await library.embed([question, *sections, *texts])
+    sections = list(dict.fromkeys(f"{passage.title}: {heading}" for passage, heading, _, _ in found))
+    vectors = await library.embed([question, *sections, *(text for *_, text in found)])
     asked, groups = claims(question), populations(question)
     section_likeness = {
-        section: _dot(vectors[0], vector)
-        for section, vector in zip(sections, vectors[1 : 1 + len(sections)], strict=True)
+        section: _dot(vectors[0], vector) for section, vector in zip(sections, vectors[1:], strict=False)
     }
     candidates = []
-    for (passage, position, text), vector in zip(found, vectors[1 + len(sections) :], strict=True):
+    for (passage, heading, position, text), vector in zip(found, vectors[1 + len(sections) :], strict=True):
         bag = Bag.of([text, passage.title])
         said = sum(bag.says(word) for word in asked) / len(asked) if asked else 0.0
-        score = 0.4 * _dot(vectors[0], vector) + 0.4 * section_likeness[f"{passage.title}: {passage.heading}"]
+        score = 0.4 * _dot(vectors[0], vector) + 0.4 * section_likeness[f"{passage.title}: {heading}"]
         # A section's first sentence answers what its heading asks.
-        wanted = _wanted(question, passage.heading)
+        wanted = _wanted(question, heading)
         score += 0.2 * said + 0.08 * wanted + (0.06 + 0.04 * wanted if position == 0 else -0.015 * min(position, 4))
         # What holds for a group that was not asked about would mislead everyone else.
         score -= 0.1 * bool(populations(f"{passage.title}. {text}") - groups)
