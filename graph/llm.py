@@ -60,29 +60,33 @@ class EndpointChat(ChatOpenAI):
         ) as response:
             response.raise_for_status()
             piece, events = _Piece(), 0
-            async for line in _steady(response.aiter_lines()):
-                if line.startswith("data:") and (data := line[5:].strip()) != "[DONE]":
-                    events += 1
-                    piece.add(json.loads(data))
-                    if len(piece.text) >= CHECK_EVERY:
-                        yield piece.chunk()
-                        piece = _Piece()
+            async for lines in _steady(response.aiter_bytes()):
+                for line in lines:
+                    if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]":
+                        events += 1
+                        piece.add(json.loads(data))
+                if len(piece.text) >= CHECK_EVERY:
+                    yield piece.chunk()
+                    piece = _Piece()
             if not events:
                 raise ValueError("no stream of completions")
             yield piece.chunk()
 
 
-async def _steady(lines: AsyncIterator[str]) -> AsyncIterator[str]:
-    """The lines, none of them long after the one before; the first may take as long as the call, for a server queues
-    requests and reads prompts before it."""
+async def _steady(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    """The lines as they come, none of them long after the one before; the first may take as long as the call, for a
+    server queues requests and reads prompts before it."""
     wait: float | None = None
+    rest = b""
     while True:
         try:
             async with asyncio.timeout(wait):
-                line = await anext(lines)
+                chunk = await anext(chunks)
         except StopAsyncIteration:
+            yield [rest]
             return
-        yield line
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield lines
         wait = IDLE_TIMEOUT
 
 
