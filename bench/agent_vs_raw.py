@@ -8,15 +8,12 @@ those that the agent sent are recorded and sent again with httpx.
 
 import argparse
 import asyncio
-import json
-import logging
 from time import perf_counter
 from typing import Any
 
 import httpx
-import structlog
 
-from bench.rig import endpoint, resources
+from bench.rig import endpoint, report, resources
 from bench.turn import question
 from primum.graph.agent import Agent
 from primum.graph.resources import Resources
@@ -94,8 +91,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=128)
     parser.add_argument("--delay", type=float, default=0.5)
     given = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    print(json.dumps(asyncio.run(measure(given.turns, given.at_once, given.delay)), indent=2))
+    report(measure(given.turns, given.at_once, given.delay))
 
 
 if __name__ == "__main__":

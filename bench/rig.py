@@ -1,15 +1,21 @@
 """What the benchmarks of the agent stand on: a scripted endpoint in a process of its own, Postgres, a small library."""
 
+import gc
+import json
+import logging
 import multiprocessing
 import re
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import psycopg
+import structlog
+import uvloop
 from pydantic import SecretStr
 
 from primum.graph.resources import Resources, open_resources
@@ -68,6 +74,7 @@ def endpoint(words: int, delay: float, false: str = "") -> Iterator[str]:
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(words, delay, false, theirs), daemon=True)
     process.start()
+    theirs.close()
     try:
         yield ours.recv()
     finally:
@@ -119,6 +126,14 @@ async def resources(model_url: str) -> AsyncIterator[Resources]:
             await database.close()
             settings = read_settings(database_url=SecretStr(url), model_url=model_url, database_pool=16)
             async with open_resources(settings, embedder) as opened:
+                gc.collect()
+                gc.freeze()
                 yield opened
         finally:
             postgres.stop(data)
+
+
+def report(measurement: Coroutine[Any, Any, dict[str, Any]]) -> None:
+    """Runs a measurement on the event loop that the server has, and prints it."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    print(json.dumps(uvloop.run(measurement), indent=2))

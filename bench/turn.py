@@ -6,18 +6,14 @@ Two things in one run: the turns of one long thread, and as many turns each in a
 """
 
 import argparse
-import asyncio
-import json
-import logging
 from dataclasses import replace
 from statistics import median, quantiles
 from time import perf_counter
 from typing import Any
 
-import structlog
 from sqlalchemy import text
 
-from bench.rig import TimedRetriever, endpoint, resources
+from bench.rig import TimedRetriever, endpoint, report, resources
 from primum.graph.agent import Agent
 from primum.graph.resources import Resources
 
@@ -86,8 +82,7 @@ async def measure(count: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=300)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    print(json.dumps(asyncio.run(measure(parser.parse_args().turns)), indent=2))
+    report(measure(parser.parse_args().turns))
 
 
 if __name__ == "__main__":

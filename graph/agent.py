@@ -16,7 +16,7 @@ from primum.graph.errors import MemoryUnavailable, PrimumError
 from primum.graph.request import check_name, check_text
 from primum.graph.resources import Resources
 from primum.graph.state import TurnInput
-from primum.graph.stream import Event, of_answer, of_error, of_task
+from primum.graph.stream import Event, of_answer, of_error, of_passages, of_task
 
 log = structlog.get_logger(__name__)
 
@@ -183,13 +183,7 @@ class Agent:
             if queue is not None and (event := of_task(task)):
                 queue.put_nowait(event)
                 if event.data == {"name": "retrieve", "state": "finished"}:
-                    await self._show_evidence(task, queue)
+                    queue.put_nowait(of_passages(run.passages.values()))
             if task["name"] == "respond" and task.get("result"):
                 answer = dict(task["result"])["answer"]
         return Answer.model_validate(answer)
-
-    async def _show_evidence(self, task: Mapping[str, Any], queue: Queue) -> None:
-        hits = dict(task["result"] or {}).get("hits", [])
-        passages = await self.resources.library.read([hit["chunk_id"] for hit in hits])
-        shown = [{"title": p.title, "heading": p.heading, "url": p.url} for p in passages]
-        queue.put_nowait(Event("evidence", {"passages": shown}))

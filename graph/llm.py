@@ -10,25 +10,38 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, cast
 
 import httpx
+from httpx_aiohttp import HttpxAiohttpClient
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from primum.graph.context import Form, Message, Reply, Run
 from primum.graph.errors import InvalidModelOutput, ModelUnavailable
 from primum.safety.sentences import strip_thinking, whole_sentences
 
 CONNECT_TIMEOUT = 5.0
+CONNECTIONS = 1000  # of one process; what comes above waits, within its turn's time
 IDLE_TIMEOUT = 30.0  # seconds without a token, after the first, after which a server counts as hanging
 CALL_SHARE = 0.6  # of the time that is left, so that one slow call leaves room for what follows
 CHECK_EVERY = 150  # characters
 PERIOD = 160  # characters of the longest passage whose repetition is looked for
+
+
+def open_client(url: str, key: str) -> httpx.AsyncClient:
+    """For a model server's endpoint. aiohttp reads streams at a third of the work that httpx' own transport takes."""
+    return HttpxAiohttpClient(
+        base_url=url,
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=httpx.Timeout(600, connect=CONNECT_TIMEOUT),
+        limits=httpx.Limits(max_connections=CONNECTIONS),
+    )
 
 
 class EndpointChat(ChatOpenAI):
@@ -50,14 +63,8 @@ class EndpointChat(ChatOpenAI):
         body |= body.pop("extra_body", None) or {}
         body |= {"stream": True, "stream_options": {"include_usage": True}}
         client: httpx.AsyncClient = self.http_async_client  # type: ignore[assignment]
-        key = self.openai_api_key.get_secret_value() if isinstance(self.openai_api_key, SecretStr) else ""
-        async with client.stream(
-            "POST",
-            f"{self.openai_api_base}/chat/completions",
-            json=body,
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT),
-        ) as response:
+        timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT)
+        async with client.stream("POST", "chat/completions", json=body, timeout=timeout) as response:
             response.raise_for_status()
             piece, events = _Piece(), 0
             async for lines in _steady(response.aiter_bytes()):
@@ -138,12 +145,12 @@ class Endpoint:
     chat: EndpointChat
 
     @classmethod
-    def open(cls, url: str, key: str, name: str, client: httpx.AsyncClient) -> "Endpoint":
+    def open(cls, name: str, client: httpx.AsyncClient) -> "Endpoint":
         return cls(
             EndpointChat(
                 model=name,
-                base_url=url,
-                api_key=SecretStr(key),
+                base_url=str(client.base_url),
+                api_key=SecretStr("in the client's headers"),
                 http_async_client=client,
                 max_retries=0,  # the graph's retry policy is the only one
                 logprobs=True,
@@ -181,14 +188,15 @@ class EndpointModel:
     async def fill(self, messages: Sequence[Message], form: type[Form], *, max_tokens: int) -> Form:
         # In the body, not as the client's `response_format`: for that it imports its beta API, 2 s in mid-turn.
         extra: dict[str, Any] = {
+            "logprobs": False,
             "extra_body": {
                 "response_format": {
                     "type": "json_schema",
-                    "json_schema": {"name": form.__name__, "schema": form.model_json_schema(), "strict": True},
+                    "json_schema": {"name": form.__name__, "schema": _schema(form), "strict": True},
                 },
                 # A thought before the first brace would break the form.
                 "chat_template_kwargs": {"enable_thinking": False},
-            }
+            },
         }
         reply = await self._call(messages, max_tokens=max_tokens, temperature=0.0, **extra)
         try:
@@ -273,6 +281,11 @@ class EndpointModel:
         if usage:
             self.run.count("prompt", usage["input_tokens"])
             self.run.count("cached", (usage.get("input_token_details") or {}).get("cache_read", 0) or 0)
+
+
+@cache
+def _schema(form: type[BaseModel]) -> dict[str, Any]:
+    return form.model_json_schema()
 
 
 def repeats(text: str) -> bool:

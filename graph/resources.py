@@ -12,7 +12,7 @@ import httpx
 from primum.graph.builder import Graph, build_graph
 from primum.graph.context import Audience, Context, Limits, Run
 from primum.graph.errors import BadInput, PrimumError
-from primum.graph.llm import Endpoint
+from primum.graph.llm import Endpoint, open_client
 from primum.graph.settings import Settings
 from primum.graph.state import Route
 from primum.memory.checkpoints import open_checkpointer
@@ -87,11 +87,7 @@ class Resources:
     async def _model_health(self) -> dict[str, Any]:
         settings = self.settings
         try:
-            response = await self.http.get(
-                f"{str(settings.model_url).rstrip('/')}/models",
-                headers={"Authorization": f"Bearer {settings.model_key.get_secret_value()}"},
-                timeout=3,
-            )
+            response = await self.http.get("models", timeout=3)
             response.raise_for_status()
             served = {str(model["id"]): model for model in response.json()["data"]}
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
@@ -126,9 +122,7 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
         database = Database(url, settings.database_pool)
         stack.push_async_callback(database.close)
         saver = await stack.enter_async_context(open_checkpointer(url, settings.database_pool))
-        http = await stack.enter_async_context(
-            httpx.AsyncClient(timeout=httpx.Timeout(600, connect=5), limits=httpx.Limits(max_connections=None))
-        )
+        http = await stack.enter_async_context(open_client(settings.model_url, settings.model_key.get_secret_value()))
         loaded, _ = await asyncio.gather(
             asyncio.to_thread(load_embedder, settings.embedder) if embedder is None else _given(embedder),
             asyncio.to_thread(support.warm),
@@ -136,8 +130,7 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
         library = Retriever(database, loaded)
 
         def endpoint(name: str | None) -> Endpoint:
-            key = settings.model_key.get_secret_value()
-            return Endpoint.open(str(settings.model_url), key, name or settings.model_name, http)
+            return Endpoint.open(name or settings.model_name, http)
 
         yield Resources(
             settings=settings,

@@ -1,10 +1,11 @@
 """A turn as events. Nothing that the model wrote is in one before it was audited."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from primum.graph.errors import PrimumError
+from primum.retrieval.search import Passage
 
 INTERNAL = "Primum broke on this question. It was logged; asking again may help."
 EventName = Literal["step", "evidence", "answer", "citations", "done", "error"]
@@ -25,6 +26,13 @@ def of_task(task: Mapping[str, Any]) -> Event | None:
     if name.startswith("__"):
         return None
     return Event("step", {"name": name, "state": "finished" if "result" in task else "started"})
+
+
+def of_passages(passages: Iterable[Passage]) -> Event:
+    """What was found, before anything is written from it."""
+    return Event(
+        "evidence", {"passages": [{"title": p.title, "heading": p.heading, "url": p.address} for p in passages]}
+    )
 
 
 def of_answer(answer: Mapping[str, Any]) -> list[Event]:

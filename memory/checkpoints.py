@@ -1,8 +1,12 @@
 """LangGraph's checkpoints: where a thread stands, in a schema of their own, read back in strict msgpack."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from time import monotonic
+from typing import cast
+from weakref import WeakKeyDictionary
 
 import psycopg
 from langgraph.checkpoint.postgres import PostgresSaver
@@ -12,10 +16,11 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from primum.memory.session import CONNECT_TIMEOUT
+from primum.memory.session import CONNECT_TIMEOUT, doubtful
 
 SCHEMA = "checkpoints"
 _TRY_LOCK = "select 1 where pg_try_advisory_lock(hashtext('primum.checkpoints'))"
+_used: WeakKeyDictionary[AsyncConnection[DictRow], float] = WeakKeyDictionary()
 _SEARCH_PATH = f"-c search_path={SCHEMA}"
 
 
@@ -43,16 +48,31 @@ async def open_checkpointer(url: str, pool: int) -> AsyncIterator[AsyncPostgresS
             "autocommit": True,
             "prepare_threshold": 0,
             "row_factory": dict_row,
-            "options": _SEARCH_PATH,
+            # A checkpoint reaches the disk with the turn's answer, whose commit comes after it and waits.
+            "options": f"{_SEARCH_PATH} -c synchronous_commit=off",
             "connect_timeout": CONNECT_TIMEOUT,
         },
-        check=AsyncConnectionPool.check_connection,
+        check=_check,
+        reset=_stamp,
         open=False,
     )
     await connections.open(wait=False)
     try:
         # Only plain values are ever saved, so nothing else may be built from what is read back.
         strict = JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None)
-        yield AsyncPostgresSaver(connections, serde=strict)
+        saver = AsyncPostgresSaver(connections, serde=strict)
+        # Its lock is for one connection; on a pool it would make all turns of a process wait for each other.
+        saver.lock = cast(asyncio.Lock, nullcontext())
+        yield saver
     finally:
         await connections.close()
+
+
+async def _stamp(connection: AsyncConnection[DictRow]) -> None:
+    _used[connection] = monotonic()
+
+
+async def _check(connection: AsyncConnection[DictRow]) -> None:
+    """Asks a connection whether it lives, if there is doubt."""
+    if doubtful(connection, _used.get(connection, 0.0)):
+        await AsyncConnectionPool.check_connection(connection)

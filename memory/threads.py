@@ -6,15 +6,36 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from primum.graph.errors import ThreadBusy, UnknownThread
 from primum.memory.session import Database
 from primum.memory.tables import Thread, Turn
 
+UNKNOWN = "There is no such conversation."
+BUSY = "This conversation's last question is still being answered. Wait for its answer."
 TITLE = 80  # characters of the first question that name its thread
+
+# What every turn does is written out: put together anew each time, these took a turn five milliseconds.
+_OWN = text("""
+insert into threads (id, patient, title) values (:thread, :patient, :title)
+on conflict (id) do update set updated_at = now() where threads.patient = :patient
+returning id
+""")
+_RUNNING = """
+select from turns
+where thread_id = :thread and status = 'running' and started_at > now() - make_interval(secs => :stale)
+"""
+_ADMIT = text(f"""
+insert into turns (run_id, thread_id, question, request)
+select :run_id, :thread, :question, :request where not exists ({_RUNNING})
+returning run_id
+""").bindparams(bindparam("request", type_=JSONB))
+_END = text("""
+update turns set status = :status, answer = :answer, error = :error, finished_at = now() where run_id = :run_id
+""").bindparams(bindparam("answer", type_=JSONB(none_as_null=True)))
 
 
 @dataclass(frozen=True)
@@ -42,7 +63,7 @@ class Threads:
 
     def __init__(self, database: Database, turn_timeout: float) -> None:
         self.database = database
-        self.turn_timeout = turn_timeout
+        self._stale = turn_timeout + 10  # seconds after which a running turn's process must have died
 
     async def admit(self, run_id: UUID, thread: str, patient: str, question: str, request: Mapping[str, Any]) -> None:
         """Keeps a question; from here on it is answered, by another process if this one dies.
@@ -51,31 +72,27 @@ class Threads:
             UnknownThread: the thread is another patient's.
             ThreadBusy: its last question is still being answered.
         """
+        given = {"thread": thread, "patient": patient, "title": " ".join(question.split())[:TITLE]}
+        turn = {"run_id": run_id, "question": question, "request": dict(request), "stale": self._stale}
         async with self.database.begin() as connection:
-            title = " ".join(question.split())[:TITLE]
-            await connection.execute(
-                insert(Thread)
-                .values(id=thread, patient=patient, title=title)
-                .on_conflict_do_update(index_elements=[Thread.id], set_={"updated_at": func.now()})
-            )
-            await self._own(connection, thread, patient)
-            await self._idle(connection, thread)
-            await connection.execute(
-                insert(Turn).values(run_id=run_id, thread_id=thread, question=question, request=dict(request))
-            )
+            if await connection.scalar(_OWN, given) is None:  # locks the thread
+                raise UnknownThread(UNKNOWN)
+            if await connection.scalar(_ADMIT, {"thread": thread, **turn}) is None:
+                raise ThreadBusy(BUSY)
 
     async def finish(self, run_id: UUID, answer: Mapping[str, Any]) -> None:
-        await self._end(run_id, status="done", answer=dict(answer))
+        await self._end(run_id, "done", answer=dict(answer))
 
     async def fail(self, run_id: UUID, error: str) -> None:
-        await self._end(run_id, status="failed", error=error)
+        await self._end(run_id, "failed", error=error)
 
     async def claim(self) -> TurnRow | None:
         """One turn whose process died, now this process's; none if there is none."""
         async with self.database.begin() as connection:
+            stale = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, self._stale)
             orphan = (
                 select(Turn.run_id)
-                .where(Turn.status == "running", Turn.started_at <= self._stale())
+                .where(Turn.status == "running", Turn.started_at <= stale)
                 .order_by(Turn.number)
                 .limit(1)
                 .with_for_update(skip_locked=True)
@@ -106,20 +123,15 @@ class Threads:
         """Removes a thread and its turns, not its checkpoints, which are the saver's. Raises as `admit` does."""
         async with self.database.begin() as connection:
             await self._own(connection, thread, patient)
-            await self._idle(connection, thread)
+            running = await connection.execute(text(_RUNNING), {"thread": thread, "stale": self._stale})
+            if running.first() is not None:
+                raise ThreadBusy(BUSY)
             await connection.execute(delete(Thread).where(Thread.id == thread))
 
     async def _own(self, connection: AsyncConnection, thread: str, patient: str) -> None:
         owned = select(Thread.id).where(Thread.id == thread, Thread.patient == patient).with_for_update()
         if await connection.scalar(owned) is None:
-            raise UnknownThread("There is no such conversation.")
-
-    async def _idle(self, connection: AsyncConnection, thread: str) -> None:
-        running = select(Turn.run_id).where(
-            Turn.thread_id == thread, Turn.status == "running", Turn.started_at > self._stale()
-        )
-        if await connection.scalar(running):
-            raise ThreadBusy("This conversation's last question is still being answered. Wait for its answer.")
+            raise UnknownThread(UNKNOWN)
 
     async def _turns(self, connection: AsyncConnection, condition: Any) -> list[TurnRow]:
         rows = await connection.execute(
@@ -140,10 +152,8 @@ class Threads:
         )
         return [TurnRow(*row) for row in rows]
 
-    async def _end(self, run_id: UUID, **values: Any) -> None:
-        async with self.database.begin() as connection:
-            await connection.execute(update(Turn).where(Turn.run_id == run_id).values(finished_at=func.now(), **values))
-
-    def _stale(self) -> Any:
-        """The moment before which a running turn has outlived its time, so its process must have died."""
-        return func.now() - func.make_interval(0, 0, 0, 0, 0, 0, self.turn_timeout + 10)
+    async def _end(
+        self, run_id: UUID, status: str, answer: dict[str, Any] | None = None, error: str | None = None
+    ) -> None:
+        async with self.database.single() as connection:
+            await connection.execute(_END, {"run_id": run_id, "status": status, "answer": answer, "error": error})

@@ -107,8 +107,9 @@ def _from_draft(
 def _within(verdicts: list[Verdict], words: int) -> list[Verdict]:
     """Whole sentences up to the limit; the first proven one stays even if it alone is longer."""
     kept: list[Verdict] = []
+    total = 0
     for verdict in verdicts:
-        total = count_words(join_answer(v.sentence for v in [*kept, verdict]))
+        total += count_words(verdict.sentence.text)
         if total > words and any(v.clinical for v in kept):
             break
         kept.append(verdict)
@@ -138,8 +139,7 @@ def _citation(marker: int, passage: Passage, quote: str) -> dict[str, Any]:
         "document_id": passage.document_id,
         "title": passage.title,
         "heading": passage.heading,
-        # A page written from other sources has no address of its own.
-        "url": passage.url or next((source["url"] for source in passage.sources), ""),
+        "url": passage.address,
         "quote": quote,
         "sources": [dict(source) for source in passage.sources],
         "reviewed": passage.reviewed,

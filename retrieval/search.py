@@ -13,8 +13,6 @@ from primum.retrieval import index
 from primum.retrieval.embedder import Embedder, Vector
 from primum.retrieval.plaintext import clean
 
-_EF_SEARCH = 100
-
 
 @dataclass(frozen=True)
 class Passage:
@@ -34,6 +32,11 @@ class Passage:
     score: float
     similarity: float
 
+    @property
+    def address(self) -> str:
+        """Where it can be read: its own URL or, of a page written from other sources, the first of theirs."""
+        return self.url or next((source["url"] for source in self.sources), "")
+
 
 # Candidates are each query's 100 nearest chunks (HNSW) and its 100 best by words. Each is then scored against each
 # query by cosine + half of the share of the query's words that it holds, and counts by the query it fits best.
@@ -50,10 +53,18 @@ class Passage:
 #   reciprocal ranks, words × 0.2 / 1  .719/.697   .809/.789    .965/.951
 #   cosine + 0.3 / 0.5 / 0.7 × words  .739/.745/.750  .829/.831/.826  .968/.967/.968   (flat: 0.5 was taken)
 # Vectors of title, heading and text: 0.698 on MedQuAD; of the text alone: 0.585.
+#
+# The settings come before the vectors' index is read, since the query's row is made from theirs; so it is all one
+# statement, and a transaction of its own. A library of another embedder gives no row.
 _SEARCH = """
-with query as (
+with setting as materialized (
+  select set_config('hnsw.ef_search', '100', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
+),
+query as materialized (
   select q, cast(vector as halfvec({size})) as vector, to_tsvector('english', words) as lexemes
-  from unnest(cast(:vectors as text[]), cast(:texts as text[])) with ordinality as given (vector, words, q)
+  from setting cross join corpus
+  cross join unnest(cast(:vectors as text[]), cast(:texts as text[])) with ordinality as given (vector, words, q)
+  where corpus.fingerprint = :fingerprint
 ),
 term as materialized (
   select q, word, idf / sum(idf) over (partition by q) as weight,
@@ -134,33 +145,28 @@ class Retriever:
         """
         texts = list(dict.fromkeys(clean(query) for query in queries))
         vectors = await asyncio.to_thread(self._embedder.embed_queries, texts)
-        async with self._database.begin() as connection:
-            corpus = await _corpus(connection)
-            if corpus is None or not texts:
-                return []
-            index.check(self._embedder, corpus.embedder, corpus.fingerprint)
-            await connection.execute(
-                text(
-                    "select set_config('hnsw.ef_search', :ef, true),"
-                    " set_config('hnsw.iterative_scan', 'relaxed_order', true)"
-                ),
-                {"ef": str(_EF_SEARCH)},
-            )
-            rows = await connection.execute(
-                text(_SEARCH.format(size=int(corpus.dimensions), fields=_FIELD_WEIGHTS)),
-                {"vectors": [str(vector) for vector in vectors], "texts": texts, "k": k},
-            )
-            return [_passage(row) for row in rows]
+        statement = text(_SEARCH.format(size=int(self._embedder.dimensions), fields=_FIELD_WEIGHTS))
+        given = {
+            "vectors": [str(vector) for vector in vectors],
+            "texts": texts,
+            "k": k,
+            "fingerprint": self._embedder.fingerprint,
+        }
+        async with self._database.single() as connection:
+            found = [_passage(row) for row in await connection.execute(statement, given)]
+            if not found and (corpus := await _corpus(connection)):
+                index.check(self._embedder, corpus.embedder, corpus.fingerprint)
+            return found
 
     async def read(self, chunk_ids: Sequence[int]) -> list[Passage]:
         """These passages in the given order; those that are gone are left out."""
-        async with self._database.begin() as connection:
+        async with self._database.single() as connection:
             rows = await connection.execute(text(_READ), {"ids": list(chunk_ids)})
             return [_passage(row) for row in rows]
 
     async def document(self, document_id: int) -> list[Passage]:
         """All passages of a document, in its order; none if it is gone."""
-        async with self._database.begin() as connection:
+        async with self._database.single() as connection:
             rows = await connection.execute(text(_DOCUMENT), {"document_id": document_id})
             return [_passage(row) for row in rows]
 
@@ -170,9 +176,8 @@ class Retriever:
 
     async def version(self) -> str:
         """Changes when the content of the library does, and not otherwise; empty for an empty library."""
-        async with self._database.begin() as connection:
-            corpus = await _corpus(connection)
-        return corpus.version if corpus else ""
+        async with self._database.single() as connection:
+            return str(await connection.scalar(text("select version from corpus")) or "")
 
     async def state(self) -> dict[str, Any]:
         """Counts for /health."""

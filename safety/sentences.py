@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from sentencex import segment
 
@@ -83,7 +84,8 @@ def _joined(pieces: Iterable[str]) -> list[str]:
     return joined
 
 
-def split_answer(text: str) -> list[Sentence]:
+@lru_cache(maxsize=256)
+def split_answer(text: str) -> tuple[Sentence, ...]:
     """The sentences of a Markdown answer, each with the numbers of its markers."""
     text, _ = strip_thinking(text)
     sentences: list[Sentence] = []
@@ -99,7 +101,7 @@ def split_answer(text: str) -> list[Sentence]:
             elif markers and sentences:
                 sentences[-1] = replace(sentences[-1], markers=(*sentences[-1].markers, *markers))
             prefix = "" if re.search(r"\w", bare) else prefix
-    return sentences
+    return tuple(sentences)
 
 
 def _numbers(inside: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import time
 from collections.abc import AsyncIterator
@@ -98,6 +99,9 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with embedded(given) as ready, open_resources(ready, embedder) as resources:
             app.state.agent = Agent(resources)
+            # What was loaded stays, and looking through it for garbage would stop every turn for half a second.
+            gc.collect()
+            gc.freeze()
             recovery = asyncio.create_task(_recover(app.state.agent))
             try:
                 yield
@@ -225,7 +229,9 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def internal_error(_: Request, __: Exception) -> JSONResponse:
-        return JSONResponse({"error": "InternalError", "message": INTERNAL}, status_code=500)
+        # Uvicorn ends the connection after an error that it did not expect; told so, no client asks on it again.
+        headers = {"connection": "close"}
+        return JSONResponse({"error": "InternalError", "message": INTERNAL}, 500, headers)
 
     @app.exception_handler(RequestValidationError)
     async def bad_form(_: Request, error: RequestValidationError) -> JSONResponse:

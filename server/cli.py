@@ -62,12 +62,14 @@ def run(work: Coroutine[Any, Any, T], log_level: str = "warning") -> T:
                 asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         return await task
 
+    import uvloop
+
     from primum.server.console import log_to_stderr
 
     log_to_stderr(log_level)
     gc.set_threshold(100_000, 50, 100)  # importing torch makes objects that stay: looking for garbage took 15 %
     try:
-        return asyncio.run(stoppable())
+        return uvloop.run(stoppable())
     except asyncio.CancelledError:
         sys.exit(130)
     finally:

@@ -1,19 +1,18 @@
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 
 from primum.graph.context import Run
 from primum.graph.errors import ModelUnavailable
-from primum.graph.llm import Endpoint, EndpointModel
+from primum.graph.llm import Endpoint, EndpointModel, open_client
 from primum.nodes.rewrite import Searches
 from tests.fakes import FakeVLLM, Says
 
 
 @pytest.fixture
 async def model(vllm: FakeVLLM) -> AsyncIterator[EndpointModel]:
-    async with httpx.AsyncClient() as client:
-        yield Endpoint.open(vllm.url, "none", "primum", client).bind("writer", Run())
+    async with open_client(vllm.url, "none") as client:
+        yield Endpoint.open("primum", client).bind("writer", Run())
 
 
 async def test_the_tokens_of_a_call_are_the_servers_count(model: EndpointModel, vllm: FakeVLLM) -> None:

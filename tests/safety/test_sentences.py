@@ -137,4 +137,4 @@ def test_words_are_counted_as_a_reader_does(text: str, words: int) -> None:
 
 
 def test_a_sentence_keeps_its_list_sign() -> None:
-    assert split_answer("- fever [1]") == [Sentence("fever", (1,), "- ", 0)]
+    assert split_answer("- fever [1]") == (Sentence("fever", (1,), "- ", 0),)
