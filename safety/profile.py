@@ -1,0 +1,26 @@
+"""What is known of the person that a question is about. What is not known is None or empty, never assumed."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Sex = Literal["female", "male"]
+
+
+class Profile(BaseModel):
+    """The facts that the rules read. `primum check --profile FILE` takes it as JSON."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    age: float | None = Field(None, ge=0, le=130, description="years; 0.25 is three months")
+    sex: Sex | None = None
+    weight_kg: float | None = Field(None, gt=0, le=650)
+    height_cm: float | None = Field(None, gt=0, le=280)
+    pregnant: bool | None = None
+    weeks_pregnant: float | None = Field(None, ge=0, le=45)
+    breastfeeding: bool | None = None
+    allergies: tuple[str, ...] = Field((), description="as said, severity included: `penicillin (anaphylaxis)`")
+    medicines: tuple[str, ...] = Field((), description="names as said; doses may stand with them")
+    conditions: tuple[str, ...] = ()
+    egfr: float | None = Field(None, ge=0, le=250, description="mL/min/1.73 m²")
+    creatinine_umol_l: float | None = Field(None, gt=0, le=5000)
