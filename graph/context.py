@@ -20,7 +20,7 @@ Form = TypeVar("Form", bound=BaseModel)
 class Reply:
     """What a model wrote: its text without thoughts, its thoughts, and the mean log-probability of a token.
 
-    `cut`: the limit of tokens ended it.
+    `cut`: it was ended in the middle, by the limit of tokens or by us.
     """
 
     text: str

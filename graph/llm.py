@@ -272,7 +272,7 @@ class EndpointModel:
         if not text:
             raise ModelUnavailable("The model answered with nothing.")
         logprob = sum(logprobs) / len(logprobs) if logprobs else None
-        return Reply(text, (thought or inline).strip(), logprob, cut=finish == "length")
+        return Reply(text, (thought or inline).strip(), logprob, cut=finish in ("length", "until"))
 
     def _count(self, usage: UsageMetadata | None, written: int) -> None:
         """The server says at the end what a call took; of one that did not get there we know what was written."""

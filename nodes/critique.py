@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from primum.graph.context import Context
 from primum.graph.state import Problem, State
 from primum.nodes.draft import opening
-from primum.nodes.evidence import judge, read_passages
+from primum.nodes.evidence import judge, left_aside, read_passages
 from primum.nodes.prompts import render
 from primum.retrieval.search import Passage
 from primum.safety.support import Verdict, Violation
@@ -44,7 +44,7 @@ async def critique(state: State, runtime: Runtime[Context]) -> State:
     context = runtime.context
     passages = await read_passages(state, context)
     verdicts = judge(state["draft"], passages, state["question"])
-    found = problems(verdicts)
+    found = problems(verdicts, passages)
     clinical = [v for v in verdicts if v.clinical]
     if found or not clinical or state["route"] != "evidence":
         return State(findings=found)
@@ -56,9 +56,15 @@ async def critique(state: State, runtime: Runtime[Context]) -> State:
     return State(findings=objections(audit, clinical, passages))
 
 
-def problems(verdicts: list[Verdict]) -> list[Problem]:
+def problems(verdicts: list[Verdict], passages: Mapping[int, Passage]) -> list[Problem]:
     """What code proved wrong, a line for each violation."""
-    return [_problem(verdict, violation) for verdict in verdicts for violation in verdict.violations]
+    found = [_problem(verdict, violation) for verdict in verdicts for violation in verdict.violations]
+    if nearest := left_aside(verdicts, passages):
+        subjects = [f"[{number}]" for number in nearest]
+        advice = f"leaves the question unanswered: {', '.join(subjects)} would answer it."
+        first = next(verdict.sentence.text for verdict in verdicts if verdict.quotes)
+        found.append(Problem(rule="left_aside", sentence=first, subjects=subjects, advice=advice, verified=True))
+    return found
 
 
 def _problem(verdict: Verdict, violation: Violation) -> Problem:

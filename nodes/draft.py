@@ -6,6 +6,7 @@ from primum.graph.context import Context, Message
 from primum.graph.state import State
 from primum.nodes.evidence import judge, read_passages
 from primum.nodes.prompts import render
+from primum.safety.sentences import split_answer
 
 TOKENS_A_WORD = 2  # markers and numbers included, with room
 HOPELESS = 4  # sentences in a row, none of them proven by any passage, after which the rest is not waited for
@@ -30,9 +31,15 @@ async def draft(state: State, runtime: Runtime[Context]) -> State:
         await opening(state, context),
         max_tokens=max_words(state, context) * TOKENS_A_WORD,
         temperature=state.get("temperature", 0.0),
-        until=hopeless if passages else None,
+        until=(lambda text: tells_again(text) or hopeless(text)) if passages else tells_again,
     )
     return State(draft=reply.text, logprob=reply.logprob, reasoning=reply.reasoning, settled=hopeless(reply.text))
+
+
+def tells_again(text: str) -> bool:
+    """Whether two whole sentences of six words or more stand there for the second time: nothing new will come."""
+    told = [sentence.text.casefold() for sentence in split_answer(text)[:-1] if len(sentence.text.split()) >= 6]
+    return len(told) - len(set(told)) >= 2
 
 
 async def opening(state: State, context: Context) -> list[Message]:

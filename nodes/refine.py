@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime
 from primum.graph.context import Context
 from primum.graph.state import State
 from primum.nodes.critique import problems
-from primum.nodes.draft import TOKENS_A_WORD, max_words, opening
+from primum.nodes.draft import TOKENS_A_WORD, max_words, opening, tells_again
 from primum.nodes.evidence import judge, read_passages
 from primum.nodes.prompts import render
 from primum.retrieval.search import Passage
@@ -20,7 +20,7 @@ async def refine(state: State, runtime: Runtime[Context]) -> State:
     passages = await read_passages(state, context)
     question = state["question"]
     mended = remark(state["draft"], passages, question)
-    left = problems(judge(mended, passages, question))
+    left = problems(judge(mended, passages, question), passages)
     unverified = [finding for finding in state["findings"] if not finding["verified"]]
     revisions = state.get("revisions", 0) + 1
     if not left and not unverified:
@@ -31,6 +31,7 @@ async def refine(state: State, runtime: Runtime[Context]) -> State:
         [*prompt, ("assistant", state["draft"]), ("user", task)],
         max_tokens=max_words(state, context) * TOKENS_A_WORD,
         temperature=state.get("temperature", 0.0),
+        until=tells_again,
     )
     revised = remark(reply.text, passages, question)
     if _worth(revised, passages, question) > _worth(mended, passages, question):
@@ -48,4 +49,4 @@ def _worth(text: str, passages: Mapping[int, Passage], question: str) -> tuple[i
     """Few violations first, then many proven sentences; a draft that proves nothing is worth least."""
     verdicts = judge(text, passages, question)
     proven = sum(v.clinical and v.stands for v in verdicts)
-    return (-len(problems(verdicts)), proven) if proven else (-(10**6), 0)
+    return (-len(problems(verdicts, passages)), proven) if proven else (-(10**6), 0)

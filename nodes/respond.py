@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 from primum.graph.context import Context
 from primum.graph.state import Exchange, State
 from primum.nodes.draft import max_words
-from primum.nodes.evidence import judge, read_passages
+from primum.nodes.evidence import judge, left_aside, read_passages
 from primum.nodes.prompts import hashes
 from primum.retrieval.excerpts import Excerpt, excerpts, in_one_line, relevant
 from primum.retrieval.search import Passage
@@ -59,7 +59,7 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
     objected = {finding["sentence"] for finding in state.get("findings", []) if not finding["verified"]}
     clinical = [v for v in verdicts if v.clinical]
     proven = [v for v in clinical if v.stands and v.sentence.text not in objected]
-    if proven and len(proven) >= WHOLE * len(clinical):
+    if proven and len(proven) >= WHOLE * len(clinical) and not left_aside(proven, passages):
         return _from_draft(state, context, verdicts, proven, passages)
     removed = {"sentences": len(clinical), "supported": 0, "removed": len(clinical)}
     asked = state.get("standalone") or state["question"]

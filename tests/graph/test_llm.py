@@ -24,7 +24,8 @@ async def test_the_tokens_of_a_call_are_the_servers_count(model: EndpointModel, 
 async def test_a_call_that_was_stopped_counts_what_was_written(model: EndpointModel, vllm: FakeVLLM) -> None:
     vllm.says("Flu is an infection of the airways. " * 100)
     reply = await model.write([("user", "What is flu?")], max_tokens=1000, until=lambda _: True)
-    assert model.run.tokens == {"calls": 1, "completion": len(reply.text.split())}
+    assert reply.text.endswith("airways.")
+    assert 0 <= model.run.tokens["completion"] - len(reply.text.split()) < 7
 
 
 @pytest.mark.parametrize("broken", [Says("Rest and drink.", breaks_after=2), Says("Rest. " * 100)])

@@ -114,6 +114,22 @@ async def test_a_draft_without_hope_is_cut_off_and_not_refined(agent: Agent, vll
     assert answer.support.removed < 40 and answer.trace.problems == []
 
 
+async def test_what_is_proven_but_answers_something_else_is_no_answer(agent: Agent, vllm: FakeVLLM) -> None:
+    beside = "Children aged 6 to 8 years can take 250 mg of paracetamol up to 4 times in 24 hours"
+    vllm.default = cited(
+        f"Ibuprofen can irritate the stomach and cause ulcers [irritate the stomach]. {beside} [250 mg]."
+    )
+    answer = await agent.ask("What are the symptoms of type 2 diabetes?")
+    assert answer.status != "answered" and "Ibuprofen" not in answer.text and "250 mg" not in answer.text
+
+
+async def test_a_draft_that_begins_again_is_cut_off_and_told_once(agent: Agent, vllm: FakeVLLM) -> None:
+    vllm.says(cited(f"{DOSE} [every 4 to 6 hours]. {LIVER} [damage the liver].\n\n" * 30))
+    answer = await agent.ask(ASKED, max_words=1000)
+    assert answer.text.count(DOSE) == 1 and answer.support.sentences == 2
+    assert answer.trace.tokens["completion"] < 15 * len(f"{DOSE} {LIVER}".split())
+
+
 async def test_the_critics_objection_counts_if_its_quote_stands_in_the_passage(agent: Agent, vllm: FakeVLLM) -> None:
     kept, objected = f"{LIVER} [damage the liver].", f"{DOSE} [every 4 to 6 hours]."
     vllm.says(cited(f"{kept} {objected}"), cited(kept))
