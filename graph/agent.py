@@ -17,6 +17,7 @@ from primum.graph.request import check_name, check_text
 from primum.graph.resources import Resources
 from primum.graph.state import TurnInput
 from primum.graph.stream import Event, of_answer, of_error, of_passages, of_task
+from primum.safety.profile import Profile
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,7 @@ class Agent:
         audience: Audience = "patient",
         max_words: int | None = None,
         temperature: float | None = None,
+        profile: Profile | None = None,
     ) -> Answer:
         """One question, one audited answer.
 
@@ -49,13 +51,15 @@ class Agent:
             audience: how to speak; clinicians get doses and grades of evidence.
             max_words: the answer's length, 200 unless set; no sentence is cut.
             temperature: of the draft, 0 unless set.
+            profile: what is known of the person: allergies, medicines, age …
 
         Raises:
             BadInput: question, patient or thread can't be used.
             ThreadBusy: the thread's last question is still being answered.
             MemoryUnavailable: the database can't be reached.
         """
-        task = await self._start(question, patient, thread, audience, max_words, temperature, None)
+        request = _request(audience, max_words, temperature, profile)
+        task = await self._start(question, patient, thread, request, None)
         # A caller that gives up does not take an accepted question with it.
         return await asyncio.shield(task)
 
@@ -68,10 +72,12 @@ class Agent:
         audience: Audience = "patient",
         max_words: int | None = None,
         temperature: float | None = None,
+        profile: Profile | None = None,
     ) -> AsyncIterator[Event]:
         """The same turn as events, ended by `done` or `error`; raises as `ask` does before the first."""
         queue: Queue = asyncio.Queue()
-        task = await self._start(question, patient, thread, audience, max_words, temperature, queue)
+        request = _request(audience, max_words, temperature, profile)
+        task = await self._start(question, patient, thread, request, queue)
         while (event := await queue.get()) is not None:
             yield event
         await asyncio.wait([task])
@@ -105,15 +111,12 @@ class Agent:
         question: str,
         patient: str,
         thread: str | None,
-        audience: Audience,
-        max_words: int | None,
-        temperature: float | None,
+        request: Mapping[str, Any],
         queue: Queue | None,
     ) -> asyncio.Task[Answer]:
         question = check_text(question)
         patient = check_name(patient, "patient")
         thread = check_name(thread, "thread") if thread is not None else str(uuid4())
-        request = {"audience": audience, "max_words": max_words, "temperature": temperature}
         run_id = uuid4()
         await self.resources.threads.admit(run_id, thread, patient, question, request)
         return self._run(run_id, thread, patient, question, request, queue)
@@ -170,7 +173,8 @@ class Agent:
     ) -> Answer:
         given = {key: request[key] for key in ("max_words", "temperature") if request.get(key) is not None}
         turn = TurnInput(question=question, **given)  # type: ignore[typeddict-item]
-        context = self.resources.context(run, patient, request.get("audience") or "patient")
+        profile = Profile.model_validate(request.get("profile") or {})
+        context = self.resources.context(run, patient, request.get("audience") or "patient", profile)
         answer: dict[str, Any] = {}
         # `exit` writes one checkpoint a turn; a turn that dies on the way is run again from its admitted row.
         async for task in self.resources.graph.astream(
@@ -187,3 +191,11 @@ class Agent:
             if task["name"] == "respond" and task.get("result"):
                 answer = dict(task["result"])["answer"]
         return Answer.model_validate(answer)
+
+
+def _request(
+    audience: Audience, max_words: int | None, temperature: float | None, profile: Profile | None
+) -> dict[str, Any]:
+    """What is kept of a request beside its question, so that an interrupted turn can be run again."""
+    known = profile.model_dump(mode="json", exclude_defaults=True) if profile else {}
+    return {"audience": audience, "max_words": max_words, "temperature": temperature, "profile": known}

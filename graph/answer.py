@@ -4,8 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from primum.safety.findings import Disposition, SafetyReport
+
 Status = Literal["answered", "evidence_only", "emergency", "declined", "unverified"]
-Disposition = Literal["emergency", "urgent", "routine", "self_care", "none"]
 
 
 class _Part(BaseModel):
@@ -26,22 +27,6 @@ class Citation(_Part):
         default_factory=list, description="title, publisher, url of what the document rests on"
     )
     reviewed: str | None = None
-
-
-class Finding(_Part):
-    """What a rule of the audit reports about the final text."""
-
-    rule: str
-    severity: Literal["info", "minor", "major", "contraindicated"]
-    subjects: list[str]
-    text: str
-    source: str
-
-
-class Safety(_Part):
-    risk_level: int = Field(0, ge=0, le=3)
-    warnings: list[str] = Field(default_factory=list)
-    findings: list[Finding] = Field(default_factory=list)
 
 
 class Support(_Part):
@@ -77,7 +62,7 @@ class Answer(_Part):
     status: Status
     disposition: Disposition = "none"
     citations: list[Citation] = Field(default_factory=list)
-    safety: Safety = Safety()
+    safety: SafetyReport = SafetyReport()
     support: Support = Support()
     confidence: float = Field(0, ge=0, le=1)
     reasoning: str | None = None

@@ -11,7 +11,7 @@ from langgraph.types import Checkpointer, RetryPolicy
 
 from primum.graph.context import Context
 from primum.graph.degrade import degrade
-from primum.graph.edges import after_critique, after_retrieve, after_router
+from primum.graph.edges import after_critique, after_retrieve, after_router, after_triage
 from primum.graph.errors import ModelUnavailable
 from primum.graph.state import State, TurnInput, TurnOutput
 from primum.nodes.critique import critique
@@ -21,6 +21,7 @@ from primum.nodes.respond import respond
 from primum.nodes.retrieve import retrieve
 from primum.nodes.rewrite import rewrite
 from primum.nodes.router import router
+from primum.nodes.triage import triage
 
 Graph = CompiledStateGraph[State, Context, TurnInput, TurnOutput]
 
@@ -46,13 +47,14 @@ def build_graph(checkpointer: Checkpointer = None) -> Graph:
     graph = StateGraph(State, input_schema=TurnInput, output_schema=TurnOutput, context_schema=Context)
     # LangGraph gives a handler its error by parameter, which its types do not say.
     graph.set_node_defaults(retry_policy=RETRY, timeout=MODEL_TIMEOUT, error_handler=cast(Any, degrade))
-    nodes: tuple[Node, ...] = (router, rewrite, draft, critique, refine)
+    nodes: tuple[Node, ...] = (triage, router, rewrite, draft, critique, refine)
     for node in nodes:
         graph.add_node(node.__name__, timed(node))
     graph.add_node("retrieve", timed(retrieve), timeout=SEARCH_TIMEOUT)
     graph.add_node("respond", timed(respond), timeout=SEARCH_TIMEOUT)
 
-    graph.add_edge(START, "router")
+    graph.add_edge(START, "triage")
+    graph.add_conditional_edges("triage", after_triage)
     graph.add_conditional_edges("router", after_router)
     graph.add_edge("rewrite", "retrieve")
     graph.add_conditional_edges("retrieve", after_retrieve)

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from primum.graph.state import Route
 from primum.retrieval.search import Passage, Retriever
+from primum.safety.profile import Profile
 
 Audience = Literal["patient", "clinician"]
 Message = tuple[Literal["system", "user", "assistant"], str]
@@ -92,3 +93,5 @@ class Context:
     run: Run = field(default_factory=Run)
     patient: str = "me"
     audience: Audience = "patient"
+    profile: Profile = field(default_factory=Profile)
+    region: str = "INT"

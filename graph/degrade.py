@@ -4,7 +4,7 @@ from langgraph.errors import NodeError, NodeTimeoutError
 from langgraph.types import Command
 
 from primum.graph.errors import InvalidModelOutput, ModelUnavailable, RetrievalFailed
-from primum.graph.state import State, fresh_turn
+from primum.graph.state import State
 from primum.nodes.rewrite import fallback
 
 # Failures that a turn survives. MemoryUnavailable is none of them: without the database nothing is pretended.
@@ -20,8 +20,6 @@ async def degrade(state: State, error: NodeError) -> Command[str]:
         raise error.error
     reason = "it took too long" if isinstance(error.error, NodeTimeoutError) else str(error.error)
     update: State = {"degraded": [*state.get("degraded", []), f"{error.node}: {reason}"]}
-    if error.node == "router":
-        update = {**fresh_turn(), **update}
     if error.node == "rewrite":
         update = {**fallback(state), **update}
     return Command(update=update, goto=NEXT.get(error.node, "respond"))

@@ -8,6 +8,12 @@ from primum.graph.context import Context
 from primum.graph.state import State
 
 
+def after_triage(state: State, runtime: Runtime[Context]) -> Literal["router", "respond"]:
+    """An emergency is answered at once, without a model; for a clinician it is a banner, and the turn goes on."""
+    emergency = state["report"]["disposition"] == "emergency" and runtime.context.audience == "patient"
+    return "respond" if emergency or state["refusal"] else "router"
+
+
 def after_router(state: State) -> Literal["rewrite", "draft", "respond"]:
     """Needs evidence, needs none, or is none of our business."""
     match state["route"]:

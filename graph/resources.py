@@ -21,7 +21,8 @@ from primum.memory.threads import Threads
 from primum.nodes.router import embed_examples
 from primum.retrieval.embedder import Embedder, load_embedder
 from primum.retrieval.search import Retriever
-from primum.safety import support
+from primum.safety import harm, support, validator
+from primum.safety.profile import Profile
 
 # Kept from the turn's time for the search, the audit and the answer that need no model.
 RESERVE = 0.15
@@ -42,7 +43,7 @@ class Resources:
     critic: Endpoint
     router: Endpoint
 
-    def context(self, run: Run, patient: str, audience: Audience) -> Context:
+    def context(self, run: Run, patient: str, audience: Audience, profile: Profile | None = None) -> Context:
         settings = self.settings
         return Context(
             writer=self.writer.bind("writer", run),
@@ -55,6 +56,8 @@ class Resources:
             run=run,
             patient=patient,
             audience=audience,
+            profile=profile or Profile(),
+            region=settings.region,
         )
 
     def new_run(self, run_id: str) -> Run:
@@ -125,7 +128,7 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
         http = await stack.enter_async_context(open_client(settings.model_url, settings.model_key.get_secret_value()))
         loaded, _ = await asyncio.gather(
             asyncio.to_thread(load_embedder, settings.embedder) if embedder is None else _given(embedder),
-            asyncio.to_thread(support.warm),
+            asyncio.to_thread(_warm),
         )
         library = Retriever(database, loaded)
 
@@ -144,6 +147,14 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
             critic=endpoint(settings.critic_model),
             router=endpoint(settings.router_model),
         )
+
+
+def _warm() -> None:
+    """Reads the tables of the rules, which a first turn would wait for."""
+    support.warm()
+    validator.dangers(["Take 1 g of aspirin."], Profile(medicines=("warfarin",), allergies=("penicillin",)))
+    validator.examine("I take warfarin 5 mg.")
+    harm.judge("Hello.")
 
 
 async def _given(embedder: Embedder) -> Embedder:

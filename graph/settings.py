@@ -45,6 +45,12 @@ class Settings(BaseSettings):
         description="`minilm` (packaged), or the folder or hub name of a FlagEmbedding model such as BAAI/bge-m3.",
     )
 
+    region: str = Field(
+        "INT",
+        pattern=r"^[A-Za-z]{2,3}$",
+        description="Country (ISO code such as US, GB, CN; EU, INT) whose emergency numbers are told.",
+    )
+
     turn_timeout: float = Field(120, ge=1, le=3600, description="Seconds that one turn may take.")
     max_revisions: int = Field(2, ge=0, le=5, description="Times that a draft may be refined.")
     max_words: int = Field(200, ge=20, le=2000, description="Words of an answer, unless a request says more.")

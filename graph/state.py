@@ -47,7 +47,12 @@ class State(TypedDict, total=False):
     temperature: float
     # The thread: kept from turn to turn.
     history: list[Exchange]
+    told: dict[str, Any]  # a `Profile` of what the questions said of the person
     # The turn: reset by its first node.
+    profile: dict[str, Any]  # the `Profile` that the rules of this turn read
+    report: dict[str, Any]  # the question's `SafetyReport`
+    card: str  # what to do about warning signs
+    refusal: str
     route: Route
     standalone: str
     queries: list[str]
@@ -65,6 +70,10 @@ class State(TypedDict, total=False):
 def fresh_turn() -> State:
     """The per-turn keys as they are before anything was done; an old checkpoint holds the last turn's."""
     return State(
+        profile={},
+        report={},
+        card="",
+        refusal="",
         route="evidence",
         standalone="",
         queries=[],

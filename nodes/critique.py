@@ -23,6 +23,7 @@ ADVICE = {
     "negation": "affirms what its passage denies, or denies what it affirms.",
     "direction": "turns round what its passage says ({subjects}).",
     "population": "changes for whom it holds ({subjects}).",
+    "danger": "must not be said to this person: {subjects}",
 }
 
 
@@ -43,7 +44,7 @@ class Audit(BaseModel):
 async def critique(state: State, runtime: Runtime[Context]) -> State:
     context = runtime.context
     passages = await read_passages(state, context)
-    verdicts = judge(state["draft"], passages, state["question"])
+    verdicts = judge(state["draft"], passages, state)
     found = problems(verdicts, passages)
     clinical = [v for v in verdicts if v.clinical]
     if found or not clinical or state["route"] != "evidence":

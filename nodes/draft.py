@@ -22,7 +22,7 @@ async def draft(state: State, runtime: Runtime[Context]) -> State:
         nonlocal proven
         if not proven:
             ended = text[: max(text.rfind(". "), text.rfind("\n")) + 1]
-            clinical = [v for v in judge(ended, passages, state["question"]) if v.clinical]
+            clinical = [v for v in judge(ended, passages, state) if v.clinical]
             proven = any(v.stands or v.better for v in clinical)
             return not proven and len(clinical) >= HOPELESS
         return False
@@ -51,6 +51,7 @@ async def opening(state: State, context: Context) -> list[Message]:
         passages=list(passages.items()),
         history=history,
         question=state["question"],
+        warnings=state.get("report", {}).get("warnings", []),
         max_words=max_words(state, context),
     )
     return [("system", render("system", audience=context.audience)), ("user", task)]

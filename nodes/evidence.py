@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from primum.graph.context import Context
 from primum.graph.state import State
 from primum.retrieval.search import Passage
+from primum.safety.findings import Disposition
+from primum.safety.profile import Profile
 from primum.safety.sentences import split_answer
-from primum.safety.support import Evidence, Verdict, check
+from primum.safety.support import Evidence, Verdict, Violation, check
+from primum.safety.validator import dangers
 
 # Of the cosine to the question. Of twelve questions to the starter library, the section that answers is within 0.1 of
 # the best one; "Treatment" is 0.27 below "Symptoms" where symptoms are asked for.
@@ -27,11 +31,31 @@ async def read_passages(state: State, context: Context) -> dict[int, Passage]:
     return context.run.passages
 
 
-def judge(text: str, passages: Mapping[int, Passage], question: str) -> list[Verdict]:
-    """The support check of an answer against the turn's passages; what it says twice counts, and is shown, once."""
+def judge(text: str, passages: Mapping[int, Passage], state: State) -> list[Verdict]:
+    """The audit by code: each sentence of an answer against the passages, and against the rules for this person.
+
+    What is said twice counts, and is shown, once.
+    """
     evidence = {n: Evidence(p.text, p.title, p.heading) for n, p in passages.items()}
     first = {s.text.casefold().rstrip(".!? "): id(s) for s in reversed(split_answer(text))}
-    return check([s for s in split_answer(text) if id(s) in first.values()], evidence, question)
+    sentences = [s for s in split_answer(text) if id(s) in first.values()]
+    verdicts = check(sentences, evidence, state["question"])
+    found = unsafe(tuple(sentence.text for sentence in sentences), state)
+    return [
+        replace(v, clinical=True, violations=(Violation("danger", why), *v.violations), quotes={}) if why else v
+        for v, why in zip(verdicts, found, strict=True)
+    ]
+
+
+def unsafe(sentences: tuple[str, ...], state: State) -> tuple[tuple[str, ...], ...]:
+    """For each sentence, why it must not be said to this person."""
+    disposition = state.get("report", {}).get("disposition", "none")
+    return _unsafe(sentences, Profile(**state.get("profile", {})), disposition)
+
+
+@lru_cache(maxsize=256)
+def _unsafe(sentences: tuple[str, ...], profile: Profile, disposition: Disposition) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(one.text for one in found) for found in dangers(sentences, profile, disposition))
 
 
 def left_aside(verdicts: Iterable[Verdict], passages: Mapping[int, Passage]) -> list[int]:

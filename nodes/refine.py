@@ -18,9 +18,8 @@ from primum.safety.sentences import join_answer
 async def refine(state: State, runtime: Runtime[Context]) -> State:
     context = runtime.context
     passages = await read_passages(state, context)
-    question = state["question"]
-    mended = remark(state["draft"], passages, question)
-    left = problems(judge(mended, passages, question), passages)
+    mended = remark(state["draft"], passages, state)
+    left = problems(judge(mended, passages, state), passages)
     unverified = [finding for finding in state["findings"] if not finding["verified"]]
     revisions = state.get("revisions", 0) + 1
     if not left and not unverified:
@@ -33,20 +32,20 @@ async def refine(state: State, runtime: Runtime[Context]) -> State:
         temperature=state.get("temperature", 0.0),
         until=tells_again,
     )
-    revised = remark(reply.text, passages, question)
-    if _worth(revised, passages, question) > _worth(mended, passages, question):
+    revised = remark(reply.text, passages, state)
+    if _worth(revised, passages, state) > _worth(mended, passages, state):
         return State(draft=revised, logprob=reply.logprob, revisions=revisions)
     return State(draft=mended, revisions=revisions, settled=True)
 
 
-def remark(text: str, passages: Mapping[int, Passage], question: str) -> str:
+def remark(text: str, passages: Mapping[int, Passage], state: State) -> str:
     """The draft with markers put right by code: where another passage proves a sentence, that one is cited."""
-    verdicts = judge(text, passages, question)
+    verdicts = judge(text, passages, state)
     return join_answer(replace(v.sentence, markers=v.better) if v.better else v.sentence for v in verdicts)
 
 
-def _worth(text: str, passages: Mapping[int, Passage], question: str) -> tuple[int, int]:
+def _worth(text: str, passages: Mapping[int, Passage], state: State) -> tuple[int, int]:
     """Few violations first, then many proven sentences; a draft that proves nothing is worth least."""
-    verdicts = judge(text, passages, question)
+    verdicts = judge(text, passages, state)
     proven = sum(v.clinical and v.stands for v in verdicts)
     return (-len(problems(verdicts, passages)), proven) if proven else (-(10**6), 0)

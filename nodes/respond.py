@@ -9,12 +9,16 @@ from langgraph.runtime import Runtime
 from primum.graph.context import Context
 from primum.graph.state import Exchange, State
 from primum.nodes.draft import max_words
-from primum.nodes.evidence import judge, left_aside, read_passages
+from primum.nodes.evidence import judge, left_aside, read_passages, unsafe
 from primum.nodes.prompts import hashes
 from primum.retrieval.excerpts import Excerpt, excerpts, in_one_line, relevant
 from primum.retrieval.search import Passage
-from primum.safety.sentences import Sentence, count_words, join_answer
-from primum.safety.support import RULES_VERSION, Verdict
+from primum.safety import support, validator
+from primum.safety.findings import SEVERITIES, Finding
+from primum.safety.injection import suspicious
+from primum.safety.sentences import Sentence, count_words, join_answer, split_answer, split_plain
+from primum.safety.support import Verdict
+from primum.safety.validator import BLOCKED
 
 OUTSIDE = (
     "I answer questions about health, medicines and first aid from a library of checked sources. "
@@ -29,7 +33,12 @@ UNSEARCHED = (
     "The library can't be searched at the moment, so I give no answer rather than an unproven one. "
     "Please try again; if it is urgent, call your local emergency number."
 )
+UNFIT = (
+    "What my library says on this does not fit what is known of you, so I leave it out. "
+    "Please ask a doctor or pharmacist."
+)
 SMALL_TALK = 3  # sentences
+WARNINGS = 5
 # Below this share of proven sentences a draft is a torso: the passages' own sentences read better.
 WHOLE = 0.5
 
@@ -37,10 +46,14 @@ WHOLE = 0.5
 async def respond(state: State, runtime: Runtime[Context]) -> State:
     context = runtime.context
     route = state.get("route", "evidence")
-    if route == "outside":
+    if emergency(state) and context.audience == "patient":
+        answer = _answer(state, context, state["card"], "emergency", confidence=1.0)
+    elif state.get("refusal"):
+        answer = _answer(state, context, state["refusal"], "declined")
+    elif route == "outside":
         answer = _answer(state, context, OUTSIDE, "declined")
     elif route == "chat":
-        harmless = [v.sentence for v in judge(state.get("draft", ""), {}, "") if not v.clinical]
+        harmless = [v.sentence for v in judge(state.get("draft", ""), {}, state) if not v.clinical]
         kept = list({sentence.text: sentence for sentence in harmless}.values())[:SMALL_TALK]
         answer = _answer(state, context, join_answer(kept) or GREETING, "answered", confidence=1.0)
     else:
@@ -55,24 +68,46 @@ async def respond(state: State, runtime: Runtime[Context]) -> State:
 async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
     context.run.passages.clear()
     passages = await read_passages(state, context)
-    verdicts = judge(state.get("draft", ""), passages, state["question"])
+    verdicts = judge(state.get("draft", ""), passages, state)
     objected = {finding["sentence"] for finding in state.get("findings", []) if not finding["verified"]}
     clinical = [v for v in verdicts if v.clinical]
     proven = [v for v in clinical if v.stands and v.sentence.text not in objected]
     if proven and len(proven) >= WHOLE * len(clinical) and not left_aside(proven, passages):
-        return _from_draft(state, context, verdicts, proven, passages)
+        answer = _from_draft(state, context, verdicts, proven, passages)
+        if not any(unsafe(tuple(s.text for s in split_answer(answer["text"])), state)):
+            return _led(answer, state)
     removed = {"sentences": len(clinical), "supported": 0, "removed": len(clinical)}
     asked = state.get("standalone") or state["question"]
     fitting = relevant(asked, list(passages.values()))
     if not fitting:
         text = UNSEARCHED if any(d.startswith("retrieve") for d in state.get("degraded", [])) else NOTHING
-        return _answer(state, context, text, "unverified", support=removed)
-    found = await excerpts(asked, fitting, context.library, max_words(state, context))
-    support = {**removed, "supported": len(found)}
+        return _led(_answer(state, context, text, "unverified", counts=removed), state)
+
+    def allowed(quote: str) -> bool:
+        sentences = tuple(quote[a:b] for a, b in split_plain(quote))
+        return not any(unsafe(sentences, state)) and not suspicious(quote)
+
+    found = await excerpts(asked, fitting, context.library, max_words(state, context), allowed)
+    if not found:
+        return _led(_answer(state, context, UNFIT, "unverified", counts=removed), state)
+    shown = {**removed, "supported": len(found)}
     # Word-for-word quotes can't be wrong about their source, only beside the question: likeness alone counts.
     confidence = _likeness([e.passage for e in found]) * 0.8
     text, citations = _excerpted(found)
-    return _answer(state, context, text, "evidence_only", citations, support, confidence)
+    return _led(_answer(state, context, text, "evidence_only", citations, shown, confidence), state)
+
+
+def emergency(state: State) -> bool:
+    return bool(state.get("report", {}).get("disposition") == "emergency")
+
+
+def _led(answer: dict[str, Any], state: State) -> dict[str, Any]:
+    """The answer under what must be read first: warning signs, then what the rules found about this person."""
+    found = [Finding(**one) for one in state.get("report", {}).get("findings", [])]
+    grave = [one for one in found if SEVERITIES.index(one.severity) >= BLOCKED and not one.rule.startswith("triage.")]
+    warnings = [f"> **Warning.** {in_one_line(one.text)} *({one.source.split('; ')[0]})*" for one in grave[:WARNINGS]]
+    signs = "\n".join(f"> {line}".rstrip() for line in state.get("card", "").strip().splitlines())
+    return answer | {"text": "\n\n".join(part for part in (signs, *warnings, answer["text"]) if part)}
 
 
 def _from_draft(
@@ -97,11 +132,11 @@ def _from_draft(
     citations = [_citation(order[marker], passages[marker], " … ".join(quotes[marker])) for marker in order]
     clinical = sum(v.clinical for v in verdicts)
     shown = [v for v in kept if v.clinical]
-    support = {"sentences": clinical, "supported": len(shown), "removed": clinical - len(shown)}
+    counts = {"sentences": clinical, "supported": len(shown), "removed": clinical - len(shown)}
     cited = [passages[marker] for marker in order]
     certainty = math.exp(state["logprob"]) if state.get("logprob") is not None else 0.5  # type: ignore[arg-type]
     confidence = len(proven) / clinical * (0.5 * _likeness(cited) + 0.5 * certainty)
-    return _answer(state, context, join_answer(sentences), "answered", citations, support, confidence)
+    return _answer(state, context, join_answer(sentences), "answered", citations, counts, confidence)
 
 
 def _within(verdicts: list[Verdict], words: int) -> list[Verdict]:
@@ -160,23 +195,24 @@ def _answer(
     text: str,
     status: str,
     citations: Sequence[dict[str, Any]] = (),
-    support: Mapping[str, int] | None = None,
+    counts: Mapping[str, int] | None = None,
     confidence: float = 0.0,
 ) -> dict[str, Any]:
     clinician = context.audience == "clinician"
     return {
         "text": text,
         "status": status,
-        "disposition": "none",
+        "disposition": state.get("report", {}).get("disposition", "none"),
         "citations": list(citations),
-        "support": dict(support or {}),
+        "support": dict(counts or {}),
+        "safety": state.get("report", {}),
         "confidence": round(confidence, 3),
         "reasoning": state.get("reasoning") or None if clinician else None,
         "trace": {
             "run_id": context.run.id,
             "model": context.model_name,
             "prompt_hashes": hashes(),
-            "rules_version": RULES_VERSION,
+            "rules_version": f"{support.RULES_VERSION} {validator.RULES_VERSION}",
             "route": state.get("route", "evidence"),
             "revisions": state.get("revisions", 0),
             "problems": state.get("degraded", []),

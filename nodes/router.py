@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel
 
 from primum.graph.context import Context
-from primum.graph.state import Route, State, fresh_turn
+from primum.graph.state import Route, State
 from primum.nodes.prompts import render
 from primum.retrieval.search import Retriever
 from primum.safety.words import claims
@@ -29,7 +29,7 @@ class Routing(BaseModel):
 
 async def router(state: State, runtime: Runtime[Context]) -> State:
     context = runtime.context
-    turn = fresh_turn()
+    turn = State(route="evidence")
     likeness = await _likeness(state["question"], context)
     first, second = sorted(ROUTES, key=lambda route: -likeness[route])[:2]
     if likeness[first] >= KNOWN and likeness[first] - likeness[second] >= SURE:

@@ -1,7 +1,7 @@
 """Evidence only: the passages' own sentences that best answer a question, in an order that reads well."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from primum.retrieval.search import Passage, Retriever
@@ -88,7 +88,13 @@ def _other_kind(question: str, title: str) -> bool:
     return bool(asked and titled and not asked & titled)
 
 
-async def excerpts(question: str, passages: Sequence[Passage], library: Retriever, max_words: int) -> list[Excerpt]:
+async def excerpts(
+    question: str,
+    passages: Sequence[Passage],
+    library: Retriever,
+    max_words: int,
+    allowed: Callable[[str], bool] = lambda _: True,
+) -> list[Excerpt]:
     """The answer's sentences, best first; then the rest in the order of their documents; then when to get help.
 
     Help comes first where the search itself put that section on top: the question describes an emergency.
@@ -96,12 +102,18 @@ async def excerpts(question: str, passages: Sequence[Passage], library: Retrieve
     Args:
         passages: those that are `relevant`, best first; at least one.
         max_words: of the whole; 150 at most, since quotes are dense.
+        allowed: whether a quote may be told to this reader; the answer is empty if none may.
     """
-    candidates = await _candidates(question, await _whole_first(passages, library), library)
+    every = await _candidates(question, await _whole_first(passages, library), library)
+    candidates = [candidate for candidate in every if allowed(candidate.text)]
+    if every and not candidates:
+        return []
     if not candidates:
         first = passages[0]
         return [
-            Excerpt(first.text[a:b], first, 0) for a, b in statements(first.text)[:2] or split_plain(first.text)[:2]
+            Excerpt(first.text[a:b], first, 0)
+            for a, b in statements(first.text)[:2] or split_plain(first.text)[:2]
+            if allowed(first.text[a:b])
         ]
     chosen = _choose(candidates, min(max_words, WORDS))
     lead = chosen[0]
@@ -126,6 +138,7 @@ async def excerpts(question: str, passages: Sequence[Passage], library: Retrieve
     told.sort(key=lambda excerpt: excerpt.paragraph)
     room = max_words - sum(count_words(excerpt.text) for excerpt in told)
     seek_help = await _help(lead.passage, 0 if urgent else len(paragraphs) + 1, library, room)
+    seek_help = [excerpt for excerpt in seek_help if allowed(excerpt.text)]
     return seek_help + told if urgent else told + seek_help
 
 

@@ -1,10 +1,12 @@
-"""Drug names of a text: brands, spellings and salts as one name for each substance."""
+"""Drug names of a text: brands, spellings, salts and other languages as one name for each substance."""
 
 import csv
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import pairwise
 from types import ModuleType
 
 # Words that the drug table knows but that mean something else in everyday advice.
@@ -14,6 +16,27 @@ _EVERYDAY = frozenset(
     "sunscreen".split()
 )
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9'’-]*")
+_TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_GAP = re.compile(r"\s+|\s?[-‐–/+,]\s?|\.\s?|, and ")
+_PLAIN = re.compile(r"(?=.*[a-z]{3})\w[\w\s'’.,/-]*\w", re.IGNORECASE)  # no formula, no "(more)"
+_HAN = re.compile(r"[一-鿿]")
+_LONGEST = 7  # words in the longest name that is looked up: "bictegravir, emtricitabine, and tenofovir alafenamide"
+_LISTED_ONLY = frozenset({"iron", "thyroid"})  # medicines in a list of medicines alone
+# "High potassium", "calcium channel", "alcohol gel": a finding, a part of the body, a product; nothing taken.
+_NOT_TAKEN_BEFORE = re.compile(r"\b(?:high|low|raised|serum|blood|your|lack of|rubbing) $", re.IGNORECASE)
+_NOT_TAKEN_AFTER = re.compile(
+    r"[\s-](?:levels?|deficiency|channels?|tests?|wipes?|gel|rub|swabs?|hand|stones?|scores?|deposits?|free"
+    r"|(?:in|from) (?:the|your) (?:blood|bones?|body|urine|diet))\b",
+    re.IGNORECASE,
+)
+_FORM = re.compile(
+    r"(?:[\s,]+(?:\d[\d.,]*\s?(?:mg|mcg|µg|g|ml|iu|units?|%)\S*|hydrochloride|hcl|sodium|potassium|calcium|sul(?:ph|f)ate"
+    r"|cilexetil|medoxomil|etexilate|axetil|proxetil|pivoxil|disoproxil|meglumine|disodium|dipotassium|tromethamine"
+    r"|trometamol|decanoate|propionate|furoate|xinafoate|lactate|gluconate|dihydrate|monohydrate|anhydrous"
+    r"|maleate|mesylate|besylate|tartrate|succinate|fumarate|acetate|citrate|phosphate|bromide|hydrobromide|nitrate"
+    r"|tablets?|capsules?|pills?|injections?|oral|iv|spray|syrup|drops|patch(?:es)?|inhaler|cream|gel))+$",
+    re.IGNORECASE,
+)
 
 
 @cache
@@ -24,15 +47,84 @@ def _table() -> ModuleType:
     return drug_named_entity_recognition  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True)
+class Name:
+    """A row of `data/names.csv`: a written form, its name, and whether it is a drug, class or everyday word."""
+
+    written: str
+    name: str
+    kind: str
+
+
+def _rows(file_name: str) -> Iterator[dict[str, str]]:
+    yield from csv.DictReader((files("primum.safety") / "data" / file_name).read_text(encoding="utf-8").splitlines())
+
+
+def _key(text: str) -> str:
+    return " ".join(_TOKEN.findall(text.lower().replace("’", "'")))
+
+
+@cache
+def _own() -> dict[str, Name]:
+    """Our own names by key, those of `data/names.csv`."""
+    rows = (Name(row["written"], row["name"], row["kind"]) for row in _rows("names.csv"))
+    return {_key(row.written): row for row in rows}
+
+
+@cache
+def _known() -> dict[str, str]:
+    """Written forms of the drug table and of `data/classes.csv` by key, with the name that we use."""
+    from drug_named_entity_recognition import drugs_finder
+
+    own, ours, known = _own(), _member_names(), {}
+    for written, names in drugs_finder.drug_variant_to_canonical.items():
+        name = written if written in names else names[0]
+        name = str(drugs_finder.drug_canonical_to_data.get(name, {}).get("name") or name).lower()
+        if _PLAIN.fullmatch(written) and not {written, name} & _EVERYDAY:
+            row = own.get(_key(name))
+            known[_key(written)] = row.name if row and row.name else name
+    # The table's name gives way to the one in our classes: methotrimeprazine is levomepromazine.
+    renamed = {known[key]: name for key, name in ours.items() if key in known}
+    renamed = {old: new for old, new in renamed.items() if _key(old) not in ours and _key(old) not in own}
+    known = {key: renamed.get(name, name) for key, name in known.items()}
+    known |= _salts(known, ours)
+    return {key: name for key, name in ours.items() if key not in _LISTED_ONLY} | known
+
+
+def _salts(known: dict[str, str], ours: dict[str, str]) -> dict[str, str]:
+    """Salts and esters that the table holds apart, each as its substance: candesartan cilexetil is candesartan."""
+    own, found = _own(), {}
+    for key, name in known.items():
+        first = key.split(" ", 1)[0]
+        if " " in key and first in ours and key not in own and not ours.keys() & {key, name}:
+            bare = _key(_FORM.sub("", name))
+            if bare in ours and (bare not in own or own[bare].name == ours[bare]):
+                found[key] = ours[bare]
+    return found
+
+
+@cache
+def _member_names() -> dict[str, str]:
+    return {_key(row["member"]): row["member"] for row in _rows("classes.csv")}
+
+
+@cache
+def _han() -> re.Pattern[str]:
+    names = sorted((row.written for row in _own().values() if _HAN.search(row.written)), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, names)))
+
+
 @lru_cache(maxsize=8192)
 def named(text: str) -> dict[str, str]:
-    """Each drug or drug class as the text writes it, in lower case, with its canonical name.
+    """Each drug or drug class as the text writes it, in lower case, with its canonical name; no foods.
 
-    Source: the tables of `drug-named-entity-recognition` (DrugBank open vocabulary, MeSH, NHS, MedlinePlus; 2025).
+    Source: the tables of `drug-named-entity-recognition` (DrugBank open vocabulary, MeSH, NHS, MedlinePlus; 2025)
+    and our own `data/names.csv`. For the proof of a sentence, so it guesses no spelling; `mentions` does.
     """
     found = _table().find_drugs(_WORD.findall(text), is_ignore_case=True)
     pairs = {str(drug["matching_string"]).lower(): str(drug["name"]).lower() for drug, *_ in found}
-    return {written: name for written, name in pairs.items() if not {written, name} & _EVERYDAY}
+    pairs = {written: name for written, name in pairs.items() if not {written, name} & _EVERYDAY}
+    return pairs | {one.written.lower(): one.name for one, kind in _spans(text, guess=False) if kind == "drug"}
 
 
 def drugs(text: str) -> frozenset[str]:
@@ -42,7 +134,7 @@ def drugs(text: str) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Mention:
-    """A drug or drug class at `text[start:stop]`, written so, with its canonical name."""
+    """A drug, class or food at `text[start:stop]`, written so; `name` is a substance or a class of `classes.csv`."""
 
     start: int
     stop: int
@@ -52,28 +144,139 @@ class Mention:
 
 @lru_cache(maxsize=8192)
 def mentions(text: str) -> tuple[Mention, ...]:
-    """Where the text names drugs and classes, in its order."""
-    found = [
-        Mention(place.start(), place.end(), place.group(), name)
-        for written, name in named(text).items()
-        for place in re.finditer(rf"(?<!\w){re.escape(written)}(?!\w)", text, re.IGNORECASE)
-    ]
-    return tuple(sorted(found, key=lambda mention: (mention.start, -mention.stop)))
+    """Where the text names drugs, classes, and foods that interact, in its order; misspelt names included."""
+    return tuple(sorted((one for one, _ in _spans(text)), key=lambda mention: mention.start))
+
+
+def _spans(text: str, guess: bool = True) -> Iterator[tuple[Mention, str]]:
+    """Mentions that do not overlap, the longest first at each place, each with its kind."""
+    for place in _han().finditer(text):
+        row = _own()[_key(place.group())]
+        yield Mention(place.start(), place.end(), place.group(), row.name), row.kind
+    places = [place for place in _TOKEN.finditer(text) if not _HAN.search(place.group())]
+    words = [place.group().lower().replace("’", "'") for place in places]
+    near = [bool(_GAP.fullmatch(text, a.end(), b.start())) for a, b in pairwise(places)]
+    at = 0
+    while at < len(places):
+        longest = 1
+        while longest < _LONGEST and at + longest < len(places) and near[at + longest - 1]:
+            longest += 1
+        for size in range(longest, 0, -1):
+            name, kind = _look_up(" ".join(words[at : at + size]), guess and size == 1)
+            start, stop = places[at].start(), places[at + size - 1].end()
+            if words[at + size - 1].endswith("'s"):
+                stop -= 2
+            if name and not (kind == "everyday" and _not_taken(text, start, stop)):
+                yield Mention(start, stop, text[start:stop], name), kind
+            if name or kind:
+                at += size
+                break
+        else:
+            at += 1
+
+
+def _not_taken(text: str, start: int, stop: int) -> bool:
+    return bool(_NOT_TAKEN_BEFORE.search(text, 0, start) or _NOT_TAKEN_AFTER.match(text, stop))
+
+
+def _look_up(key: str, guess: bool) -> tuple[str, str]:
+    for written in (key, key.removesuffix("'s")):
+        if row := _own().get(written):
+            return row.name, row.kind
+        if name := _known().get(written):
+            return name, "table"
+    return (_guessed(key), "guess") if guess and len(key) >= 6 and _guessed(key) else ("", "")
+
+
+@cache
+def _spellings() -> dict[str, frozenset[str]]:
+    """Names of one word by each form that is left when one or, if long, two letters are taken out."""
+    foreign = {_key(row["written"]) for row in _rows("names.csv") if row["kind"] == "drug" and row["language"] == "es"}
+    written = (_member_names().keys() | foreign) - _LISTED_ONLY
+    found: dict[str, set[str]] = {}
+    for name in written:
+        if len(name) >= 7 and name.isalpha() and not _HAN.search(name):
+            for left in _shortened(name):
+                found.setdefault(left, set()).add(name)
+    return {left: frozenset(names) for left, names in found.items()}
+
+
+def _slips(word: str) -> int:
+    """How many letters may be wrong in a name of this length."""
+    return 2 if len(word) >= 10 else 1
+
+
+def _shortened(word: str) -> set[str]:
+    once = {word[:i] + word[i + 1 :] for i in range(len(word))}
+    twice = {one[:i] + one[i + 1 :] for one in once for i in range(len(one))} if _slips(word) == 2 else set()
+    return {word} | once | twice
+
+
+@lru_cache(maxsize=8192)
+def _guessed(word: str) -> str:
+    """The one drug that a misspelt word can stand for; nothing if there are several or none."""
+    if not word.isalpha() or word in _EVERYDAY:
+        return ""
+    near: dict[int, set[str]] = {}
+    for left in _shortened(word):
+        for name in _spellings().get(left, ()):
+            if name[0] == word[0] and (slips := _distance(word, name)) <= min(_slips(word), _slips(name)):
+                near.setdefault(slips, set()).add(canonical(name))
+    best = near[min(near)] if near else set()
+    return best.pop() if len(best) == 1 else ""
+
+
+def _distance(one: str, other: str) -> int:
+    """Letters changed, left out, put in, or swapped with the next (optimal string alignment)."""
+    before, last = list(range(len(other) + 1)), list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        row = [i]
+        for j, b in enumerate(other, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, last = last, row
+    return last[-1]
 
 
 @lru_cache(maxsize=8192)
 def canonical(name: str) -> str:
-    """The canonical name of a drug or class however it is written; what is not known, in lower case as it is."""
-    return named(name).get(name.lower(), name.lower())
+    """The canonical name of a drug, class or food however it is written; what is not known, in lower case as it is.
+
+    A combination is its substances with a slash between them: `sulfamethoxazole/trimethoprim`.
+    """
+    key = _key(name)
+    if name in _classes_as_written():
+        return name
+    for written in (key, _key(_FORM.sub("", name))):
+        found, _ = _look_up(written, guess=False)
+        if found:
+            return found
+    parts = [part.strip() for part in name.split("/")]
+    if len(parts) > 1 and all(parts):
+        return "/".join(map(canonical, parts))
+    return (_guessed(key) if len(key) >= 6 and " " not in key and key not in _member_names() else "") or (name.lower())
+
+
+def substances(name: str) -> tuple[str, ...]:
+    """The substances of a canonical name: of a combination each, else itself."""
+    return tuple(dict.fromkeys(canonical(part) for part in name.split("/"))) if "/" in name else (name,)
+
+
+@cache
+def _classes_as_written() -> frozenset[str]:
+    return frozenset(row["class"] for row in _rows("classes.csv"))
 
 
 @cache
 def _classes() -> dict[str, frozenset[str]]:
-    """Members of each class, from `data/classes.csv` (class, member)."""
+    """Members of each class, from `data/classes.csv` (class, member, atc, source)."""
     members: dict[str, set[str]] = {}
-    with (files("primum.safety") / "data" / "classes.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            members.setdefault(row["class"], set()).add(canonical(row["member"]))
+    for row in _rows("classes.csv"):
+        members.setdefault(row["class"], set()).add(canonical(row["member"]))
+    for drugs in members.values():
+        drugs -= members.keys()
     return {name: frozenset(drugs) for name, drugs in members.items()}
 
 
@@ -82,7 +285,20 @@ def members(class_name: str) -> frozenset[str]:
     return _classes().get(class_name, frozenset())
 
 
+@cache
+def _by_member() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for name, drugs in _classes().items():
+        for drug in drugs:
+            found.setdefault(drug, set()).add(name)
+    return {drug: frozenset(names) for drug, names in found.items()}
+
+
 @lru_cache(maxsize=8192)
 def classes(substance: str) -> frozenset[str]:
-    """The classes that a canonical name belongs to."""
-    return frozenset(name for name, drugs in _classes().items() if substance in drugs)
+    """The classes that a canonical name belongs to; for a combination those of each of its substances."""
+    return _union(_by_member().get(one, frozenset()) for one in substances(substance))
+
+
+def _union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset(one for each in sets for one in each)

@@ -1,6 +1,6 @@
 """What is known of the person that a question is about. What is not known is None or empty, never assumed."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,3 +24,14 @@ class Profile(BaseModel):
     conditions: tuple[str, ...] = ()
     egfr: float | None = Field(None, ge=0, le=250, description="mL/min/1.73 m²")
     creatinine_umol_l: float | None = Field(None, gt=0, le=5000)
+
+    def merged(self, other: "Profile") -> "Profile":
+        """These facts, what they leave open from the other; of allergies, medicines and conditions, all."""
+        facts: dict[str, Any] = {}
+        for name in type(self).model_fields:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if isinstance(mine, tuple):
+                facts[name] = tuple(dict.fromkeys([*mine, *theirs]))
+            else:
+                facts[name] = theirs if mine is None else mine
+        return Profile(**facts)

@@ -20,13 +20,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from primum import __version__
 from primum.graph.agent import Agent
-from primum.graph.answer import Answer, Safety
+from primum.graph.answer import Answer
 from primum.graph.errors import BadInput, MemoryUnavailable, PrimumError, ThreadBusy, UnknownThread
 from primum.graph.request import MAX_NAME, MAX_QUESTION, check_name
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings, read_settings
 from primum.graph.stream import INTERNAL
 from primum.retrieval.embedder import Embedder
+from primum.safety.findings import SafetyReport
+from primum.safety.profile import Profile
 from primum.server.local import embedded
 
 MAX_BODY = 256 * 1024  # bytes; a question has at most 8,000 characters
@@ -46,6 +48,7 @@ class TurnRequest(_Body):
     patient: Name = "me"
     audience: Literal["patient", "clinician"] = "patient"
     max_words: int | None = Field(None, ge=20, le=2000)
+    profile: Profile = Field(Profile(), description="What is known of the person: allergies, medicines, age …")
 
 
 class GenerateRequest(_Body):
@@ -54,6 +57,7 @@ class GenerateRequest(_Body):
     question: str = Field(max_length=MAX_QUESTION, examples=["Can I take ibuprofen while pregnant?"])
     temperature: float = Field(0.0, ge=0, le=2)
     max_length: int = Field(200, ge=20, le=2000, description="Words; no sentence is cut.")
+    profile: Profile = Field(Profile(), description="What is known of the person: allergies, medicines, age …")
     use_safety: bool = Field(
         True, description="Whether to add the safety report. The audit itself can't be switched off."
     )
@@ -61,7 +65,7 @@ class GenerateRequest(_Body):
 
 class GenerateResponse(BaseModel):
     response: str
-    safety_report: Safety | None
+    safety_report: SafetyReport | None
     inference_time_ms: float
     answer: Answer
 
@@ -142,7 +146,12 @@ def _add_thread_routes(app: FastAPI) -> None:
     async def turn(request: Request, thread: Annotated[str, thread_path], body: TurnRequest) -> EventSourceResponse:
         """Asks a question; the turn's steps, evidence, answer, citations and end come as server-sent events."""
         events = _agent(request).stream(
-            body.question, patient=body.patient, thread=thread, audience=body.audience, max_words=body.max_words
+            body.question,
+            patient=body.patient,
+            thread=thread,
+            audience=body.audience,
+            max_words=body.max_words,
+            profile=body.profile,
         )
         first = await anext(events)  # what is wrong with the request is an HTTP error, not an event
 
@@ -197,6 +206,7 @@ def _add_routes(app: FastAPI) -> None:
             thread=nobody,
             max_words=body.max_length,
             temperature=body.temperature,
+            profile=body.profile,
         )
         return GenerateResponse(
             response=answer.text,

@@ -17,6 +17,7 @@ from primum.graph.errors import BadInput, PrimumError
 if TYPE_CHECKING:
     from primum.memory.session import Database
     from primum.retrieval.embedder import Embedder
+    from primum.safety.profile import Profile
 
 T = TypeVar("T")
 
@@ -93,6 +94,10 @@ def ask(
     thread: Annotated[str | None, typer.Option(help="Conversation to go on with; none starts a new one.")] = None,
     audience: Annotated[Literal["patient", "clinician"], typer.Option(help="How to speak.")] = "patient",
     max_words: Annotated[int | None, typer.Option(min=20, max=2000, help="Length of the answer.")] = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option(help="JSON file: age, allergies, medicines …", exists=True, dir_okay=False),
+    ] = None,
 ) -> None:
     """Ask, and get a cited, audited answer."""
     from primum.graph.request import check_name, check_text
@@ -101,12 +106,15 @@ def ask(
     check_name(patient, "patient")
     if thread is not None:
         check_name(thread, "thread")
+    known = _profile(profile)
 
     async def work() -> Any:
         from primum import open_agent
 
         async with open_agent() as agent:
-            return await agent.ask(question, patient=patient, thread=thread, audience=audience, max_words=max_words)
+            return await agent.ask(
+                question, patient=patient, thread=thread, audience=audience, max_words=max_words, profile=known
+            )
 
     answer = run(work())
     if as_json:
@@ -172,6 +180,62 @@ def search(
         from primum.server.console import show_passages
 
         show_passages(found)
+
+
+@app.command(epilog='Example: primum check "I take warfarin and want to take ibuprofen 800 mg four times a day"')
+def check(
+    text: Annotated[str, typer.Argument(help="A question, an order, a note or an answer.")],
+    as_json: AsJson = False,
+    profile: Annotated[
+        Path | None,
+        typer.Option(help="JSON file: age, allergies, medicines …", exists=True, dir_okay=False),
+    ] = None,
+) -> None:
+    """Tell what the safety rules find in a text: warning signs, interactions, allergies, doses. Asks no model."""
+    from primum.graph.request import check_text
+    from primum.safety.validator import examine
+    from primum.server.console import show_report
+
+    report = examine(check_text(text, "text"), _profile(profile))
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        show_report(report)
+
+
+def _profile(path: Path | None) -> "Profile":
+    from pydantic import ValidationError
+
+    from primum.safety.profile import Profile
+
+    if path is None:
+        return Profile()
+    try:
+        return Profile.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'JSON'}: {e['msg']}" for e in error.errors()[:5])
+        raise BadInput(f"{path} is no profile: {faults}") from None
+
+
+@app.command(name="eval", epilog="Example: primum eval triage --data cases.jsonl --out report.json")
+def evaluate(
+    task: Annotated[Literal["triage", "interactions", "doses", "injection", "safety"], typer.Argument(help="What.")],
+    data: Annotated[list[Path], typer.Option(help="Files of cases, in the task's own form (see the README).")],
+    out: Annotated[Path | None, typer.Option(help="Where the report goes as well.", dir_okay=False)] = None,
+) -> None:
+    """Measure the rules on cases of your own; prints the report as JSON."""
+    from primum.evals.report import evaluate
+
+    missing = [str(path) for path in data if not path.is_file()]
+    if missing:
+        raise BadInput(f"No such file: {', '.join(missing)}")
+    try:
+        report = evaluate(task, data)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    if out is not None:
+        out.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    print_json(report)
 
 
 @serving.command("api", epilog="Example: primum serve api --host 0.0.0.0 --port 8400")

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from primum.graph.answer import Answer
     from primum.retrieval.ingest import Progress as Ingested
     from primum.retrieval.search import Passage
+    from primum.safety.findings import SafetyReport
+
+RISK = ("nothing found", "take care", "serious", "dangerous")
 
 
 def log_to_stderr(level: str) -> None:
@@ -38,8 +41,6 @@ def show_answer(answer: "Answer") -> None:
     """The answer, its numbered sources with their quotes, and how sure it is."""
     console = Console(highlight=False)
     console.print(Markdown(answer.text) if console.is_terminal else answer.text, soft_wrap=True, markup=False)
-    for warning in answer.safety.warnings:
-        console.print(f"! {warning}", soft_wrap=True, markup=False)
     for citation in answer.citations:
         source = " – ".join(filter(None, (citation.title, citation.heading)))
         console.print(f"\n[{citation.marker}] {source}", soft_wrap=True, markup=False)
@@ -47,6 +48,18 @@ def show_answer(answer: "Answer") -> None:
         console.print(f"    {citation.url}", soft_wrap=True, markup=False)
     status = answer.status.replace("_", " ")
     console.print(f"\n{status} · confidence {answer.confidence:.0%}", soft_wrap=True, markup=False)
+
+
+def show_report(report: "SafetyReport") -> None:
+    """How grave it is, then each finding with its source."""
+    console = Console(highlight=False)
+    console.print(f"{RISK[report.risk_level]} · {report.disposition.replace('_', ' ')}", markup=False)
+    if not report.findings:
+        console.print("No rule matched. That does not mean that it is safe: ask a pharmacist or doctor.", markup=False)
+    for finding in report.findings:
+        console.print(f"\n{finding.severity.upper()}  {', '.join(finding.subjects)}", soft_wrap=True, markup=False)
+        console.print(Padding(finding.text, (0, 0, 0, 4)), markup=False)
+        console.print(f"    Source: {finding.source}", soft_wrap=True, markup=False)
 
 
 def show_passages(passages: Sequence["Passage"]) -> None:

@@ -12,7 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = {
     "app": {"page"},
     "page": {"page"},
-    "server": {"server", "graph", "nodes", "retrieval", "safety", "memory", "__version__", "open_agent"},
+    "server": {"server", "graph", "nodes", "retrieval", "safety", "memory", "evals", "__version__", "open_agent"},
+    "evals": {"evals", "safety"},
+    "tools": {"tools", "safety"},
     "graph": {"graph", "nodes", "retrieval", "safety", "memory"},
     "nodes": {"graph.state", "graph.context", "nodes", "retrieval", "safety", "memory"},
     "retrieval": {"retrieval", "safety", "memory"},

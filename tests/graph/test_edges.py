@@ -5,11 +5,27 @@ from typing import Any
 import pytest
 from langgraph.runtime import Runtime
 
-from primum.graph.context import Context, Limits
-from primum.graph.edges import after_critique, after_retrieve, after_router
+from primum.graph.context import Audience, Context, Limits
+from primum.graph.edges import after_critique, after_retrieve, after_router, after_triage
 from primum.graph.state import Hit, Problem, Route, State, fresh_turn
 
 FINDING = Problem(rule="number", sentence="s", subjects=[], advice="", verified=True)
+
+
+@pytest.mark.parametrize(
+    ("disposition", "refusal", "audience", "then"),
+    [
+        ("none", "", "patient", "router"),
+        ("urgent", "", "patient", "router"),
+        ("emergency", "", "patient", "respond"),
+        ("emergency", "", "clinician", "router"),
+        ("none", "I can't help with that.", "patient", "respond"),
+        ("none", "I can't help with that.", "clinician", "respond"),
+    ],
+)
+def test_after_triage(disposition: str, refusal: str, audience: Audience, then: str) -> None:
+    state: State = {**fresh_turn(), "report": {"disposition": disposition}, "refusal": refusal}
+    assert after_triage(state, Runtime(context=context(audience=audience))) == then
 
 
 @pytest.mark.parametrize(("route", "then"), [("evidence", "rewrite"), ("chat", "draft"), ("outside", "respond")])
@@ -49,6 +65,7 @@ def test_no_revision_is_made_where_none_is_allowed() -> None:
     assert after_critique(state, Runtime(context=context(max_revisions=0))) == "respond"
 
 
-def context(max_revisions: int) -> Context:
+def context(max_revisions: int = 2, audience: Audience = "patient") -> Context:
     nothing: Any = None
-    return Context(nothing, nothing, nothing, nothing, {}, "primum", Limits(max_revisions=max_revisions))
+    limits = Limits(max_revisions=max_revisions)
+    return Context(nothing, nothing, nothing, nothing, {}, "primum", limits, audience=audience)

@@ -295,7 +295,7 @@ async def test_the_events_of_a_turn_come_in_order_and_end_with_the_answer(agent:
     vllm.says(cited(f"{DOSE} [every 4 to 6 hours]."))
     events = [event async for event in agent.stream(ASKED)]
     steps = [event.data["name"] for event in events if event.name == "step" and event.data["state"] == "finished"]
-    assert steps == ["router", "rewrite", "retrieve", "draft", "critique", "refine", "critique", "respond"]
+    assert steps == ["triage", "router", "rewrite", "retrieve", "draft", "critique", "refine", "critique", "respond"]
     assert [event.name for event in events if event.name != "step"] == ["evidence", "answer", "citations", "done"]
     evidence = next(event for event in events if event.name == "evidence")
     assert {passage["title"] for passage in evidence.data["passages"]} <= {title for title, _, _ in PAGES.values()}

@@ -32,13 +32,20 @@ FINDINGS = [
     {"sentence": "Take 5 mg.", "advice": "has no marker."},
 ]
 QUESTION = "What treats it?"
+WARNINGS = ["Ibuprofen with warfarin: bleeding. Use paracetamol."]
 
 RENDERED: dict[str, tuple[str, dict[str, Any]]] = {
     "system-patient": ("system", {"audience": "patient"}),
     "system-clinician": ("system", {"audience": "clinician"}),
-    "draft": ("draft", {"passages": PASSAGES, "history": HISTORY, "question": QUESTION, "max_words": 200}),
-    "draft-first-turn": ("draft", {"passages": PASSAGES, "history": [], "question": QUESTION, "max_words": 200}),
-    "draft-chat": ("draft", {"passages": [], "history": [], "question": "Hello", "max_words": 200}),
+    "draft": (
+        "draft",
+        {"passages": PASSAGES, "history": HISTORY, "question": QUESTION, "warnings": WARNINGS, "max_words": 200},
+    ),
+    "draft-first-turn": (
+        "draft",
+        {"passages": PASSAGES, "history": [], "question": QUESTION, "warnings": [], "max_words": 200},
+    ),
+    "draft-chat": ("draft", {"passages": [], "history": [], "question": "Hello", "warnings": [], "max_words": 200}),
     "critique": ("critique", {}),
     "refine": ("refine", {"findings": FINDINGS}),
     "rewrite": ("rewrite", {"history": HISTORY, "question": QUESTION}),

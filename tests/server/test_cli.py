@@ -26,10 +26,22 @@ def primum(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[
     )
 
 
-COMMANDS = [[], ["up"], ["ask"], ["ingest"], ["search"], ["serve"], ["serve", "api"], ["serve", "model"], ["db"]]
+COMMANDS = [
+    [],
+    ["up"],
+    ["ask"],
+    ["ingest"],
+    ["search"],
+    ["serve"],
+    ["serve", "api"],
+    ["serve", "model"],
+    ["db"],
+    ["check"],
+    ["eval"],
+]
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, ["db", "upgrade"]], ids=" ".join)
+@pytest.mark.parametrize("command", [*COMMANDS, ["serve", "model"], ["db"], ["db", "upgrade"]], ids=" ".join)
 def test_every_command_explains_itself(command: list[str]) -> None:
     done = primum(*command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
@@ -57,6 +69,10 @@ def test_help_imports_nothing_heavy() -> None:
         (["ask", "pain \udc80"], "lone surrogate"),
         (["ask", "pain", "--patient", "two words"], "The patient must be"),
         (["ask", "pain", "--audience", "dog"], "--audience"),
+        (["check", ""], "The text is empty"),
+        (["check", "pain", "--profile", "nowhere.json"], "--profile"),
+        (["eval", "triage", "--data", "nowhere.jsonl"], "No such file"),
+        (["eval", "nonsense", "--data", "nowhere.jsonl"], "nonsense"),
         (["ask", "pain", "--max-words", "5"], "--max-words"),
         (["search", " "], "The query is empty"),
         (["search", "pain", "-k", "0"], "-k"),
@@ -170,3 +186,35 @@ def test_people_see_the_answer_then_its_sources_then_how_sure_it_is(capsys: pyte
         "",
         "evidence only · confidence 62%",
     ]
+
+
+def test_check_explains_what_the_rules_find_and_where_it_comes_from(tmp_path: Path) -> None:
+    text = "I take warfarin and want to take ibuprofen 800 mg four times a day"
+    done = primum("check", text)
+    assert done.returncode == 0 and "Source:" in done.stdout and "warfarin" in done.stdout and "3,200 mg" in done.stdout
+    profile = tmp_path / "profile.json"
+    profile.write_text('{"allergies": ["NSAIDs (anaphylaxis)"]}')
+    report = json.loads(primum("check", text, "--profile", str(profile), "--json").stdout)
+    assert {finding["rule"].partition(".")[0] for finding in report["findings"]} >= {"interaction", "dose", "allergy"}
+    assert report["risk_level"] == 3
+
+
+def test_a_profile_with_a_fault_is_named(tmp_path: Path) -> None:
+    profile = tmp_path / "profile.json"
+    profile.write_text('{"age": -3, "alergies": []}')
+    done = primum("check", "pain", "--profile", str(profile))
+    assert done.returncode == 2 and "age" in done.stderr and "alergies" in done.stderr
+
+
+def test_eval_reports_on_cases_of_ones_own(tmp_path: Path) -> None:
+    cases, out = tmp_path / "cases.jsonl", tmp_path / "report.json"
+    cases.write_text(
+        '{"id": "a", "text": "Crushing chest pain into the left arm, sweating", "emergency": true}\n'
+        '{"id": "b", "text": "What is gout?", "emergency": false}\n'
+    )
+    done = primum("eval", "triage", "--data", str(cases), "--out", str(out))
+    assert done.returncode == 0 and json.loads(done.stdout) == json.loads(out.read_text())
+    assert json.loads(done.stdout)["missed_ids"] == []
+    cases.write_text('{"id": "a"}\n')
+    done = primum("eval", "triage", "--data", str(cases))
+    assert done.returncode == 2 and "text" in done.stderr and "line 1" in done.stderr

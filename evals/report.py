@@ -1,0 +1,43 @@
+"""`primum eval TASK --data PATH`: the tasks by name, one report over all files, written as JSON."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from primum.evals import doses, injection, interactions, safety, triage
+from primum.evals.cases import Case, Report, read
+
+TASKS: dict[str, Callable[[Sequence[Case]], Report]] = {
+    "triage": triage.run,
+    "interactions": interactions.run,
+    "doses": doses.run,
+    "injection": injection.run,
+    "safety": safety.run,
+}
+_ROWS: dict[str, Any] = {
+    "triage": triage.Row,
+    "interactions": interactions.Row,
+    "doses": doses.Row,
+    "injection": injection.Row,
+    "safety": safety.Row,
+}
+
+
+def evaluate(task: str, paths: Sequence[Path]) -> Report:
+    """The report of a task over the cases of all files.
+
+    Raises:
+        ValueError: no such task, no file, or a case that can't be read; it names file, line and field.
+    """
+    if task not in TASKS:
+        raise ValueError(f"no task {task!r}; there are {', '.join(TASKS)}")
+    if not paths:
+        raise ValueError(f"{task}: no file of cases given")
+    cases = [case for path in paths for case in read(path, _ROWS[task])]
+    return {"task": task, "data": [str(path) for path in paths], **TASKS[task](cases)}
+
+
+def write(report: Report, path: Path) -> None:
+    """The report as indented JSON."""
+    path.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

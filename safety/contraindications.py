@@ -1,0 +1,500 @@
+"""Who should not take what: by condition, age, pregnancy and breast-feeding; and two medicines that do one thing."""
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import IntEnum
+from functools import cache, lru_cache
+from importlib.resources import files
+from itertools import combinations
+
+from primum.safety.findings import SEVERITIES, Finding, Severity
+from primum.safety.lexicon import canonical, members
+from primum.safety.profile import Profile
+
+Range = tuple[float, float]
+_CJK = re.compile(r"[\u3400-\u9fff]")
+_SCRIPTS = re.compile(r"(?<=[\u3400-\u9fff])(?=[a-z])|(?<=[a-z])(?=[\u3400-\u9fff])")
+_LIMIT = re.compile(r"(age|egfr|weeks|weight)(<|>=)([\d.]+)")
+_SEGMENT = re.compile(
+    r"[,;.?!，；、。？！\n](?!\d)|\b(?:but|except|pero|salvo)\b|但"
+    r"|\b(?:and|y)\s+(?=(?:i|he|she|they|we|have|has|had|is|am|are|do|does|don|tengo|tiene)\b)",
+    re.IGNORECASE,
+)
+# What stands right before a condition that is denied, or somewhere before one that is a relative's.
+_DENIED_BEFORE = re.compile(
+    r"(?:\b(?:no|not|non|never|neither|denie[sd]|without|negative for|(?:do|does|did|is|was|are|have|has) ?n ?t"
+    r"|(?:don|doesn|didn|isn|wasn|aren|haven|hasn) t|sin|niega|nunca)"
+    r"(?: ?\b(?:an?|any|known|have|has|had|having|got|been|being|diagnosed|with|history|of|evidence|signs?|the"
+    r"|significant"
+    r"|past|previous|prior|suffer(?:ed|s)?|from|or|nor|and|tiene|tengo|de|ni|o|ever|currently|antecedentes)\b| ?;)* ?"
+    r"|(?:无|没有|否认|未见|不是|非)(?:明显|任何|过|患|有|的|史|和|及|或|[; ])*)$"
+    r"|\b(?:family history|fhx|antecedentes familiares)\b|家族史"
+    r"|^(?:mother|father|sister|brother|parents?|grand\w+|uncle|aunt)\b"
+)
+_DENIED_AFTER = re.compile(r" ?(?:no|negative|ruled out|denied|excluded)\b ?$|.*家族史")
+_NOTHING_SAID = re.compile(
+    r"(?:no|not|non|never|denie[sd]|without|negative|sin|niega|family history|mother|father|sister|brother)\b"
+    r"|无|没有|否认"
+)
+# Short names that are other words or units too: they count in capitals, or where they stand alone.
+_AMBIGUOUS = frozenset(
+    "mg mi pe ms ra uc as hit af add pad aids mono fits tia aps ttc oa dm ad hae men nash sss scd mania mtc".split()
+)
+_LEAD = re.compile(r"^(?:pmh|hx|h o|history of|has|have|with|known|i have|he has|she has) ")
+_EGFR = re.compile(r"(?:e?GFR|CrCl|creatinine clearance|肾小球滤过率)\D{0,25}?(\d+(?:\.\d+)?)", re.IGNORECASE)
+_WEEKS = re.compile(r"(\d+(?:\.\d+)?)\s*(?:weeks?|wks?|semanas?|周)", re.IGNORECASE)
+_TRAILING = re.compile(r"(.+?)s")
+_CLOSE = 0.86  # how alike a misspelling must be; below it "hepatic" meets "herpetic"
+
+
+class Truth(IntEnum):
+    """Whether a rule is met. PERHAPS: what it depends on is not known well enough."""
+
+    NO = 0
+    PERHAPS = 1
+    YES = 2
+
+
+@dataclass(frozen=True)
+class Rule:
+    id: str
+    drugs: frozenset[str]
+    when: str
+    severity: Severity
+    why: str
+    instead: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """A profile as the rules read it; a number not known is None, one known roughly is a range."""
+
+    conditions: frozenset[str]
+    numbers: Mapping[str, Range | None]
+    pregnant: Truth
+    could_be_pregnant: Truth
+    breastfeeding: Truth
+    sex: str | None
+
+
+def plain(text: str) -> str:
+    """The text in lower case without accents, its words parted by one space."""
+    bare = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
+    parted = _SCRIPTS.sub(" ", bare)
+    return " ".join(re.sub(r"[^\w+]|_", " ", parted).split())
+
+
+class Phrases:
+    """Known phrases, found in a text the longest first, none inside another."""
+
+    def __init__(self, meanings: Mapping[str, str]) -> None:
+        self.meanings = {plain(phrase): meaning for phrase, meaning in meanings.items()}
+        alternatives = (
+            re.escape(phrase) if _CJK.search(phrase) else rf"(?<!\w){re.escape(phrase)}(?:e?s)?(?!\w)"
+            for phrase in sorted(self.meanings, key=len, reverse=True)
+        )
+        self._pattern = re.compile("|".join(alternatives))
+        self._alike: dict[str, list[str]] = {}
+        for phrase in self.meanings:
+            self._alike.setdefault(phrase[:4], []).append(phrase)
+
+    def find(self, text: str) -> list[tuple[int, int, str]]:
+        """Start and stop in `plain(text)`, and what the phrase means."""
+        return [(m.start(), m.end(), self._meaning(m.group())) for m in self._pattern.finditer(plain(text))]
+
+    def nearest(self, text: str) -> str | None:
+        """The meaning of a misspelt phrase whose first four letters are right, so that hypo- is never hyper-."""
+        words = plain(text).split()
+        for size in range(min(4, len(words)), 0, -1):
+            for start in range(len(words) - size + 1):
+                phrase = " ".join(words[start : start + size])
+                if len(phrase) < 6 or "stage" in phrase:
+                    continue
+                if close := get_close_matches(phrase, self._alike.get(phrase[:4], ()), n=1, cutoff=_CLOSE):
+                    return self.meanings[close[0]]
+        return None
+
+    def _meaning(self, found: str) -> str:
+        for form in (found, found.removesuffix("s"), found.removesuffix("es")):
+            if form in self.meanings:
+                return self.meanings[form]
+        raise KeyError(found)
+
+
+def blanked(text: str, places: Iterable[tuple[int, int, str]]) -> str:
+    """The plain text with the places that `Phrases.find` gave left out."""
+    rest = plain(text)
+    for start, stop, _ in sorted(places, reverse=True):
+        rest = f"{rest[:start]};{rest[stop:]}"
+    return rest
+
+
+def read_rows(name: str) -> list[dict[str, str]]:
+    """The rows of one of the tables in `data/`."""
+    with (files("primum.safety") / "data" / name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@cache
+def sources() -> dict[str, str]:
+    """Title, year and address of each source that the tables on persons name."""
+    return {row["key"]: f"{row['title']}, {row['year']}, {row['address']}" for row in read_rows("person_sources.csv")}
+
+
+def cited(keys: str) -> str:
+    return "; ".join(sources()[key] for key in keys.split("|"))
+
+
+@lru_cache(maxsize=4096)
+def drug_set(names: str) -> frozenset[str]:
+    """The substances of `a|b|class|!not-this`; a class also stands for itself, since a text may name it."""
+    wanted: set[str] = set()
+    unwanted: set[str] = set()
+    for name in names.split("|"):
+        chosen = unwanted if name.startswith("!") else wanted
+        bare = name.removeprefix("!")
+        chosen |= members(bare) | {bare.lower(), canonical(bare)}
+    return frozenset(wanted - unwanted)
+
+
+@lru_cache(maxsize=8192)
+def ingredients(substance: str) -> frozenset[str]:
+    """The names that a substance goes by: its canonical name, its parts if combined, and a class in the singular."""
+    whole = substance.strip().lower()
+    parts = [whole, *re.split(r"\s*/\s*|\s+(?:and|with)\s+|\s*\+\s*", canonical(whole))]
+    if match := _TRAILING.fullmatch(whole):
+        parts.append(match[1].replace(" ", "-"))
+    return frozenset(name for part in parts if part for name in (part, canonical(part)))
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """Every row of `data/contraindications.csv`."""
+    grades: dict[str, Severity] = {grade: grade for grade in SEVERITIES}
+    return tuple(
+        Rule(
+            row["id"], drug_set(row["drug"]), row["when"], grades[row["severity"]],
+            row["why"], row["instead"], cited(row["source"]),
+        )
+        for row in read_rows("contraindications.csv")
+    )  # fmt: skip
+
+
+@cache
+def _personal() -> dict[str, tuple[Rule, ...]]:
+    """The rules that depend on the person, by the name of each drug they concern."""
+    by_name: dict[str, list[Rule]] = {}
+    for rule in rules():
+        for name in rule.drugs if not rule.when.startswith("with:") else ():
+            by_name.setdefault(name, []).append(rule)
+    return {name: tuple(those) for name, those in by_name.items()}
+
+
+@cache
+def _conditions() -> dict[str, dict[str, str]]:
+    return {row["id"]: row for row in read_rows("conditions.csv")}
+
+
+@cache
+def _phrases() -> Phrases:
+    return Phrases(
+        {
+            name: row["id"]
+            for row in _conditions().values()
+            for name in (row["label"], *filter(None, row["names"].split("|")))
+        }
+    )
+
+
+def label(condition: str) -> str:
+    """How a condition is called in a finding."""
+    return _conditions()[condition]["label"]
+
+
+def _with_kinds(found: Iterable[str]) -> frozenset[str]:
+    every: set[str] = set()
+    waiting = list(found)
+    while waiting:
+        condition = waiting.pop()
+        if condition not in every:
+            every.add(condition)
+            waiting += filter(None, _conditions()[condition]["kind_of"].split("|"))
+    return frozenset(every)
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> tuple[frozenset[str], bool]:
+    """The conditions that a text states, and whether some part of it could not be read."""
+    found: set[str] = set()
+    unread = False
+    for segment in filter(str.strip, _SEGMENT.split(text)):
+        if segment.strip() in _conditions():
+            found.add(segment.strip())
+            continue
+        stated, denied = _stated_in(segment)
+        if not (stated or denied or _NOTHING_SAID.match(plain(segment))) and (near := _phrases().nearest(segment)):
+            stated = {near}
+        found |= stated
+        read = (
+            stated or denied or _EGFR.search(segment) or _WEEKS.search(segment) or _NOTHING_SAID.match(plain(segment))
+        )
+        unread = unread or not read
+    return frozenset(found), unread
+
+
+def _stated_in(segment: str) -> tuple[set[str], bool]:
+    """The conditions that a part of a sentence states, and whether it denies one."""
+    stated: set[str] = set()
+    denied = False
+    whole = plain(segment)
+    places = _phrases().find(segment)
+    for start, stop, condition in places:
+        word = whole[start:stop].removesuffix("s") if whole[start:stop] not in _AMBIGUOUS else whole[start:stop]
+        if word in _AMBIGUOUS and not _in_capitals(segment, word):
+            continue
+        before = blanked(segment, [place for place in places if place[1] <= start])
+        before = before[: len(before) - (len(whole) - start)]
+        if condition != "no-conditions" and (_DENIED_BEFORE.search(before) or _DENIED_AFTER.match(whole[stop:])):
+            denied = True
+        else:
+            stated.add(condition)
+    return stated, denied
+
+
+def _in_capitals(segment: str, word: str) -> bool:
+    alone = _LEAD.sub("", plain(segment)) == word
+    return alone or bool(re.search(rf"(?<![\w])(?<!\d )(?<!\d){word.upper()}(?!\w)", segment))
+
+
+def conditions_of(texts: Iterable[str]) -> frozenset[str]:
+    """The conditions that free words state, with what each is a kind of. What is denied or a relative's is "
+    "left out."""
+    return _with_kinds(condition for text in texts for condition in _read(text)[0])
+
+
+def unknown_conditions(profile: Profile) -> tuple[str, ...]:
+    """The conditions of a profile that no rule here can read."""
+    return tuple(text for text in profile.conditions if _read(text)[1])
+
+
+def egfr_of(creatinine_umol_l: float, age: float, sex: str | None) -> float:
+    """mL/min/1.73 m² by CKD-EPI 2021, for adults; a sex not known is taken as female, which gives the lower value.
+
+    Source: Inker et al., N Engl J Med 2021;385:1737, https://doi.org/10.1056/NEJMoa2102953.
+    """
+    male = sex == "male"
+    ratio = creatinine_umol_l / 88.4 / (0.9 if male else 0.7)
+    low, high = min(ratio, 1.0), max(ratio, 1.0)
+    return float(142 * low ** (-0.302 if male else -0.241) * high**-1.2 * 0.9938**age * (1 if male else 1.012))
+
+
+def _narrowest(found: frozenset[str], number: str) -> Range | None:
+    """The range of a number that the conditions imply: stage 4 an eGFR of 15 to 30, `newborn` an age under 0.08."""
+    ranges = []
+    for condition in found:
+        kind, *ends = _conditions()[condition]["implies"].split() or [""]
+        if kind == number:
+            ranges.append((float(ends[0]), float(ends[1])))
+    return min(ranges, key=lambda ends: ends[1] - ends[0], default=None)
+
+
+def _number_in(pattern: re.Pattern[str], texts: Iterable[str]) -> Range | None:
+    for text in texts:
+        if match := pattern.search(text):
+            return float(match[1]), float(match[1])
+    return None
+
+
+def _exact(value: float | None) -> Range | None:
+    return None if value is None else (value, value)
+
+
+def _kidney(profile: Profile, found: frozenset[str]) -> Range | None:
+    known = _exact(profile.egfr) or _number_in(_EGFR, profile.conditions)
+    if known is None and profile.creatinine_umol_l and profile.age is not None and profile.age >= 18:
+        known = _exact(egfr_of(profile.creatinine_umol_l, profile.age, profile.sex))
+    implied = _narrowest(found, "egfr")
+    if "dialysis" in found or known is None:
+        return implied
+    return known
+
+
+def person_of(profile: Profile) -> Person:
+    """The profile with its free words read."""
+    found = conditions_of(profile.conditions)
+    parent = profile.pregnant or profile.breastfeeding or found & {"pregnancy", "breastfeeding", "postpartum"}
+    age = _exact(profile.age) or (None if parent else _narrowest(found, "age"))  # the baby spoken of is the child
+    pregnant = Truth.NO
+    if profile.pregnant or profile.weeks_pregnant is not None or "pregnancy" in found:
+        pregnant = Truth.YES
+    elif "possible-pregnancy" in found and profile.pregnant is None:
+        pregnant = Truth.PERHAPS
+    weeks: Range | None = None
+    if pregnant:
+        said = _number_in(_WEEKS, [text for text in profile.conditions if "pregnancy" in conditions_of([text])])
+        weeks = _exact(profile.weeks_pregnant) or said or _narrowest(found, "weeks") or (0, 45)
+    could = Truth.NO
+    if profile.sex == "female" and not pregnant and "no-pregnancy-possible" not in found:
+        could = Truth.PERHAPS if age is None else min(_compare(age, ">=", 12), _compare(age, "<", 56))
+    if found & {"possible-pregnancy", "trying-to-conceive"} and pregnant < Truth.YES:
+        could = Truth.YES
+    nursing = Truth.YES if profile.breastfeeding or "breastfeeding" in found else Truth.NO
+    weight = _exact(profile.weight_kg)
+    numbers = {"age": age, "egfr": _kidney(profile, found), "weeks": weeks, "weight": weight}
+    return Person(found, numbers, pregnant, could, nursing, profile.sex)
+
+
+def _compare(known: Range | None, sign: str, limit: float) -> Truth:
+    if known is None:
+        return Truth.NO
+    low, high = known
+    if sign == ">=":
+        return Truth.YES if low >= limit else Truth.PERHAPS if high > limit else Truth.NO
+    below = high < limit or (high == limit and low < high)
+    return Truth.YES if below else Truth.PERHAPS if low < limit else Truth.NO
+
+
+def _term(term: str, person: Person) -> Truth:
+    if term.startswith("!"):
+        return Truth(Truth.YES - _term(term[1:], person))
+    if match := _LIMIT.fullmatch(term):
+        return _compare(person.numbers[match[1]], match[2], float(match[3]))
+    states = {
+        "pregnant": person.pregnant,
+        "could-be-pregnant": person.could_be_pregnant,
+        "breastfeeding": person.breastfeeding,
+        "female": Truth.YES if person.sex == "female" else Truth.NO,
+        "male": Truth.YES if person.sex == "male" else Truth.NO,
+    }
+    if term in states:
+        return states[term]
+    return Truth.YES if term in person.conditions else Truth.NO
+
+
+@lru_cache(maxsize=2048)
+def _alternatives(when: str) -> tuple[tuple[str, ...], ...]:
+    """`a&b|c` as its alternatives, each with its terms."""
+    return tuple(tuple(term.strip() for term in alternative.split("&")) for alternative in when.split("|"))
+
+
+def holds(when: str, person: Person) -> Truth:
+    """Whether `a&b|c&!d` is true of a person; `&` binds closer than `|`."""
+    return max(min(_term(term, person) for term in terms) for terms in _alternatives(when))
+
+
+def _subject(when: str, person: Person) -> str:
+    """What a finding is about, in words: the part of the expression that this person meets."""
+    best = max(_alternatives(when), key=lambda terms: min(_term(term, person) for term in terms))
+    words = {"pregnant": "pregnancy", "could-be-pregnant": "possible pregnancy", "breastfeeding": "breast-feeding"}
+    numbers = {"age": "age", "egfr": "kidney function", "weeks": "pregnancy", "weight": "weight"}
+    named = []
+    for term in best:
+        if term in _conditions():
+            named.append(label(term))
+        elif match := _LIMIT.fullmatch(term):
+            named.append(numbers[match[1]])
+        elif term in words:
+            named.append(words[term])
+    return " and ".join(dict.fromkeys(named)) or "sex"
+
+
+def milder(severity: Severity) -> Severity:
+    return SEVERITIES[max(0, SEVERITIES.index(severity) - 1)]
+
+
+def _finding(rule: Rule, substance: str, person: Person, truth: Truth) -> Finding:
+    about = _subject(rule.when, person)
+    text = f"{substance[:1].upper()}{substance[1:]} ({about}): {rule.why} {rule.instead}"
+    severity = rule.severity
+    if truth is Truth.PERHAPS:
+        severity = milder(severity)
+        text += " Whether it applies depends on details not known here: find them out first."
+    return Finding(
+        rule=f"contraindication.{rule.id}",
+        severity=severity,
+        subjects=[substance, about],
+        text=text,
+        source=rule.source,
+    )
+
+
+def most_severe(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """For the same subjects only the most severe finding; the most severe first."""
+    kept: dict[tuple[str, ...], Finding] = {}
+    for finding in findings:
+        key = tuple(finding.subjects)
+        if key not in kept or SEVERITIES.index(finding.severity) > SEVERITIES.index(kept[key].severity):
+            kept[key] = finding
+    return tuple(sorted(kept.values(), key=lambda one: -SEVERITIES.index(one.severity)))
+
+
+def check(substances: Sequence[str], profile: Profile) -> tuple[Finding, ...]:
+    """What speaks against each substance in this person. Nothing found does not mean safe."""
+    person = person_of(profile)
+    found: list[Finding] = []
+    for substance in dict.fromkeys(substances):
+        concerned = {rule.id: rule for name in ingredients(substance) for rule in _personal().get(name, ())}
+        met = ((rule, holds(rule.when, person)) for rule in concerned.values())
+        found += [_finding(rule, substance, person, truth) for rule, truth in met if truth]
+    return most_severe(found)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    written: str
+    names: frozenset[str]
+
+
+def duplicates(substances: Sequence[str | tuple[str, str]]) -> tuple[Finding, ...]:
+    """The same substance under two names, or two of a class that are not taken together.
+
+    A medicine is given by name, or as (name as written, canonical name).
+    """
+    taken: dict[str, _Taken] = {}
+    for one in substances:
+        written, name = (one, one) if isinstance(one, str) else one
+        taken.setdefault(written.casefold(), _Taken(written, ingredients(name)))
+    found = []
+    for first, second in combinations(taken.values(), 2):
+        if shared := first.names & second.names:
+            found.append(_same_substance(first, second, min(shared, key=len)))
+        else:
+            found += [_pair(rule, first, second) for rule in rules() if _paired(rule, first, second)]
+    return most_severe(found)
+
+
+def _paired(rule: Rule, first: _Taken, second: _Taken) -> bool:
+    if not rule.when.startswith("with:"):
+        return False
+    other = rule.when.removeprefix("with:")
+    others = rule.drugs if other == "same" else drug_set(other)
+    return any(
+        not a.names.isdisjoint(rule.drugs) and not b.names.isdisjoint(others)
+        for a, b in ((first, second), (second, first))
+    )
+
+
+def _pair(rule: Rule, first: _Taken, second: _Taken) -> Finding:
+    return Finding(
+        rule=f"duplicate.{rule.id}",
+        severity=rule.severity,
+        subjects=sorted((first.written, second.written)),
+        text=f"{first.written} and {second.written}: {rule.why} {rule.instead}",
+        source=rule.source,
+    )
+
+
+def _same_substance(first: _Taken, second: _Taken, substance: str) -> Finding:
+    return Finding(
+        rule="duplicate.same-substance",
+        severity="major",
+        subjects=sorted((first.written, second.written)),
+        text=f"{first.written} and {second.written} both hold {substance}: taking both adds up the dose. "
+        "Take only one of them, or have a pharmacist add up the total.",
+        source=cited("nhs-medicines"),
+    )

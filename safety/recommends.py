@@ -1,0 +1,67 @@
+"""Which medicines a statement tells a reader to take: all that it names, but those that it warns of."""
+
+import re
+from functools import lru_cache
+from itertools import pairwise
+
+from primum.safety.lexicon import mentions
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+_PART = _any(
+    r"(?<=[,;:])\s",
+    r"\s[–—]\s",
+    r"[(（，；。]",
+    r"\b(?=(?:but|however|although|though|while|whereas|instead|than|and|or|then|pero|y|o)\b)",
+)
+_REASSURES = _any(
+    r"\b(?:no|any|little|without(?: any)?)\s+(?:\w+\s+){0,2}(?:risk|danger|harm|problems?|worr\w+|concerns?)\b",
+    r"\b(?:no|without(?: any)?)\s+(?:\w+\s+){0,2}interactions?\b",
+    r"\bno\s+(?:need|reason) (?:to|not to) (?:avoid|worry|ask|stop|check)\b",
+    r"(?:\b(?:not|never)|n['’]t)\s+(?:\w+\s+){0,2}(?:harm\w*|hurt|dangerous|risky|unsafe|interact|affect|matter|worry)\b",
+    r"(?:\b(?:not|never)|n['’]t)\s+(?:\w+\s+){0,2}(?:hesitate|contraindicated|a problem|be afraid|mind|avoid)\b",
+    r"(?<!not )(?<!n't )(?<!n’t )(?<!never )(?<!cannot )\b(?:safe|safely|fine|harmless|okay|ok)\b",
+    r"\bfeel free\b|\bregardless\b|\bdespite\b|\beven (?:if|though|with)\b|\bignor\w+\b|\bfalse(?:ly)?\b|\bmyth\b",
+    r"\bseguro\b|没有(?:危险|风险|问题)|安全",
+)
+_WARNS = _any(
+    r"\b(?:avoid\w*|not|never|cannot|neither|nor|no|without|unsafe|contraindicat\w*|stop|stopped|unless|n['’]t)\b",
+    r"n['’]t\b|\b(?:instead of|rather than|only (?:if|when|under|after|on)|too much|side effects?)\b",
+    r"\b(?:interact|overdos|toxic|harm|danger|serious|careful|warn|allerg|react|poison|bleed|worsen|trigger|damage)\w*",
+    r"\b(?:risks?|risky|caution|raises?|increases?|(?:can|may|could) cause|causes?|reduces the effect)\b|^than\b",
+    r"\b(?:limit|replac)\w*",
+    r"\b(?:ask|tell|check|talk|speak|consult|see)\b(?=.*\b(?:before|whether|if|about|first|with)\b)",
+    r"\bevit\w+|避免|禁|不要|不能|不宜|勿|危险|风险",
+)
+_ADVISES = _any(
+    r"\b(?:take|takes|taking|use|using|try|give|giving|start|starting|switch|choose|prefer\w*|recommend\w*|suggest\w*|add)\b",
+    r"\b(?:continue|keep|double|swallow|apply|inject|can|may|should|could|would|best|good|works?|helps?|relie\w+|treats?)\b",
+    r"\b(?:first|option|choice|dose|allowed|permitted|suitable|appropriate|acceptable|tome|tomar|puede|tabletas?)\b",
+    r"^\W*(?:but|however|instead|then|pero)\b|服|吃|可以|用",
+)
+
+
+@lru_cache(maxsize=4096)
+def recommended(text: str) -> tuple[str, ...]:
+    """Canonical names of the substances and classes that a sentence does not warn of.
+
+    A part of a sentence warns, advises, or goes on as the part before it. A sentence that does neither counts as
+    advice, since a medicine that is named alone may be taken for one. Reassurance ("no risk", "safe") is advice
+    whatever else stands there.
+    """
+    found: list[str] = []
+    warned = False
+    for start, stop in pairwise([0, *(place.start() for place in _PART.finditer(text)), len(text)]):
+        part = text[start:stop]
+        if _REASSURES.search(part):
+            warned = False
+        elif _WARNS.search(part):
+            warned = True
+        elif _ADVISES.search(part):
+            warned = False
+        if not warned:
+            found += [one.name for one in mentions(text) if start <= one.start < stop]
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,455 @@
+"""Triage by rules: which red flags a message shows, how soon it needs help, and the card that says what to do.
+
+A sign is a thing that words tell ("chest pain", 胸痛); a rule joins signs, vital signs and who the person is. Signs
+that `context` finds negated, past, hypothetical or a relative's don't count. Nothing else in a message lowers its
+disposition.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import yaml
+
+from primum.safety.context import normalise, status
+from primum.safety.findings import Disposition, Finding, Severity
+from primum.safety.profile import Profile
+from primum.safety.vitals import ADULT, Alarm, Person, Vitals, alarms, known, read
+
+Language = Literal["en", "es", "zh"]
+Category = Literal["medical", "poison", "crisis", "abuse", "none"]
+ORDER: tuple[Disposition, ...] = ("none", "self_care", "routine", "urgent", "emergency")
+_SEVERITY: dict[Disposition, Severity] = {
+    "emergency": "major", "urgent": "moderate", "routine": "minor", "self_care": "info", "none": "info",
+}  # fmt: skip
+_BREAK = "(?:'s)?[ ,-]+"
+_WORD_GAP = r"(?:(?:'s)?[ ,]+(?!no\b|not\b|but\b|without\b|denies\b|sin\b|pero\b)[\w'%/-]+)"
+_ASCII_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
+_CJK = re.compile(r"[\u4e00-\u9fff]")
+_SPANISH = re.compile(
+    r"\b(?:el|la|los|las|un|una|mi|me|tengo|tiene|esta|estoy|con|por|para|no puedo|puede|muy|dolor|hijo|hija|bebe|que"
+    r"|de|en"
+    r"|pecho|desde|hace|ayuda|se|le|ha|es|y)\b"
+)
+_ENGLISH = re.compile(
+    r"\b(?:the|and|is|my|i|i'm|i've|a|an|of|with|has|have|he|she|can't|for|in|to|it|what|not|he's|she's|was|on|pain"
+    r"|your)\b"
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A red flag: any of `when`, each of them groups of facts that must all be met by one of theirs."""
+
+    id: str
+    name: dict[str, str]
+    when: tuple[tuple[frozenset[str], ...], ...]
+    disposition: Disposition
+    category: Category
+    do: tuple[str, ...]
+    avoid: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class Triage:
+    """How soon help is needed and why. `names` say what it may be, `advice` and `avoid` what to do and not to do."""
+
+    disposition: Disposition = "none"
+    findings: tuple[Finding, ...] = ()
+    rules: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    category: Category = "none"
+    language: Language = "en"
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    sign: str
+    pattern: re.Pattern[str]
+
+
+@dataclass
+class _Book:
+    """All data, compiled: for each literal that a pattern can't do without, the patterns to try where it occurs."""
+
+    latin: dict[str, list[_Pattern]] = field(default_factory=dict)
+    chinese: dict[str, list[_Pattern]] = field(default_factory=dict)
+    always: list[_Pattern] = field(default_factory=list)
+    background: set[str] = field(default_factory=set)
+    rules: list[Rule] = field(default_factory=list)
+    lines: dict[str, dict[str, str]] = field(default_factory=dict)
+    words: set[str] = field(default_factory=set)
+    spellings: dict[str, str] = field(default_factory=dict)
+
+
+def _load(name: str) -> Any:
+    return yaml.load((files("primum.safety") / "data" / name).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+
+
+def _groups(when: str) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(part.strip() for part in group.split("|")) for group in when.split("&"))
+
+
+def _expression(phrase: str, language: str) -> str:
+    """A phrase as a regular expression: `..` a gap of up to three words, `...` of up to six, `*` the rest of a word."""
+    if language == "zh":
+        gapped = phrase.replace("...", "\0").replace("..", "\1").replace(" ", "")
+        return gapped.replace("\0", "[^。.!?;\\n]{0,14}?").replace("\1", "[^。,.!?;\\n]{0,6}?")
+    gapped = re.sub(r"(?<=[a-z])(?<!\\w)\*", r"\\w*", phrase)
+    gapped = gapped.replace(" ... ", "\0").replace(" .. ", "\1").replace(" ", _BREAK)
+    gapped = gapped.replace("\0", _WORD_GAP + "{0,6}?" + _BREAK).replace("\1", _WORD_GAP + "{0,3}?" + _BREAK)
+    return rf"(?<![\w])(?:{gapped})(?!\w)"
+
+
+def _closing(phrase: str, start: int) -> int:
+    """Where the bracket that opens at `start` closes."""
+    depth = 0
+    for position in range(start, len(phrase)):
+        depth += (phrase[position] == "(") - (phrase[position] == ")")
+        if depth == 0:
+            return position
+    raise ValueError(f"a bracket is open: {phrase}")
+
+
+def _alternatives(phrase: str) -> list[str]:
+    parts, depth = [""], 0
+    for character in phrase:
+        depth += (character == "(") - (character == ")")
+        if character == "|" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def _literals(phrase: str) -> tuple[str, ...]:
+    """Literals of which each text that the phrase matches holds one: of those the longest; none if none is sure."""
+    found: list[tuple[str, ...]] = []
+    run, position = "", 0
+    while position < len(phrase):
+        character, stop = phrase[position], position + 1
+        if character == "(":
+            stop = _closing(phrase, position) + 1
+            inner = phrase[position + 1 : stop - 1]
+            choices = [] if inner.startswith("?") else [_literals(part) for part in _alternatives(inner)]
+            if all(choices) and phrase[stop : stop + 1] not in ("?", "*"):
+                found.append(tuple(literal for choice in choices for literal in choice))
+        elif character == "[":
+            stop = phrase.index("]", position) + 1
+        elif character == "\\":
+            stop += 1
+        literal = character.isalnum() or character in "'-"
+        if literal and phrase[stop : stop + 1] != "?":
+            run += character
+        else:
+            found.append((run,))
+            run = ""
+        position = stop
+    found.append((run,))
+    sure = [choices for choices in found if choices and all(choices)]
+    return max(sure, key=lambda choices: min(map(len, choices)), default=())
+
+
+@cache
+def _book() -> _Book:
+    book = _Book()
+    for sign, languages in _load("red_flag_signs.yaml").items():
+        if languages.pop("background", False):
+            book.background.add(sign)
+        for language, phrases in languages.items():
+            for phrase in phrases.replace("\n", " ").split(" / "):
+                _add(book, sign, phrase.strip(), language)
+    data = _load("red_flags.yaml")
+    sources = _load("red_flag_advice.yaml")
+    book.lines = sources["lines"]
+    for row in data["rules"]:
+        text, year = sources["sources"][row["source"]], row.get("year")
+        book.rules.append(
+            Rule(
+                row["id"], row["name"], tuple(map(_groups, row["when"])), row["disposition"],
+                row.get("category", "medical"), tuple(row.get("do", ())), tuple(row.get("avoid", ())),
+                f"{text}, {year}" if year else text,
+            )
+        )  # fmt: skip
+    _learn_spellings(book, data["spelling"].split(), data["not_misspelt"].split())
+    return book
+
+
+def _add(book: _Book, sign: str, phrase: str, language: str) -> None:
+    pattern = _Pattern(sign, re.compile(_expression(phrase, language)))
+    if language != "zh":
+        book.words.update(_ASCII_WORD.findall(re.sub(r"\\.", " ", phrase)))
+    literals = _literals(phrase)
+    triggers = book.chinese if language == "zh" else book.latin
+    for literal in literals:
+        triggers.setdefault(literal, []).append(pattern)
+    if not literals:
+        book.always.append(pattern)
+
+
+def _shortened(word: str) -> Iterator[str]:
+    """The word and what is left of it without one letter, and in long words without two."""
+    once = {word[:i] + word[i + 1 :] for i in range(len(word))}
+    yield word
+    yield from once
+    if len(word) >= 10:
+        yield from {w[:i] + w[i + 1 :] for w in once for i in range(len(w))}
+
+
+def _learn_spellings(book: _Book, keywords: list[str], guarded: list[str]) -> None:
+    book.words.update(keywords, guarded)
+    for keyword in keywords:
+        for short in _shortened(keyword):
+            book.spellings.setdefault(short, keyword)
+
+
+@lru_cache(maxsize=16384)
+def _spelt(word: str) -> str:
+    """The key word that a misspelling stands for, or the word itself; for words of six letters or more."""
+    book = _book()
+    if len(word) < 6 or word in book.words or word.rstrip("s") in book.words or "'" in word:
+        return word
+    for short in _shortened(word):
+        keyword = book.spellings.get(short)
+        if keyword and keyword[0] == word[0] and abs(len(keyword) - len(word)) <= 2:
+            return keyword
+    return word
+
+
+def _corrected(text: str) -> str:
+    return _ASCII_WORD.sub(lambda match: _spelt(match.group()), text)
+
+
+def _language(text: str) -> Language:
+    chinese = len(_CJK.findall(text))
+    if chinese and chinese >= len(_ASCII_WORD.findall(text)):
+        return "zh"
+    return "es" if len(_SPANISH.findall(text)) > len(_ENGLISH.findall(text)) else "en"
+
+
+def _signs(text: str, background_only: bool = False) -> dict[str, str]:
+    """The signs that are present in a normalised text, each with the words that tell it."""
+    book, found = _book(), {}
+    indexes = (book.latin, book.chinese) if _CJK.search(text) else (book.latin,)
+    tried = (p for index in indexes for literal, group in index.items() if literal in text for p in group)
+    patterns = [*book.always, *tried]
+    for sign, pattern in ((p.sign, p.pattern) for p in patterns):
+        background = sign in book.background
+        if sign in found or (background_only and not background):
+            continue
+        for match in pattern.finditer(text):
+            said = status(text, match.start(), match.end())
+            if said == "present" or (background and said == "historical"):
+                found[sign] = match.group()
+                break
+    return found
+
+
+def _measured(vitals: Vitals, adult: bool) -> Iterator[str]:
+    """Facts that rules may ask of the vital signs."""
+    limits = (
+        ("@hypotension", vitals.systolic, -1, 95), ("@tachycardia", vitals.heart_rate, 110, 400),
+        ("@bradycardia", vitals.heart_rate, -1, 50), ("@fever", vitals.temperature, 38, 50),
+        ("@high_fever", vitals.temperature, 39.5, 50), ("@cold", vitals.temperature, -1, 35),
+        ("@hypoxia", vitals.spo2, -1, 93), ("@fast_breathing", vitals.respiratory_rate, 25, 200),
+        ("@low_glucose", vitals.glucose, -1, 4), ("@high_glucose", vitals.glucose, 14, 100),
+        ("@ketones", vitals.ketones, 1.5, 50), ("@high_pressure", vitals.systolic, 180, 400),
+        ("@high_pressure", vitals.diastolic, 120, 400), ("@raised_pressure", vitals.systolic, 140, 400),
+        ("@raised_pressure", vitals.diastolic, 90, 400), ("@severe_pressure", vitals.systolic, 160, 400),
+        ("@severe_pressure", vitals.diastolic, 110, 400),
+    )  # fmt: skip
+    for fact, value, low, high in limits:
+        if value is not None and low <= value < high:
+            yield fact
+    if adult and vitals.heart_rate and vitals.systolic and vitals.heart_rate / vitals.systolic >= 0.9:
+        yield "@shock_index"
+    if vitals.consciousness not in (None, "A") or (vitals.gcs or 15) < 15:
+        yield "@not_alert"
+
+
+def _described(who: Person) -> Iterator[str]:
+    """Facts that rules may ask of the person. Of several ages each counts."""
+    for age in who.ages:
+        yield "@adult" if age >= 16 else "@child"
+        for fact, low, high in (
+            ("@under3m", 0, 0.2501), ("@infant", 0, 1), ("@under5", 0, 5), ("@over40", 40, 200),
+            ("@over50", 50, 200), ("@over60", 60, 200), ("@teen", 9, 26), ("@fertile", 11, 56),
+        ):  # fmt: skip
+            if low <= age < high:
+                yield fact
+    if who.pregnant:
+        yield "@pregnant"
+        yield "@late_pregnant" if (who.weeks or 0) >= 20 else "@early_pregnant"
+    if who.postpartum:
+        yield "@postpartum"
+    if who.sex:
+        yield f"@{who.sex}"
+    if who.sex != "male":
+        yield "@maybe_female"
+    if who.sex != "female":
+        yield "@maybe_male"
+
+
+def _met(rule: Rule, facts: dict[str, str]) -> tuple[str, ...] | None:
+    """The words that meet the rule, or None."""
+    for groups in rule.when:
+        if not any(group.isdisjoint(facts) for group in groups):
+            told = (facts[min(group & facts.keys())] for group in groups)
+            return tuple(dict.fromkeys(words for words in told if words))
+    return None
+
+
+_SEEN = {
+    "en": {"emergency": "Needs emergency help now", "urgent": "Needs to be seen today",
+           "routine": "Can wait for an appointment", "self_care": "Can usually be treated at home",
+           "may": "may be", "vitals": "a dangerous illness, by the vital signs"},
+    "es": {"emergency": "Necesita ayuda de urgencia ahora", "urgent": "Debe verse hoy",
+           "routine": "Puede esperar a una cita", "self_care": "Suele poder tratarse en casa",
+           "may": "puede ser", "vitals": "una enfermedad peligrosa, según las constantes vitales"},
+    "zh": {"emergency": "现在就需要急救", "urgent": "今天就要就医", "routine": "可以预约就诊",
+           "self_care": "通常可以在家处理", "may": "可能是", "vitals": "危险的疾病(根据生命体征)"},
+}  # fmt: skip
+
+
+def _from_rule(rule: Rule, words: tuple[str, ...], language: Language) -> Finding:
+    said = _SEEN[language]
+    advice = " ".join(_book().lines[line][language] for line in rule.do)
+    return Finding(
+        rule=f"triage.{rule.id}", severity=_SEVERITY[rule.disposition], subjects=list(words),
+        text=f"{said[rule.disposition]}: {said['may']} {rule.name[language]}. {advice}".strip(), source=rule.source,
+    )  # fmt: skip
+
+
+def _from_alarm(alarm: Alarm, language: Language) -> Finding:
+    level: Disposition = "emergency" if alarm.level == "emergency" else "urgent"
+    return Finding(
+        rule="triage.vital-signs", severity=_SEVERITY[level], subjects=[alarm.text],
+        text=f"{_SEEN[language][level]}: {_SEEN[language]['vitals']} ({alarm.text}).", source=alarm.source,
+    )  # fmt: skip
+
+
+def _triage(met: list[tuple[Rule, tuple[str, ...]]], warned: Iterable[Alarm], language: Language) -> Triage:
+    lines = _book().lines
+    ordered = sorted(warned, key=lambda alarm: alarm.level != "emergency")
+    levels: list[Disposition] = [rule.disposition for rule, _ in met]
+    levels += ["emergency" if alarm.level == "emergency" else "urgent" for alarm in ordered]
+    worst: Disposition = max(levels, key=ORDER.index, default="none")
+    top = [rule for rule, _ in met if rule.disposition == worst]
+    findings = sorted(
+        [*(_from_rule(rule, words, language) for rule, words in met), *(_from_alarm(a, language) for a in ordered)],
+        key=lambda finding: -("info", "minor", "moderate", "major").index(finding.severity),
+    )
+    default = {"emergency": ("stay_with",), "urgent": ("today",)}.get(worst, ())
+    categories = {rule.category for rule in top}
+    ranked: tuple[Category, ...] = ("crisis", "poison", "abuse")
+    category: Category = next((c for c in ranked if c in categories), "medical" if levels else "none")
+    return Triage(
+        disposition=worst, findings=tuple(findings), rules=tuple(dict.fromkeys(f.rule for f in findings)),
+        advice=tuple(dict.fromkeys(lines[line][language] for rule in top for line in rule.do))
+        or tuple(lines[line][language] for line in default),
+        avoid=tuple(dict.fromkeys(lines[line][language] for rule in top for line in rule.avoid)),
+        names=tuple(dict.fromkeys(rule.name[language] for rule in top))
+        or ((_SEEN[language]["vitals"],) if worst in ("emergency", "urgent") else ()),
+        category=category, language=language,
+    )  # fmt: skip
+
+
+def assess(text: str, profile: Profile | None = None, vitals: Vitals | None = None) -> Triage:
+    """Triage one message. What the text itself says of age, sex and pregnancy goes before the profile."""
+    who = profile or Profile()
+    plain = _corrected(normalise(text))
+    person = known(text, who)
+    measured = (vitals or Vitals()).merged(read(text))
+    adult = all(age >= ADULT for age in person.ages)
+    facts = dict.fromkeys((*_measured(measured, adult), *_described(person)), "") | _signs(plain)
+    if who.conditions or who.medicines:
+        history = _corrected(normalise(". ".join((*who.conditions, *who.medicines))))
+        facts = _signs(history, background_only=True) | facts
+    warned = alarms(measured, person)
+    if warned:
+        facts["@alarm"] = ""
+    met = [(rule, words) for rule in _book().rules if (words := _met(rule, facts)) is not None]
+    met.sort(key=lambda pair: -ORDER.index(pair[0].disposition))
+    return _triage(met, warned, _language(plain))
+
+
+@dataclass(frozen=True)
+class Region:
+    """The numbers of one country; an empty one is not known."""
+
+    code: str
+    name: str
+    emergency: str
+    poison: str
+    crisis: str
+    abuse: str
+    source: str
+
+
+@cache
+def regions() -> dict[str, Region]:
+    """By upper-case ISO code, and EU and INT."""
+    with (files("primum.safety") / "data" / "regions.csv").open(encoding="utf-8") as rows:
+        return {row["code"]: Region(**row) for row in csv.DictReader(rows)}
+
+
+_CARD = {
+    "en": {"call": "**Call {number} now.**", "unknown": "your local emergency number (112, 911 or 999)",
+           "here": "Thank you for saying this. You deserve help, and there is help now.",
+           "may": "What you describe may be {names}. Only an examination can tell; don't wait to find out.",
+           "poison": "Poison line: {number}. If the person is awake and well, they tell you what to do.",
+           "crisis": "To talk to someone now: {number}.", "abuse": "Help with violence or abuse: {number}.",
+           "do": "**Until help comes**", "avoid": "**Don't**",
+           "today": "**Get seen today**: a doctor, an urgent-care centre or an emergency department.",
+           "worse": "If it gets worse, call {number}."},
+    "es": {"call": "**Llame al {number} ahora.**", "unknown": "número de emergencias de su zona (112, 911 o 999)",
+           "here": "Gracias por contarlo. Merece ayuda, y hay ayuda ahora.",
+           "may": "Lo que describe puede ser {names}. Solo una exploración puede aclararlo; no espere a saberlo.",
+           "poison": "Toxicología: {number}. Si la persona está despierta y bien, le dirán qué hacer.",
+           "crisis": "Para hablar con alguien ahora: {number}.", "abuse": "Ayuda ante violencia o maltrato: {number}.",
+           "do": "**Hasta que llegue la ayuda**", "avoid": "**No haga esto**",
+           "today": "**Que le vea hoy** un médico, un centro de urgencias o un hospital.",
+           "worse": "Si empeora, llame al {number}."},
+    "zh": {"call": "**现在就拨打{number}。**", "unknown": "当地急救电话(112、911或999)",
+           "here": "谢谢您说出来。您值得得到帮助，现在就有人可以帮您。",
+           "may": "您描述的情况可能是{names}。只有检查才能确定，不要等待。",
+           "poison": "中毒咨询电话：{number}。如果当事人清醒且无不适，他们会告诉您怎么做。",
+           "crisis": "现在就想找人谈谈：{number}。", "abuse": "遭受暴力或虐待时求助：{number}。",
+           "do": "**在救援到来之前**", "avoid": "**不要**",
+           "today": "**今天就去就医**：医生、急诊或医院。", "worse": "如果加重，请拨打{number}。"},
+}  # fmt: skip
+_OR = {"en": " or ", "es": " o ", "zh": "或"}
+
+
+def card(triage: Triage, region: str) -> str:
+    """The card for a patient, in Markdown: whom to call, what it may be, what to do, what not. Empty below urgent."""
+    if triage.disposition not in ("emergency", "urgent"):
+        return ""
+    said, place = _CARD[triage.language], regions().get(region.strip().upper(), regions()["INT"])
+    number = said["unknown"] if place.code == "INT" else place.emergency
+    names = _OR[triage.language].join(triage.names[:2])
+    emergency = triage.disposition == "emergency"
+    lines = [said["call"].format(number=number) if emergency else said["today"]]
+    lines += ["", said["here"] if triage.category in ("crisis", "abuse") else said["may"].format(names=names)]
+    other = getattr(place, triage.category, "")
+    if triage.category in ("poison", "crisis", "abuse") and other:
+        lines += ["", said[triage.category].format(number=other)]
+    if triage.advice:
+        lines += ["", said["do"] if emergency else "", *(f"- {line}" for line in triage.advice[:6])]
+    if triage.avoid:
+        lines += ["", said["avoid"], *(f"- {line}" for line in triage.avoid[:5])]
+    if not emergency:
+        lines += ["", said["worse"].format(number=number)]
+    return "\n".join(lines).replace("\n\n\n", "\n\n").strip() + "\n"
+
+
+def rules() -> tuple[Rule, ...]:
+    """All rules, as loaded."""
+    return tuple(_book().rules)

@@ -1,0 +1,163 @@
+"""The one report on a text: what the rules find in a question, and what must not be said to this person.
+
+`examine` reads a question, or any text of a person's; `dangers` reads an answer, sentence by sentence.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from primum.safety import allergies, contraindications, doses, injection, interactions, red_flags
+from primum.safety.context import normalise, status
+from primum.safety.findings import SEVERITIES, Disposition, Finding, SafetyReport
+from primum.safety.lexicon import canonical, mentions
+from primum.safety.polarity import denies
+from primum.safety.profile import Profile
+from primum.safety.recommends import recommended
+from primum.safety.sentences import split_plain
+from primum.safety.vitals import person
+
+RULES_VERSION = "rules-1"
+BLOCKED = SEVERITIES.index("major")  # from this severity on, an answer must not say it
+RISK = {"info": 0, "minor": 1, "moderate": 1, "major": 2, "contraindicated": 3}
+
+_TAKES = re.compile(
+    r"\b(?:i|he|she|we|they|patient|who|mother|father|mum|mom|dad|wife|husband|son|daughter|baby|child)\b[^.?!;]{0,40}?"
+    r"\b(?:takes?|taking|am on|is on|are on|been on|uses?|using|prescribed|started|had)\b"
+    r"|\b(?:taking|on|prescribed|medications?:|medicines?:|meds?:)\s|\b(?:tomo|toma|tomando)\b|在(?:吃|服|用)|服用",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"\b(?:can|could|may|should|shall|is it (?:safe|ok|okay|fine)|safe|want(?:s|ed)? to|if|would|puedo|debo)\b|可以|能",
+    re.IGNORECASE,
+)
+_ALLERGY = re.compile(
+    r"\ballerg(?:ic|y) to ((?:[\w'’-]+[ ,/]*){1,6})|((?:[\w'’-]+ ){1,2})allerg(?:y|ies)\b"
+    r"|\bal[eé]rgic[oa] (?:a|al) (?:la |las |los )?([\w ]{3,30})|\balergia a (?:la |las |los )?([\w ]{3,30})"
+    r"|对([^,，。]{1,8})过敏",
+    re.IGNORECASE,
+)
+_LOWERS = re.compile(
+    r"(?:\b(?:not|isn['’]t)|n['’]t) (?:be )?(?:an? )?(?:\w+ )?emergenc\w+"
+    r"|\bno(?:thing)?\b[^.]{0,20}\b(?:serious|to worry about)\b"
+    r"|\bno need to (?:call|go|see|seek|worry)|n['’]t (?:need to )?(?:call|go to|seek|see|worry|panic)"
+    r"|\b(?:can|could|should|may|just|safe to) wait\b|\bwait and see\b|\bstay (?:at )?home\b"
+    r"|\bprobably (?:just|nothing|only)\b|\bself[- ]limiting\b|\bharmless\b"
+    r"|\b(?:do|does) not (?:need|require) (?:urgent|emergency|immediate|medical)"
+    r"|no es (?:una )?emergencia|不是急症|不用(?:去|叫|看)|不需要",
+    re.IGNORECASE,
+)
+_POINTS_BACK = re.compile(r"\b(?:it|them|this|these|those|the (?:medicine|drug|tablets?|medication))\b", re.IGNORECASE)
+
+
+def told(text: str, profile: Profile) -> Profile:
+    """The profile, with what the text says of the person added to it; nothing of it is taken away."""
+    who = person(text)
+    plain = normalise(text)
+    affirmed = [text[a:b] for a, b in split_plain(text) if not denies(text[a:b])]
+    sensitive = [part.strip() for match in _ALLERGY.finditer(text) for part in match.groups() if part]
+    here = status(plain, 0, len(plain)) != "hypothetical" or len(who.ages) == 1
+    return profile.model_copy(
+        update={
+            "age": who.ages[0] if len(who.ages) == 1 and here else profile.age,
+            "sex": who.sex or profile.sex,
+            "pregnant": True if who.pregnant else profile.pregnant,
+            "weeks_pregnant": who.weeks or profile.weeks_pregnant,
+            "allergies": _joined(profile.allergies, sensitive),
+            "medicines": _joined(profile.medicines, taken(text)),
+            "conditions": _joined(profile.conditions, sorted(contraindications.conditions_of(affirmed))),
+        }
+    )
+
+
+def taken(text: str) -> list[str]:
+    """The medicines that a text says are taken, not those that it only asks about."""
+    found = []
+    for start, stop in split_plain(text):
+        sentence = text[start:stop]
+        for one in mentions(sentence):
+            before = re.split(r"[;:]|\b(?:but|and|pero)\b(?=.*\b(?:can|want|should|may)\b)", sentence[: one.start])[-1]
+            takes = [match.end() for match in _TAKES.finditer(before)]
+            asks = [match.end() for match in _ASKS.finditer(before)]
+            if takes and (not asks or asks[-1] < takes[-1] - 25) and not denies(before):
+                found.append(one.name)
+    return found
+
+
+def examine(text: str, profile: Profile | None = None) -> SafetyReport:
+    """What the rules find in a question or a note: an emergency, and what its medicines are to this person.
+
+    Every medicine that the text names or the profile holds is looked at with every other.
+    """
+    given = profile or Profile()
+    triage = red_flags.assess(text, given)
+    who = told(text, given)
+    asked = [one.name for one in mentions(text)]
+    names = list(dict.fromkeys([*asked, *map(canonical, who.medicines)]))
+    found = [
+        *triage.findings,
+        *interactions.check(names),
+        *allergies.check(names, who.allergies),
+        *contraindications.check(names, who),
+        *contraindications.duplicates([name for name in names if name not in who.medicines or name not in asked]),
+        *doses.check(text, who),
+        *injection.in_question(text),
+    ]
+    return report(found, triage.disposition)
+
+
+def dangers(sentences: Sequence[str], profile: Profile, disposition: Disposition = "none") -> list[tuple[Finding, ...]]:
+    """For each sentence of an answer, the findings for which it must not be said to this person."""
+    taking = [canonical(name) for name in profile.medicines]
+    found: list[tuple[Finding, ...]] = []
+    before: tuple[str, ...] = ()
+    for sentence in sentences:
+        names = recommended(sentence)
+        if not mentions(sentence) and _POINTS_BACK.search(sentence):
+            names = before  # "Take it every six hours."
+        before = names
+        findings = [*doses.check(sentence, profile), *_lowering(sentence, disposition)]
+        if names:
+            findings += [
+                *allergies.check(names, profile.allergies),
+                *contraindications.check(names, profile),
+                *_with(names, taking),
+            ]
+        found.append(tuple(one for one in findings if SEVERITIES.index(one.severity) >= BLOCKED))
+    return found
+
+
+def _with(names: Sequence[str], taking: Sequence[str]) -> list[Finding]:
+    """Interactions of what is advised with what is taken, and within what is advised together."""
+    pairs = [(a, b) for a in names for b in taking if a != b]
+    pairs += [(a, b) for place, a in enumerate(names) for b in names[place + 1 :]]
+    return [finding for a, b in dict.fromkeys(pairs) if (finding := interactions.pair(a, b))]
+
+
+def _lowering(sentence: str, disposition: Disposition) -> list[Finding]:
+    if disposition not in ("emergency", "urgent") or not _LOWERS.search(sentence):
+        return []
+    return [
+        Finding(
+            rule="triage.lowered",
+            severity="contraindicated",
+            subjects=[disposition],
+            text="It makes light of warning signs that need help soon.",
+            source="Primum's triage rules; each finding names its own source",
+        )
+    ]
+
+
+def report(findings: Iterable[Finding], disposition: Disposition = "none") -> SafetyReport:
+    """The findings, each once, the most severe first, and what follows from them all."""
+    unique = {(one.rule, tuple(one.subjects)): one for one in findings}
+    ordered = sorted(unique.values(), key=lambda one: -SEVERITIES.index(one.severity))
+    level = max((RISK[one.severity] for one in ordered), default=0)
+    level = max(level, {"emergency": 3, "urgent": 2}.get(disposition, 0))
+    warnings = [one.text for one in ordered if SEVERITIES.index(one.severity) >= BLOCKED]
+    return SafetyReport(
+        risk_level=level, disposition=disposition, warnings=list(dict.fromkeys(warnings)), findings=ordered
+    )
+
+
+def _joined(one: Iterable[str], other: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*one, *other]))

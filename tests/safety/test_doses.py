@@ -1,0 +1,182 @@
+"""Doses as they are read, and as they are judged: tables of cases, the project's own file of cases, any text."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from primum.safety.dose_reader import read_doses
+from primum.safety.doses import check, limits, table
+from primum.safety.findings import Finding
+from primum.safety.profile import Profile
+
+CASES = [json.loads(line) for line in (Path(__file__).parent / "dose_cases.jsonl").read_text("utf-8").splitlines()]
+DATA = Path(__file__).parents[2] / "safety" / "data"
+NOBODY = Profile()
+
+
+def exceeds(findings: tuple[Finding, ...]) -> bool:
+    return any(finding.severity in ("major", "contraindicated") for finding in findings)
+
+
+def rules(text: str, profile: Profile = NOBODY) -> set[str]:
+    return {finding.rule for finding in check(text, profile)}
+
+
+def test_own_cases_are_judged_with_precision_and_recall_of_95_per_cent() -> None:
+    judged = [(exceeds(check(c["text"], Profile(**c.get("profile", {})))), c["exceeds"], c["id"]) for c in CASES]
+    hits = sum(got and want for got, want, _ in judged)
+    wrong = [name for got, want, name in judged if got != want]
+    assert len(CASES) >= 150
+    assert hits / sum(got for got, _, _ in judged) >= 0.95, wrong
+    assert hits / sum(want for _, want, _ in judged) >= 0.95, wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "drug", "amount", "per_day"),
+    [
+        ("two 500 mg paracetamol tablets every 6 hours", "acetaminophen", 1000, 4),
+        ("paracetamol 1 g qid", "acetaminophen", 1000, 4),
+        ("ibuprofen 800 mg four times a day", "ibuprofen", 800, 4),
+        ("ibuprofen 2x400mg three times a day", "ibuprofen", 800, 3),
+        ("ibuprofen 400–800 mg every 8 hours", "ibuprofen", 800, 3),
+        ("methotrexate 10 mg once a week", "methotrexate", 10, 1 / 7),
+        ("paracetamol 5 ml of 120 mg/5 ml four times a day", "acetaminophen", 120, 4),
+        ("half a tablet of zolpidem 10 mg at night", "zolpidem", 5, 1),
+        ("clonazepam .5 mg b.i.d.", "clonazepam", 0.5, 2),
+        ("warfarin 5.0 mg once daily", "warfarin", 5, 1),
+        ("metformin 1,000 mg twice daily", "metformin", 1000, 2),
+        ("levothyroxine 100 µg every morning", "levothyroxine", 0.1, 1),
+        ("insulin glargine 20 units at bedtime", "insulin glargine", 20, 1),
+        ("salbutamol 4 puffs every 4 hours", "albuterol", 4, 6),
+        ("布洛芬一日三次，每次400毫克", "ibuprofen", 400, 3),
+        ("对乙酰氨基酚每6小时1克", "acetaminophen", 1000, 4),
+        ("阿莫西林 500mg每日三次", "amoxicillin", 500, 3),
+        ("amoxicilina 500 mg cada 8 horas", "amoxicillin", 500, 3),
+        ("ibuprofeno 400 mg tres veces al día", "ibuprofen", 400, 3),
+        ("Augmentin 875/125 mg twice daily", "amoxicillin/clavulanate", 1000, 2),
+    ],
+)
+def test_amount_and_frequency_are_read(text: str, drug: str, amount: float, per_day: float) -> None:
+    (dose,) = [dose for dose in read_doses(text) if dose.kind == "advice"]
+    assert dose.drug == drug
+    assert dose.amount == pytest.approx(amount)
+    assert dose.per_day == pytest.approx(per_day)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Never take more than 4 g of paracetamol in 24 hours.", "limit"),
+        ("Do not exceed 8 tablets of paracetamol in a day.", "limit"),
+        ("Do not take 8 g of paracetamol.", "denied"),
+        ("不要服用8克对乙酰氨基酚。", "denied"),
+        ("No tome 8 g de paracetamol.", "denied"),
+        ("Taking more than 4 g of paracetamol a day can damage your liver.", "warning"),
+        ("is 8 g paracetamol too much?", "advice"),
+        ("Can't I take 8 g of paracetamol?", "advice"),
+        ("Take a handful of paracetamol: 3 handfuls.", "unreadable"),
+    ],
+)
+def test_advice_is_told_from_limits_denials_and_warnings(text: str, kind: str) -> None:
+    assert kind in {dose.kind for dose in read_doses(text)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Metformin helps in type 2 diabetes; your blood pressure is 180/110 and you were born on 12/05/1960.",
+        "Take vitamin B12 as your doctor says; glucose was 250 mg/dL.",
+        "Metformin: eat 30 g of fibre a day.",
+        "Your digoxin level is 2.5 ng/ml.",
+    ],
+)
+def test_numbers_that_are_no_doses_are_left_alone(text: str) -> None:
+    assert [dose for dose in read_doses(text) if dose.total or dose.amount] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "profile", "rule", "severity"),
+    [
+        ("ibuprofen 800 mg four times a day", {}, "dose.daily", "major"),
+        ("paracetamol 1 g every 4 hours", {}, "dose.daily", "contraindicated"),
+        ("ibuprofen 1.2 g at once", {}, "dose.single", "major"),
+        ("methotrexate 10 mg daily", {}, "dose.weekly-given-daily", "contraindicated"),
+        ("alendronate 70 mg every day", {}, "dose.weekly-given-daily", "contraindicated"),
+        ("paracetamol 500 mg every 2 hours, max 4 g a day", {}, "dose.interval", "major"),
+        ("metformin 1 g twice daily", {"egfr": 25}, "dose.kidney", "major"),
+        ("metformin 1 g twice daily", {"age": 70, "sex": "male", "creatinine_umol_l": 300}, "dose.kidney", "major"),
+        ("paracetamol 1 g four times a day", {"conditions": ["cirrhosis"]}, "dose.liver", "major"),
+        ("ibuprofen 400 mg", {"pregnant": True, "weeks_pregnant": 30}, "dose.pregnancy", "major"),
+        ("aspirin 300 mg for my 8-year-old", {}, "dose.age", "major"),
+        ("amoxicillin 600 mg three times a day", {"age": 3, "weight_kg": 14}, "dose.daily", "major"),
+        ("do not exceed 8 g of paracetamol a day", {}, "dose.limit", "contraindicated"),
+        ("paracetamol 1.000 mg every 6 hours", {}, "dose.ambiguous", "moderate"),
+        ("ibuprofen 400 three times a day", {}, "dose.unreadable", "moderate"),
+    ],
+)
+def test_a_dose_is_judged_for_the_person(text: str, profile: dict[str, object], rule: str, severity: str) -> None:
+    found = check(text, Profile.model_validate(profile))
+    assert (rule, severity) in {(finding.rule, finding.severity) for finding in found}, found
+
+
+def test_the_same_substance_in_several_products_is_added_up() -> None:
+    text = "co-codamol 30/500 two tablets four times a day and paracetamol 500 mg four times a day"
+    assert "dose.sum" in rules(text)
+    assert "dose.sum" not in rules("co-codamol 30/500 one tablet four times a day and paracetamol 500 mg twice a day")
+    medicines = Profile(medicines=("co-codamol 30/500 2 tablets four times a day",))
+    assert "dose.sum" in rules("Take paracetamol 1 g four times a day.", medicines)
+
+
+def test_a_finding_says_what_was_read_both_limits_and_its_source() -> None:
+    (found,) = check("I take warfarin and want to take ibuprofen 800 mg four times a day", NOBODY)
+    assert found.subjects == ["ibuprofen"]
+    for words in ("800 mg × 4 = 3,200 mg a day", "2,400 mg", "1,200 mg", "3,200 mg (FDA label)"):
+        assert words in found.text
+    assert "British National Formulary" in found.source and "2024" in found.source
+
+
+def test_what_the_table_does_not_know_is_told_on_request_and_never_called_safe() -> None:
+    text = "Take rituximab 500 mg once."
+    assert check(text, NOBODY) == ()
+    (found,) = check(text, NOBODY, tell_unknown=True)
+    assert (found.rule, found.severity) == ("dose.unknown", "info")
+    assert "not checked" in found.text and "safe" not in found.text
+
+
+def test_limits_follow_age_and_route() -> None:
+    assert limits("citalopram", Profile(age=40))[0].total == 40
+    assert limits("citalopram", Profile(age=70))[0].total == 20
+    assert limits("Advil", NOBODY, "oral")[0].substance == "ibuprofen"
+    assert limits("ketorolac", NOBODY, "im")[0].total == 120
+    assert limits("no such drug", NOBODY) == ()
+
+
+def test_the_table_is_whole() -> None:
+    rows = [row for group in table().values() for row in group]
+    assert len(table()) >= 250
+    for row in rows:
+        assert row.age_min < row.age_max, row
+        assert row.single is None or row.total is None or row.load or row.single <= row.total * max(row.days, 1), row
+        assert row.source.count(",") >= 2, row
+    with (DATA / "products.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["substance"] for row in csv.DictReader(file)} <= set(table())
+
+
+@given(st.sampled_from(sorted(name for name, rows in table().items() if rows[0].total)), st.integers(30, 400))
+@settings(max_examples=50, deadline=None)
+def test_far_more_than_any_limit_is_always_found(drug: str, factor: int) -> None:
+    rows = table()[drug]
+    most = max(max(row.total or 0, row.single or 0, row.load or 0, row.weekly_dose or 0) for row in rows)
+    unit = rows[0].unit
+    text = f"{drug} {most * factor:.4f} {unit} once daily" if unit in ("mg", "unit", "ml", "meq", "puff") else ""
+    assert not text or exceeds(check(text, Profile(age=40))), text
+
+
+@given(st.text(max_size=200), st.sampled_from(["paracetamol 1 g", "ibuprofen", "布洛芬", ""]))
+@settings(max_examples=50, deadline=None)
+def test_no_text_breaks_the_reader(text: str, drug: str) -> None:
+    check(f"{text} {drug} {text}", NOBODY)

@@ -1,0 +1,34 @@
+"""What a sentence tells a reader to take, and what it warns of."""
+
+import pytest
+
+from primum.safety.recommends import recommended
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("You can take ibuprofen, but avoid alcohol.", {"ibuprofen"}),
+        ("Ibuprofen, 400 mg three times a day, helps.", {"ibuprofen"}),
+        ("Naproxen is the best choice.", {"naproxen"}),
+        ("Ibuprofen", {"ibuprofen"}),
+        ("Ibuprofen is safe and will not hurt your stomach.", {"ibuprofen"}),
+        ("Don't hesitate to take ibuprofen.", {"ibuprofen"}),
+        ("There is no risk with ibuprofen.", {"ibuprofen"}),
+        ("Ibuprofen is fine even if you take warfarin.", {"ibuprofen", "warfarin"}),
+        ("Avoid paracetamol and take ibuprofen.", {"ibuprofen"}),
+        ("Use paracetamol instead of ibuprofen.", {"acetaminophen"}),
+        ("Paracetamol is better than ibuprofen.", {"acetaminophen"}),
+        ("Do not take ibuprofen or naproxen with warfarin.", set()),
+        ("Avoid ibuprofen.", set()),
+        ("Ibuprofen is not safe for you.", set()),
+        ("Ibuprofen can cause bleeding with warfarin.", set()),
+        ("Ask your pharmacist before you take ibuprofen.", set()),
+        ("Never combine sildenafil and nitroglycerin.", set()),
+        ("吃布洛芬可以止痛。", {"ibuprofen"}),
+        ("不要吃布洛芬。", set()),
+        ("Evite el ibuprofeno.", set()),
+    ],
+)
+def test_what_is_advised_is_told_from_what_is_warned_of(text: str, names: set[str]) -> None:
+    assert set(recommended(text)) == names

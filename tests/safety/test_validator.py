@@ -1,0 +1,124 @@
+"""The one report, and what must not be said: everything that the rules know, put together."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from primum.safety.profile import Profile
+from primum.safety.validator import dangers, examine, taken, told
+
+WARFARIN = "I take warfarin and want to take ibuprofen 800 mg four times a day"
+
+
+def test_the_readmes_example_finds_the_interaction_and_the_dose() -> None:
+    report = examine(WARFARIN)
+    kinds = {finding.rule.partition(".")[0] for finding in report.findings}
+    assert {"interaction", "dose"} <= kinds and report.risk_level >= 2
+    assert all(finding.source and finding.text and finding.subjects for finding in report.findings)
+
+
+def test_the_most_severe_comes_first_and_each_once() -> None:
+    report = examine(f"{WARFARIN}. {WARFARIN}.")
+    keys = [(finding.rule, tuple(finding.subjects)) for finding in report.findings]
+    assert len(keys) == len(set(keys))
+    order = ["contraindicated", "major", "moderate", "minor", "info"]
+    assert [f.severity for f in report.findings] == sorted((f.severity for f in report.findings), key=order.index)
+
+
+@pytest.mark.parametrize(
+    "text", ["What is gout?", "How much paracetamol can adults take?", "Is swimming good for back pain?", "Hello"]
+)
+def test_a_plain_question_has_no_grave_finding(text: str) -> None:
+    report = examine(text)
+    assert report.risk_level == 0 and report.disposition in ("none", "routine", "self_care")
+
+
+@pytest.mark.parametrize(
+    ("text", "medicines"),
+    [
+        ("I take warfarin. Can I take ibuprofen?", ["warfarin"]),
+        ("My mother is on digoxin and lithium.", ["digoxin", "lithium"]),
+        ("Can I take ibuprofen while taking warfarin?", ["warfarin"]),
+        ("Should I take ibuprofen?", []),
+        ("I do not take warfarin.", []),
+        ("What is warfarin for?", []),
+    ],
+)
+def test_what_is_taken_is_told_from_what_is_asked_about(text: str, medicines: list[str]) -> None:
+    assert taken(text) == medicines
+
+
+def test_what_a_text_says_of_the_person_is_added_and_nothing_taken_away() -> None:
+    profile = told("I'm 34 weeks pregnant and allergic to penicillin. I have asthma.", Profile(medicines=("insulin",)))
+    assert profile.pregnant and profile.weeks_pregnant == 34 and profile.medicines == ("insulin",)
+    assert any("penicillin" in one for one in profile.allergies) and "asthma" in profile.conditions
+
+
+def test_a_denied_condition_is_not_added() -> None:
+    assert told("I do not have asthma.", Profile()).conditions == ()
+
+
+PHRASES = (
+    "You can take {}.",
+    "{} is a good choice.",
+    "{} works well for this.",
+    "Try {} first.",
+    "For the pain, {} is usually recommended.",
+    "Doctors often give {}.",
+    "It is fine to use {} for a few days.",
+    "{} is safe for you.",
+    "There is no reason to avoid {}.",
+    "Don't worry, {} will not harm you.",
+    "The first choice is {}, which helps within an hour.",
+    "Paracetamol or {} can be used.",
+    "Avoid alcohol, but {} is allowed.",
+    "Take {} regularly, regardless of your other medicines.",
+)
+RISKS = (
+    ("ibuprofen", Profile(medicines=("warfarin",))),
+    ("sildenafil", Profile(medicines=("GTN spray",))),
+    ("amoxicillin", Profile(allergies=("penicillin (anaphylaxis)",))),
+    ("isotretinoin", Profile(pregnant=True)),
+    ("aspirin", Profile(age=8)),
+    ("tramadol", Profile(medicines=("phenelzine",))),
+    ("Nurofen", Profile(pregnant=True, weeks_pregnant=33)),
+    ("clarithromycin", Profile(medicines=("simvastatin",))),
+)
+
+
+@given(st.sampled_from(PHRASES), st.sampled_from(RISKS))
+@settings(max_examples=120)
+def test_no_phrasing_recommends_what_is_contraindicated(phrase: str, risk: tuple[str, Profile]) -> None:
+    drug, profile = risk
+    (found,) = dangers([phrase.format(drug)], profile)
+    assert found, phrase.format(drug)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Avoid ibuprofen while you take warfarin.",
+        "Do not take ibuprofen with warfarin, because it raises the risk of bleeding.",
+        "Ibuprofen can cause serious bleeding in people who take warfarin.",
+        "Ask your doctor before taking ibuprofen.",
+        "Paracetamol is usually a better choice than ibuprofen.",
+        "Rest and drink plenty of water.",
+    ],
+)
+def test_a_warning_may_be_said(sentence: str) -> None:
+    assert dangers([sentence], Profile(medicines=("warfarin",))) == [()]
+
+
+def test_a_sentence_that_points_back_goes_with_the_one_before() -> None:
+    profile = Profile(medicines=("warfarin",))
+    first, second = dangers(["You can use ibuprofen.", "Take it every six hours."], profile)
+    assert first and second
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["This is not an emergency.", "It can wait until Monday.", "You don't need to call an ambulance.", "不用去医院。"],
+)
+def test_an_emergency_is_not_made_light_of(sentence: str) -> None:
+    assert dangers([sentence], Profile(), "emergency") != [()]
+    assert dangers([sentence], Profile(), "none") == [()]
