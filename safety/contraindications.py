@@ -49,6 +49,7 @@ _EGFR = re.compile(r"(?:e?GFR|CrCl|creatinine clearance|肾小球滤过率)\D{0,
 _WEEKS = re.compile(r"(\d+(?:\.\d+)?)\s*(?:weeks?|wks?|semanas?|周)", re.IGNORECASE)
 _TRAILING = re.compile(r"(.+?)s")
 _CLOSE = 0.86  # how alike a misspelling must be; below it "hepatic" meets "herpetic"
+_SHORT = 6  # words of an entry in which a misspelt condition is looked for; a longer one is a story
 
 
 class Truth(IntEnum):
@@ -94,11 +95,11 @@ class Phrases:
 
     def __init__(self, meanings: Mapping[str, str]) -> None:
         self.meanings = {plain(phrase): meaning for phrase, meaning in meanings.items()}
-        alternatives = (
-            re.escape(phrase) if _CJK.search(phrase) else rf"(?<!\w){re.escape(phrase)}(?:e?s)?(?!\w)"
-            for phrase in sorted(self.meanings, key=len, reverse=True)
-        )
-        self._pattern = re.compile("|".join(alternatives))
+        longest = sorted(self.meanings, key=len, reverse=True)
+        chinese = [re.escape(phrase) for phrase in longest if _CJK.search(phrase)]
+        # In one group, so that only those are tried whose first letter stands there.
+        spaced = "|".join(re.escape(phrase) for phrase in longest if not _CJK.search(phrase))
+        self._pattern = re.compile("|".join([rf"(?<!\w)(?:{spaced})(?:e?s)?(?!\w)", *chinese]))
         self._alike: dict[str, list[str]] = {}
         for phrase in self.meanings:
             self._alike.setdefault(phrase[:4], []).append(phrase)
@@ -237,7 +238,9 @@ def _read(text: str) -> tuple[frozenset[str], bool]:
             found.add(segment.strip())
             continue
         stated, denied = _stated_in(segment)
-        if not (stated or denied or _NOTHING_SAID.match(plain(segment))) and (near := _phrases().nearest(segment)):
+        short = len(segment.split()) <= _SHORT
+        silent = not (stated or denied or _NOTHING_SAID.match(plain(segment)))
+        if silent and short and (near := _phrases().nearest(segment)):
             stated = {near}
         found |= stated
         read = (

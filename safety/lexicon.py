@@ -159,7 +159,7 @@ def _spans(text: str, guess: bool = True) -> Iterator[tuple[Mention, str]]:
     at = 0
     while at < len(places):
         longest = 1
-        while longest < _LONGEST and at + longest < len(places) and near[at + longest - 1]:
+        while words[at] in _openers() and longest < _LONGEST and at + longest < len(places) and near[at + longest - 1]:
             longest += 1
         for size in range(longest, 0, -1):
             name, kind = _look_up(" ".join(words[at : at + size]), guess and size == 1)
@@ -177,6 +177,12 @@ def _spans(text: str, guess: bool = True) -> Iterator[tuple[Mention, str]]:
 
 def _not_taken(text: str, start: int, stop: int) -> bool:
     return bool(_NOT_TAKEN_BEFORE.search(text, 0, start) or _NOT_TAKEN_AFTER.match(text, stop))
+
+
+@cache
+def _openers() -> frozenset[str]:
+    """The first words of names of several words."""
+    return frozenset(key.split(" ", 1)[0] for key in (*_own(), *_known()) if " " in key)
 
 
 def _look_up(key: str, guess: bool) -> tuple[str, str]:

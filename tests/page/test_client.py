@@ -24,7 +24,9 @@ def test_a_turn_is_followed_to_its_stored_end(client: Client, vllm: FakeVLLM) ->
     live = LiveTurn.start(client, "t1", ASKED, "patient")
     live.join(20)
     assert live.ended and live.accepted and live.refused is None
-    assert live.steps == dict.fromkeys(["router", "rewrite", "retrieve", "draft", "critique", "respond"], True)
+    assert live.steps == dict.fromkeys(
+        ["triage", "router", "rewrite", "retrieve", "draft", "critique", "respond"], True
+    )
     assert "Paracetamol" in live.titles
     (turn,) = client.turns("t1")
     assert turn["status"] == "done" and turn["answer"]["status"] == "answered"

@@ -53,7 +53,7 @@ async def test_a_question_is_answered_with_its_steps_shown_and_chips_that_open_t
     vllm.says(lambda request: Says(str(cited(DRAFT)(request)), each=0.03))
     await ask(page)
     await expect(page.locator(".pm-question")).to_have_text(ASKED)
-    await expect(page.locator(".pm-steps .done").first).to_have_text("Understanding the question")
+    await expect(page.locator(".pm-steps .done").first).to_have_text("Looking for warning signs")
     await expect(page.locator(".pm-found")).to_contain_text("Paracetamol")
     await expect(answer(page)).to_contain_text(DOSE)
     await expect(page.locator(".pm-working")).to_have_count(0)
@@ -119,6 +119,17 @@ async def test_an_emergency_and_an_unproven_answer_are_told_apart(page: Page, se
     await expect(page.locator(".pm-emergency")).to_contain_text("This may be an emergency")
     await page.goto(f"/?thread={await seeded(url, stored('Nothing is proven.', 'unverified'))}")
     await expect(page.locator(".pm-unverified")).to_contain_text("No proven answer")
+
+
+async def test_what_the_rules_found_opens_with_its_source(page: Page, settings: Any) -> None:
+    finding = {"rule": "interaction.x", "severity": "major", "subjects": ["warfarin", "ibuprofen"]}
+    finding |= {"text": "Bleeding. <b>Avoid</b>.", "source": "BNF, 2024"}
+    safety = {"risk_level": 2, "disposition": "none", "warnings": [], "findings": [finding]}
+    given = stored("> **Warning.** Bleeding.\n\nAsk a pharmacist.", "answered", safety=safety)
+    await page.goto(f"/?thread={await seeded(settings.database_url.get_secret_value(), given)}")
+    await expect(page.locator(".pm-text blockquote")).to_have_text("Warning. Bleeding.")
+    await page.get_by_text("Safety checks: 1 finding").click()
+    await expect(page.locator(".pm-safety li")).to_contain_text("Bleeding. <b>Avoid</b>. BNF, 2024")
 
 
 async def test_a_turn_that_runs_when_the_page_is_loaded_is_waited_for(page: Page, settings: Any) -> None:

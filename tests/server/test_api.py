@@ -85,7 +85,7 @@ def test_a_turn_comes_as_events_in_their_order(api: httpx.Client) -> None:
     came = events(api)
     assert [name for name, _ in came if name != "step"] == ["evidence", "answer", "citations", "done"]
     steps = [(data["name"], data["state"]) for name, data in came if name == "step"]
-    assert steps[0] == ("router", "started") and steps[-1] == ("respond", "finished")
+    assert steps[0] == ("triage", "started") and steps[-1] == ("respond", "finished")
     at = [name for name, _ in came].index("evidence")
     assert came[at - 1][1] == {"name": "retrieve", "state": "finished"}
     answer = Answer.model_validate(came[-1][1])
@@ -170,7 +170,7 @@ def test_generate_keeps_its_contract(api: httpx.Client, vllm: FakeVLLM) -> None:
     reply = api.post("/generate", json=body).json()
     assert set(reply) == {"response", "safety_report", "inference_time_ms", "answer"}
     assert reply["response"] == f"{DOSE} [1]." == Answer.model_validate(reply["answer"]).text
-    assert reply["safety_report"] == {"risk_level": 0, "warnings": [], "findings": []}
+    assert reply["safety_report"] == {"risk_level": 0, "disposition": "none", "warnings": [], "findings": []}
     assert reply["inference_time_ms"] > 0
     assert vllm.written[0]["temperature"] == 0.7
     assert "at most 60 words" in vllm.written[0]["messages"][1]["content"]
