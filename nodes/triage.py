@@ -11,7 +11,8 @@ from primum.safety.validator import examine, told
 
 async def triage(state: State, runtime: Runtime[Context]) -> State:
     context, question = runtime.context, state["question"]
-    # What earlier questions of the thread said of the person holds; what the request says goes before it.
+    # What earlier questions of the thread said of the person holds, but an age: the next may be about someone else.
+    # What the request says goes before it.
     said = told(question, Profile(**state.get("told", {})))
     profile = context.profile.merged(said)
     report = examine(question, profile)
@@ -21,10 +22,10 @@ async def triage(state: State, runtime: Runtime[Context]) -> State:
     return State(
         **fresh_turn()
         | {
-            "told": said.model_dump(mode="json", exclude_defaults=True),
+            "told": said.model_dump(mode="json", exclude_defaults=True, exclude={"age", "weight_kg", "sex"}),
             "profile": profile.model_dump(mode="json", exclude_defaults=True),
             "report": report.model_dump(mode="json"),
-            "card": red_flags.card(red_flags.assess(question, context.profile), context.region),
+            "card": red_flags.card(red_flags.assess(question, profile), context.region),
             "refusal": refused,
         }
     )

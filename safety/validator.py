@@ -36,6 +36,18 @@ _ALLERGY = re.compile(
     r"|对([^,，。]{1,8})过敏",
     re.IGNORECASE,
 )
+_ALLERGY_ENDS = re.compile(
+    r"\b(?:can|could|may|should|is|are|am|was|what|which|how|but|so|please|while|when|since)\b"
+    r"|\band (?:i|my|can|want|need|have)\b",
+    re.IGNORECASE,
+)
+_NO_ALLERGY = re.compile(
+    r"\b(?:no|not|never|without|denies|any|isn['’]t|sin|what|which)\b[^.;]*aller|\b(?:drug|food|seasonal) aller",
+    re.IGNORECASE,
+)
+_BEFORE_ALLERGEN = re.compile(
+    r"^(?:(?:an?|the|my|his|her|have|has|had|with|severe|known|bad|no|to)\s+)+", re.IGNORECASE
+)
 _LOWERS = re.compile(
     r"(?:\b(?:not|isn['’]t)|n['’]t) (?:be )?(?:an? )?(?:\w+ )?emergenc\w+"
     r"|\bno(?:thing)?\b[^.]{0,20}\b(?:serious|to worry about)\b"
@@ -54,7 +66,12 @@ def told(text: str, profile: Profile) -> Profile:
     who = person(text)
     plain = normalise(text)
     affirmed = [text[a:b] for a, b in split_plain(text) if not denies(text[a:b])]
-    sensitive = [part.strip() for match in _ALLERGY.finditer(text) for part in match.groups() if part]
+    sensitive = [
+        _allergen(part)
+        for match in _ALLERGY.finditer(text)
+        for part in match.groups()
+        if part and not _NO_ALLERGY.search(text[max(0, match.start() - 15) : match.end()])
+    ]
     here = status(plain, 0, len(plain)) != "hypothetical" or len(who.ages) == 1
     return profile.model_copy(
         update={
@@ -62,11 +79,16 @@ def told(text: str, profile: Profile) -> Profile:
             "sex": who.sex or profile.sex,
             "pregnant": True if who.pregnant else profile.pregnant,
             "weeks_pregnant": who.weeks or profile.weeks_pregnant,
-            "allergies": _joined(profile.allergies, sensitive),
+            "allergies": _joined(profile.allergies, filter(None, sensitive)),
             "medicines": _joined(profile.medicines, taken(text)),
             "conditions": _joined(profile.conditions, sorted(contraindications.conditions_of(affirmed))),
         }
     )
+
+
+def _allergen(phrase: str) -> str:
+    """What follows "allergic to" without the rest of the question, or stands before "allergy"."""
+    return _BEFORE_ALLERGEN.sub("", _ALLERGY_ENDS.split(phrase)[0].strip(" ,/"))
 
 
 def taken(text: str) -> list[str]:

@@ -69,6 +69,22 @@ async def test_what_was_told_earlier_in_the_thread_still_holds(agent: Agent, vll
     assert GOUT not in answer.text
 
 
+async def test_the_card_knows_what_was_told_before(agent: Agent, vllm: FakeVLLM) -> None:
+    await agent.ask("I am 34 weeks pregnant. What is gout?", thread="t")
+    answer = await agent.ask("I have a severe headache and flashing lights and my face is swollen", thread="t")
+    assert (answer.status == "emergency") == (answer.disposition == "emergency")
+    assert answer.disposition in ("emergency", "urgent")
+    assert "Call" in answer.text or "Get seen today" in answer.text
+
+
+async def test_an_age_is_not_kept_for_the_next_question(agent: Agent, vllm: FakeVLLM) -> None:
+    vllm.default = cited(f"{GOUT} [colchicine].")
+    await agent.ask("My 3-year-old is allergic to penicillin. What is gout?", thread="t")
+    state = await agent.resources.graph.aget_state({"configurable": {"thread_id": "t"}})
+    assert state.values["profile"]["age"] == 3 and "age" not in state.values["told"]
+    assert state.values["told"]["allergies"] == ["penicillin"]
+
+
 @pytest.mark.parametrize(
     "draft",
     [

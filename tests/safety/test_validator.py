@@ -54,6 +54,23 @@ def test_what_a_text_says_of_the_person_is_added_and_nothing_taken_away() -> Non
     assert any("penicillin" in one for one in profile.allergies) and "asthma" in profile.conditions
 
 
+@pytest.mark.parametrize(
+    ("text", "allergies"),
+    [
+        ("If I am allergic to sulfa can I take glipizide?", ("sulfa",)),
+        ("I'm allergic to penicillin and codeine.", ("penicillin and codeine",)),
+        ("I have a peanut allergy.", ("peanut",)),
+        ("对青霉素过敏,可以吃阿莫西林吗", ("青霉素",)),
+        ("What is an allergy?", ()),
+        ("No known drug allergies.", ()),
+        ("I am not allergic to penicillin.", ()),
+        ("My mother has a severe latex allergy.", ("latex",)),
+    ],
+)
+def test_an_allergy_is_read_to_its_end(text: str, allergies: tuple[str, ...]) -> None:
+    assert told(text, Profile()).allergies == allergies
+
+
 def test_a_denied_condition_is_not_added() -> None:
     assert told("I do not have asthma.", Profile()).conditions == ()
 
