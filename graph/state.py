@@ -52,6 +52,7 @@ class State(TypedDict, total=False):
     profile: dict[str, Any]  # the `Profile` that the rules of this turn read
     report: dict[str, Any]  # the question's `SafetyReport`
     card: str  # what to do about warning signs
+    signs: list[str]  # what they may be a sign of
     refusal: str
     route: Route
     standalone: str
@@ -73,6 +74,7 @@ def fresh_turn() -> State:
         profile={},
         report={},
         card="",
+        signs=[],
         refusal="",
         route="evidence",
         standalone="",

@@ -29,6 +29,13 @@ class Searches(BaseModel):
 
 
 async def rewrite(state: State, runtime: Runtime[Context]) -> State:
+    written = await _rewritten(state, runtime)
+    # A case is described by its signs, and a library by its conditions: both are looked for.
+    signs = state.get("signs", []) if state.get("report", {}).get("disposition") in ("emergency", "urgent") else []
+    return {**written, "queries": list(dict.fromkeys([*written["queries"], *signs]))[:3]}
+
+
+async def _rewritten(state: State, runtime: Runtime[Context]) -> State:
     question, history = state["question"], state.get("history", [])
     short = len(question.split()) <= LONG
     if short and not (history and points_back(question)):

@@ -16,6 +16,7 @@ async def triage(state: State, runtime: Runtime[Context]) -> State:
     said = told(question, Profile(**state.get("told", {})))
     profile = context.profile.merged(said)
     report = examine(question, profile)
+    signs = red_flags.assess(question, profile)
     refusal = harm.judge(question)
     # Who may hurt themselves is not turned away: the card says whom to call.
     refused = refusal.text if refusal and report.disposition != "emergency" else ""
@@ -25,7 +26,8 @@ async def triage(state: State, runtime: Runtime[Context]) -> State:
             "told": said.model_dump(mode="json", exclude_defaults=True, exclude={"age", "weight_kg", "sex"}),
             "profile": profile.model_dump(mode="json", exclude_defaults=True),
             "report": report.model_dump(mode="json"),
-            "card": red_flags.card(red_flags.assess(question, profile), context.region),
+            "card": red_flags.card(signs, context.region),
+            "signs": list(signs.names) if signs.language == "en" else [],
             "refusal": refused,
         }
     )

@@ -44,24 +44,37 @@ _ADVISES = _any(
 )
 
 
+_VERB = _any(
+    r"\b(?:can|may|could|might|should|must|is|are|do|does|has|have|raises?|increases?|causes?|interacts?|harms?)\b"
+)
+
+
 @lru_cache(maxsize=4096)
 def recommended(text: str) -> tuple[str, ...]:
     """Canonical names of the substances and classes that a sentence does not warn of.
 
-    A part of a sentence warns, advises, or goes on as the part before it. A sentence that does neither counts as
+    A part of a sentence warns, advises, or goes on as the part before it; one that opens the sentence and does neither
+    goes with the next verb ("ibuprofen and naproxen can harm the kidneys"). A sentence that does neither counts as
     advice, since a medicine that is named alone may be taken for one. Reassurance ("no risk", "safe") is advice
     whatever else stands there.
     """
+    parts = list(pairwise([0, *(place.start() for place in _PART.finditer(text)), len(text)]))
+    verdicts = [_warned(text[start:stop]) for start, stop in parts]
+    decided = next((place for place, verdict in enumerate(verdicts) if verdict is not None), None)
+    opening = decided is not None and verdicts[decided] and bool(_VERB.search(text[slice(*parts[decided])]))
     found: list[str] = []
-    warned = False
-    for start, stop in pairwise([0, *(place.start() for place in _PART.finditer(text)), len(text)]):
-        part = text[start:stop]
-        if _REASSURES.search(part):
-            warned = False
-        elif _WARNS.search(part):
-            warned = True
-        elif _ADVISES.search(part):
-            warned = False
+    warned = opening
+    for (start, stop), verdict in zip(parts, verdicts, strict=True):
+        warned = warned if verdict is None else verdict
         if not warned:
             found += [one.name for one in mentions(text) if start <= one.start < stop]
     return tuple(dict.fromkeys(found))
+
+
+def _warned(part: str) -> bool | None:
+    """Whether a part of a sentence warns; nothing if it neither warns nor advises."""
+    if _REASSURES.search(part):
+        return False
+    if _WARNS.search(part):
+        return True
+    return False if _ADVISES.search(part) else None

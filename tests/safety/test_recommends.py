@@ -21,6 +21,8 @@ from primum.safety.recommends import recommended
         ("Paracetamol is better than ibuprofen.", {"acetaminophen"}),
         ("Do not take ibuprofen or naproxen with warfarin.", set()),
         ("Avoid ibuprofen.", set()),
+        ("From about 20 weeks, ibuprofen and other NSAIDs can damage the baby's kidneys.", set()),
+        ("For the pain, ibuprofen and never aspirin.", {"ibuprofen"}),
         ("Ibuprofen is not safe for you.", set()),
         ("Ibuprofen can cause bleeding with warfarin.", set()),
         ("Ask your pharmacist before you take ibuprofen.", set()),
