@@ -36,6 +36,12 @@ async def test_for_a_clinician_it_is_a_banner_and_the_turn_goes_on(agent: Agent,
     assert answer.text.startswith("> ") and vllm.requests
 
 
+async def test_a_case_is_looked_for_by_what_its_signs_may_be(agent: Agent, vllm: FakeVLLM) -> None:
+    await agent.ask(CRUSHING, thread="t", audience="clinician")
+    state = await agent.resources.graph.aget_state({"configurable": {"thread_id": "t"}})
+    assert state.values["queries"][0] == CRUSHING and "a heart attack" in state.values["queries"]
+
+
 @pytest.mark.parametrize(
     ("question", "profile"),
     [
