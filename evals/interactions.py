@@ -38,6 +38,7 @@ def run(rows: Sequence[Case]) -> Report:
 
     interacting = found = graded = agreed = near = false_alarms = 0
     missed: list[str] = []
+    ruled_out = {"known_pairs": 0, "contraindicated": 0, "at_least_major": 0}
     for row in rows:
         finding = pair(canonical(row["drug_a"]), canonical(row["drug_b"]))
         grade = (row["severity"] or "").strip().lower().replace("_", " ")
@@ -45,6 +46,10 @@ def run(rows: Sequence[Case]) -> Report:
             false_alarms += finding is not None
             continue
         interacting += 1
+        if _GRADES.get(grade) == "contraindicated" and is_known(row["drug_a"]) and is_known(row["drug_b"]):
+            ruled_out["known_pairs"] += 1
+            ruled_out["contraindicated"] += finding is not None and finding.severity == "contraindicated"
+            ruled_out["at_least_major"] += finding is not None and finding.severity in ("major", "contraindicated")
         if finding is None:
             missed.append(f"{row['drug_a']} + {row['drug_b']}")
             continue
@@ -60,6 +65,7 @@ def run(rows: Sequence[Case]) -> Report:
         "share_found": share(found, interacting),
         "severity_agreement": share(agreed, graded),
         "severity_within_one": share(near, graded),
+        "ruled_out": ruled_out,
         "false_alarms": false_alarms,
         "missed": missed,
         "unknown_names": sorted({n for row in rows for n in (row["drug_a"], row["drug_b"]) if not is_known(n)}),

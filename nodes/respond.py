@@ -58,6 +58,8 @@ async def respond(state: State, runtime: Runtime[Context]) -> State:
         answer = _answer(state, context, join_answer(kept) or GREETING, "answered", confidence=1.0)
     else:
         answer = await _from_evidence(state, context)
+    if answer["status"] != "emergency" and not state.get("refusal"):
+        answer = _led(answer, state)
     answer["trace"]["corpus_version"] = await context.library.version()
     history = [*state.get("history", []), Exchange(question=state["question"], answer=answer["text"])]
     return State(
@@ -75,13 +77,13 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
     if proven and len(proven) >= WHOLE * len(clinical) and not left_aside(proven, passages):
         answer = _from_draft(state, context, verdicts, proven, passages)
         if not any(unsafe(tuple(s.text for s in split_answer(answer["text"])), state)):
-            return _led(answer, state)
+            return answer
     removed = {"sentences": len(clinical), "supported": 0, "removed": len(clinical)}
     asked = state.get("standalone") or state["question"]
     fitting = relevant(asked, list(passages.values()))
     if not fitting:
         text = UNSEARCHED if any(d.startswith("retrieve") for d in state.get("degraded", [])) else NOTHING
-        return _led(_answer(state, context, text, "unverified", counts=removed), state)
+        return _answer(state, context, text, "unverified", counts=removed)
 
     def allowed(quote: str) -> bool:
         sentences = tuple(quote[a:b] for a, b in split_plain(quote))
@@ -89,12 +91,12 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
 
     found = await excerpts(asked, fitting, context.library, max_words(state, context), allowed)
     if not found:
-        return _led(_answer(state, context, UNFIT, "unverified", counts=removed), state)
+        return _answer(state, context, UNFIT, "unverified", counts=removed)
     shown = {**removed, "supported": len(found)}
     # Word-for-word quotes can't be wrong about their source, only beside the question: likeness alone counts.
     confidence = _likeness([e.passage for e in found]) * 0.8
     text, citations = _excerpted(found)
-    return _led(_answer(state, context, text, "evidence_only", citations, shown, confidence), state)
+    return _answer(state, context, text, "evidence_only", citations, shown, confidence)
 
 
 def emergency(state: State) -> bool:

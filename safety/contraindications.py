@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import combinations
 
+from primum.safety.calculators import ckd_epi_2021
 from primum.safety.findings import SEVERITIES, Finding, Severity
 from primum.safety.lexicon import canonical, members
 from primum.safety.profile import Profile
@@ -286,14 +287,8 @@ def unknown_conditions(profile: Profile) -> tuple[str, ...]:
 
 
 def egfr_of(creatinine_umol_l: float, age: float, sex: str | None) -> float:
-    """mL/min/1.73 m² by CKD-EPI 2021, for adults; a sex not known is taken as female, which gives the lower value.
-
-    Source: Inker et al., N Engl J Med 2021;385:1737, https://doi.org/10.1056/NEJMoa2102953.
-    """
-    male = sex == "male"
-    ratio = creatinine_umol_l / 88.4 / (0.9 if male else 0.7)
-    low, high = min(ratio, 1.0), max(ratio, 1.0)
-    return float(142 * low ** (-0.302 if male else -0.241) * high**-1.2 * 0.9938**age * (1 if male else 1.012))
+    """mL/min/1.73 m² by CKD-EPI 2021, for adults; a sex not known is taken as female, which gives the lower value."""
+    return ckd_epi_2021(creatinine_umol_l, age, "male" if sex == "male" else "female")
 
 
 def _narrowest(found: frozenset[str], number: str) -> Range | None:

@@ -23,7 +23,7 @@ class Profile(BaseModel):
     medicines: tuple[str, ...] = Field((), description="names as said; doses may stand with them")
     conditions: tuple[str, ...] = ()
     egfr: float | None = Field(None, ge=0, le=250, description="mL/min/1.73 m²")
-    creatinine_umol_l: float | None = Field(None, gt=0, le=5000)
+    creatinine_umol_l: float | None = Field(None, ge=5, le=5000)
 
     def merged(self, other: "Profile") -> "Profile":
         """These facts, what they leave open from the other; of allergies, medicines and conditions, all."""

@@ -5,9 +5,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from primum.safety import allergies, contraindications, doses, injection, interactions, red_flags
-from primum.safety.context import normalise, status
 from primum.safety.findings import SEVERITIES, Disposition, Finding, SafetyReport
 from primum.safety.lexicon import canonical, mentions
 from primum.safety.polarity import denies
@@ -62,9 +62,13 @@ _POINTS_BACK = re.compile(r"\b(?:it|them|this|these|those|the (?:medicine|drug|t
 
 
 def told(text: str, profile: Profile) -> Profile:
-    """The profile, with what the text says of the person added to it; nothing of it is taken away."""
+    """What the text says of the person, and what it leaves open from the profile; nothing of that is taken away."""
+    return _said(text).merged(profile)
+
+
+@lru_cache(maxsize=256)
+def _said(text: str) -> Profile:
     who = person(text)
-    plain = normalise(text)
     affirmed = [text[a:b] for a, b in split_plain(text) if not denies(text[a:b])]
     sensitive = [
         _allergen(part)
@@ -72,17 +76,15 @@ def told(text: str, profile: Profile) -> Profile:
         for part in match.groups()
         if part and not _NO_ALLERGY.search(text[max(0, match.start() - 15) : match.end()])
     ]
-    here = status(plain, 0, len(plain)) != "hypothetical" or len(who.ages) == 1
-    return profile.model_copy(
-        update={
-            "age": who.ages[0] if len(who.ages) == 1 and here else profile.age,
-            "sex": who.sex or profile.sex,
-            "pregnant": True if who.pregnant else profile.pregnant,
-            "weeks_pregnant": who.weeks or profile.weeks_pregnant,
-            "allergies": _joined(profile.allergies, filter(None, sensitive)),
-            "medicines": _joined(profile.medicines, taken(text)),
-            "conditions": _joined(profile.conditions, sorted(contraindications.conditions_of(affirmed))),
-        }
+    # Of several ages none is known to be the person's.
+    return Profile(
+        age=who.ages[0] if len(who.ages) == 1 else None,
+        sex=who.sex,
+        pregnant=who.pregnant or None,
+        weeks_pregnant=who.weeks,
+        allergies=tuple(filter(None, sensitive)),
+        medicines=tuple(dict.fromkeys(taken(text))),
+        conditions=tuple(sorted(contraindications.conditions_of(affirmed))),
     )
 
 
@@ -110,21 +112,23 @@ def examine(text: str, profile: Profile | None = None) -> SafetyReport:
 
     Every medicine that the text names or the profile holds is looked at with every other.
     """
-    given = profile or Profile()
-    triage = red_flags.assess(text, given)
-    who = told(text, given)
-    asked = [one.name for one in mentions(text)]
-    names = list(dict.fromkeys([*asked, *map(canonical, who.medicines)]))
-    found = [
+    who = told(text, profile or Profile())
+    return found(text, who, red_flags.assess(text, who))
+
+
+def found(text: str, who: Profile, triage: red_flags.Triage) -> SafetyReport:
+    """The same, where what the text tells of the person and its triage are there already."""
+    names = list(dict.fromkeys([*(one.name for one in mentions(text)), *map(canonical, who.medicines)]))
+    findings = [
         *triage.findings,
         *interactions.check(names),
         *allergies.check(names, who.allergies),
         *contraindications.check(names, who),
-        *contraindications.duplicates([name for name in names if name not in who.medicines or name not in asked]),
+        *contraindications.duplicates(names),
         *doses.check(text, who),
         *injection.in_question(text),
     ]
-    return report(found, triage.disposition)
+    return report(findings, triage.disposition)
 
 
 def dangers(sentences: Sequence[str], profile: Profile, disposition: Disposition = "none") -> list[tuple[Finding, ...]]:
@@ -179,7 +183,3 @@ def report(findings: Iterable[Finding], disposition: Disposition = "none") -> Sa
     return SafetyReport(
         risk_level=level, disposition=disposition, warnings=list(dict.fromkeys(warnings)), findings=ordered
     )
-
-
-def _joined(one: Iterable[str], other: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*one, *other]))

@@ -41,11 +41,14 @@ def test_interactions_reports_pairs_grades_and_unknown_names(tmp_path: Path) -> 
         {"drug_a": "Coumadin", "drug_b": "ibuprofen", "severity": "not_recommended"},
         {"drug_a": "warfarin", "drug_b": "xqzzyl", "severity": "Major"},
         {"drug_a": "paracetamol", "drug_b": "xqzzyl", "severity": "none"},
+        {"drug_a": "Viagra", "drug_b": "nitroglycerin", "severity": "contraindicated"},
+        {"drug_a": "xqzzyl", "drug_b": "nitroglycerin", "severity": "contraindicated"},
     )
     report = evaluate("interactions", [path])
-    assert (report["n"], report["found"], report["share_found"]) == (3, 1, 0.5)
+    assert (report["n"], report["found"], report["share_found"]) == (5, 2, 0.5)
+    assert report["ruled_out"] == {"known_pairs": 1, "contraindicated": 1, "at_least_major": 1}
     assert report["severity_within_one"] == 1.0
-    assert report["missed"] == ["warfarin + xqzzyl"]
+    assert report["missed"] == ["warfarin + xqzzyl", "xqzzyl + nitroglycerin"]
     assert report["unknown_names"] == ["xqzzyl"]
     assert report["false_alarms"] == 0
 

@@ -1,5 +1,6 @@
 """The rules in whole turns: emergencies without a model, and drafts that are dangerous on purpose."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,26 @@ async def test_the_card_knows_what_was_told_before(agent: Agent, vllm: FakeVLLM)
     assert (answer.status == "emergency") == (answer.disposition == "emergency")
     assert answer.disposition in ("emergency", "urgent")
     assert "Call" in answer.text or "Get seen today" in answer.text
+
+
+async def test_a_question_about_a_child_is_read_as_one_though_the_profile_is_the_parents(
+    agent: Agent, vllm: FakeVLLM
+) -> None:
+    vllm.default = cited(f"{GOUT} [colchicine].")
+    await agent.ask("My 3-year-old has a fever. What is gout?", thread="t", profile=Profile(age=40))
+    state = await agent.resources.graph.aget_state({"configurable": {"thread_id": "t"}})
+    assert state.values["profile"]["age"] == 3
+
+
+async def test_signs_are_shown_also_where_the_question_is_taken_for_another_subject(
+    settings: Settings, vllm: FakeVLLM
+) -> None:
+    vllm.forms["Routing"] = '{"route": "outside"}'
+    async with open_resources(settings, FakeEmbedder()) as resources:
+        # Every example is of another subject, so that the route is sure to be that.
+        outside = {route: resources.examples["outside"] if route == "outside" else [] for route in resources.examples}
+        answer = await Agent(replace(resources, examples=outside)).ask("I burned my hand, it has blisters")
+    assert answer.disposition == "urgent" and "Get seen today" in answer.text
 
 
 async def test_an_age_is_not_kept_for_the_next_question(agent: Agent, vllm: FakeVLLM) -> None:

@@ -25,6 +25,11 @@ def test_the_most_severe_comes_first_and_each_once() -> None:
     assert [f.severity for f in report.findings] == sorted((f.severity for f in report.findings), key=order.index)
 
 
+def test_two_medicines_of_one_class_that_are_both_taken_are_found() -> None:
+    rules = {finding.rule.partition(".")[0] for finding in examine("I take ibuprofen and naproxen every day.").findings}
+    assert "duplicate" in rules
+
+
 @pytest.mark.parametrize(
     "text", ["What is gout?", "How much paracetamol can adults take?", "Is swimming good for back pain?", "Hello"]
 )
