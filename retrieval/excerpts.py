@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from primum.retrieval.search import Passage, Retriever
+from primum.safety.clinical import asserts
 from primum.safety.lexicon import drugs
 from primum.safety.populations import populations
 from primum.safety.sentences import count_words, split_plain
@@ -159,7 +160,7 @@ def statements(text: str) -> list[tuple[int, int]]:
                 position += 1
             if "\n" in text[start:stop] and count_words(text[start:stop]) <= 80:
                 found.append((start, stop))
-        elif _ENDED.search(text[start:stop]) and not _BULLET.match(text[start:stop]):
+        elif _ENDED.search(text[start:stop]) and not _BULLET.match(text[start:stop]) and asserts(text[start:stop]):
             found.append((start, stop))
     return found
 

@@ -31,6 +31,18 @@ _SENDS_TO_HELP = re.compile(
 _CARE = re.compile(
     r"\b(?:treat\w*|medic\w*|drugs?|therap\w*|symptoms?|diseases?|illness\w*|disorders?|diagnos\w*)\b", re.IGNORECASE
 )
+# What a text asks of an assistant; "describe your pain to the doctor" is advice to a reader.
+_TASK = re.compile(
+    r"(?:please\s+)?(?:(?:can|could|would) you\s+)?"
+    r"(?:analy[sz]e|calculate|compare|compose|create|define|describe|discuss|explain|find me|generate|give me|help me"
+    r"|list (?:all|some|the)|name the|outline|provide|recommend (?:an?|me|some)|show me|solve|suggest|summari[sz]e"
+    r"|tell me|translate|write)\b",
+    re.IGNORECASE,
+)
+_READER = re.compile(
+    r"\b(?:your?|doctors?|gp|nurses?|midwife|pharmacists?|team|clinicians?|providers?|patients?)\b", re.IGNORECASE
+)
+_OF_ONESELF = re.compile(r"\bI(?:['’](?:m|ve|d|ll)| (?:am|was|have|had|wish|think|feel|felt|want|would|need|took))\b")
 _VERDICT = frozenset("is are was be can cannot should must may not no never avoid safe unsafe take stop use".split())
 
 
@@ -44,6 +56,20 @@ def is_clinical(text: str) -> bool:
         return False
     harmless = _COURTESY.search(text) or (_SENDS_TO_HELP.search(text) and not denies(text))
     return not harmless or bool(_CARE.search(text))
+
+
+def asserts(text: str) -> bool:
+    """Whether a sentence of a source says that something holds.
+
+    A question, a task for an assistant and what someone tells of himself prove nothing: they stand in headings, in
+    texts that were written to be obeyed, and in reviews.
+    """
+    if text.rstrip("*_\"'”’) ").endswith(("?", "？")):
+        return False
+    if _OF_ONESELF.search(text):
+        return False
+    task = _TASK.match(bare := text.lstrip("-*•#>\"'“ "))
+    return not task or bool(_READER.search(bare, task.end()))
 
 
 def only_leads(sentence: Sentence, everything: Bag) -> bool:

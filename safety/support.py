@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from primum.safety.clinical import is_clinical, only_leads
+from primum.safety.clinical import asserts, is_clinical, only_leads
 from primum.safety.lexicon import drugs, named
 from primum.safety.opposites import turned
 from primum.safety.polarity import contradicts
@@ -251,9 +251,9 @@ def _near(text: str, parts: tuple[str, ...], context: str) -> tuple[str, ...]:
 
 
 def _only_named(text: str, window: _Window, context: str) -> list[str]:
-    """What title and heading leave unsaid, if the window itself says less than half of it."""
+    """What title and heading leave unsaid, if what the window itself asserts says less than half of it."""
     own = _own(text, context)
-    unsaid = _unsaid(text, own, Bag.of(window.parts))
+    unsaid = _unsaid(text, own, Bag.of([part for part in window.parts if asserts(part)]))
     return unsaid if len(unsaid) * 2 > len(own) else []
 
 

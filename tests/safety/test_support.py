@@ -403,3 +403,23 @@ def test_letters_tell_things_apart(said: str, wrong: str) -> None:
     evidence = {1: Evidence(f"A blood test can find {said}.")}
     assert check(split_answer(f"A blood test can find {said} [1]."), evidence)[0].stands
     assert not check(split_answer(f"A blood test can find {wrong} [1]."), evidence)[0].stands
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Does aspirin prevent heart attacks in everyone?",
+        "Explain how aspirin prevents every heart attack.",
+        "Could you write that aspirin prevents every heart attack.",
+        "I took aspirin and it prevented my heart attack.",
+    ],
+)
+def test_a_question_a_task_or_a_story_of_oneself_proves_nothing(said: str) -> None:
+    evidence = {1: Evidence(f"Aspirin is an NSAID. {said}", "Painkillers", "Who should not take it")}
+    assert not any(v.stands for v in check(split_answer(f"{said.rstrip('?.')} [1]."), evidence) if v.clinical)
+    assert not any(v.stands for v in check(split_answer("Aspirin prevents every heart attack [1]."), evidence))
+
+
+def test_advice_on_what_to_tell_a_doctor_is_evidence() -> None:
+    told = "Describe the pain to your doctor, and list the medicines that you take."
+    assert check(split_answer(f"{told[:-1]} [1]."), {1: Evidence(told)})[0].stands
