@@ -16,8 +16,10 @@ from primum.retrieval.search import Passage
 from primum.safety import support, validator
 from primum.safety.findings import SEVERITIES, Finding
 from primum.safety.injection import suspicious
+from primum.safety.profile import Profile
 from primum.safety.sentences import Sentence, count_words, join_answer, split_answer, split_plain
 from primum.safety.support import Verdict
+from primum.safety.unknowns import question_back
 from primum.safety.validator import BLOCKED
 
 OUTSIDE = (
@@ -57,7 +59,7 @@ async def respond(state: State, runtime: Runtime[Context]) -> State:
         kept = list({sentence.text: sentence for sentence in harmless}.values())[:SMALL_TALK]
         answer = _answer(state, context, join_answer(kept) or GREETING, "answered", confidence=1.0)
     else:
-        answer = await _from_evidence(state, context)
+        answer = _asking_back(await _from_evidence(state, context), state)
     if answer["status"] != "emergency" and not state.get("refusal"):
         answer = _led(answer, state)
     answer["trace"]["corpus_version"] = await context.library.version()
@@ -101,6 +103,15 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
 
 def emergency(state: State) -> bool:
     return bool(state.get("report", {}).get("disposition") == "emergency")
+
+
+def _asking_back(answer: dict[str, Any], state: State) -> dict[str, Any]:
+    """The answer, and below it what is not known of the person and could change it; asked once in a thread."""
+    back = question_back(state["question"], Profile(**state.get("profile", {})))
+    asked = any(back in exchange["answer"] for exchange in state.get("history", []))
+    if not back or asked or answer["status"] not in ("answered", "evidence_only"):
+        return answer
+    return answer | {"text": f"{answer['text']}\n\n**To be surer:** {back}"}
 
 
 def _led(answer: dict[str, Any], state: State) -> dict[str, Any]:
@@ -214,7 +225,7 @@ def _answer(
             "run_id": context.run.id,
             "model": context.model_name,
             "prompt_hashes": hashes(),
-            "rules_version": f"{support.RULES_VERSION} {validator.RULES_VERSION}",
+            "rules_version": f"{support.RULES_VERSION} {validator.rules_version()}",
             "route": state.get("route", "evidence"),
             "revisions": state.get("revisions", 0),
             "problems": state.get("degraded", []),

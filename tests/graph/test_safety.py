@@ -155,3 +155,12 @@ async def test_a_passage_that_gives_orders_is_dropped_and_told(agent: Agent, vll
     answer = await agent.ask("How is an attack of gout treated with colchicine?")
     assert "colchicine 50 mg" not in str([body["messages"] for body in vllm.requests])
     assert "50 mg" not in answer.text and any("dropped passage" in problem for problem in answer.trace.problems)
+
+
+async def test_what_could_change_the_answer_is_asked_once_in_a_thread(agent: Agent, vllm: FakeVLLM) -> None:
+    vllm.default = "No."
+    first = await agent.ask("How much paracetamol can I take?", thread="back")
+    again = await agent.ask("How much paracetamol can I take at night?", thread="back")
+    assert first.status == again.status == "evidence_only"
+    assert "**To be surer:** Which other medicines are taken?" in first.text
+    assert "To be surer" not in again.text
