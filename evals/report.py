@@ -7,12 +7,16 @@ from typing import Any
 
 from primum.evals import doses, injection, interactions, safety, triage
 from primum.evals.cases import Case, Report, read
+from primum.evals.second_look import SecondLook
 
 TASKS: dict[str, Callable[[Sequence[Case]], Report]] = {
-    "triage": triage.run,
     "interactions": interactions.run,
     "doses": doses.run,
     "injection": injection.run,
+}
+# What a turn decides by the rules and by likeness to examples.
+LOOKED_AT_TWICE: dict[str, Callable[[Sequence[Case], SecondLook | None], Report]] = {
+    "triage": triage.run,
     "safety": safety.run,
 }
 _ROWS: dict[str, Any] = {
@@ -24,18 +28,22 @@ _ROWS: dict[str, Any] = {
 }
 
 
-def evaluate(task: str, paths: Sequence[Path]) -> Report:
+def evaluate(task: str, paths: Sequence[Path], look: SecondLook | None = None) -> Report:
     """The report of a task over the cases of all files.
+
+    Args:
+        look: the second look of triage and safety; without it the rules are judged alone.
 
     Raises:
         ValueError: no such task, no file, or a case that can't be read; it names file, line and field.
     """
-    if task not in TASKS:
-        raise ValueError(f"no task {task!r}; there are {', '.join(TASKS)}")
+    if task not in _ROWS:
+        raise ValueError(f"no task {task!r}; there are {', '.join(_ROWS)}")
     if not paths:
         raise ValueError(f"{task}: no file of cases given")
     cases = [case for path in paths for case in read(path, _ROWS[task])]
-    return {"task": task, "data": [str(path) for path in paths], **TASKS[task](cases)}
+    found = LOOKED_AT_TWICE[task](cases, look) if task in LOOKED_AT_TWICE else TASKS[task](cases)
+    return {"task": task, "data": [str(path) for path in paths], **found}
 
 
 def write(report: Report, path: Path) -> None:

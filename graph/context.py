@@ -9,6 +9,7 @@ from uuid import uuid4
 from pydantic import BaseModel
 
 from primum.graph.state import Route
+from primum.retrieval.likeness import Likeness
 from primum.retrieval.search import Passage, Retriever
 from primum.safety.profile import Profile
 
@@ -57,9 +58,18 @@ class Limits:
     history_turns: int = 6
 
 
+@dataclass(frozen=True)
+class Examples:
+    """Labelled messages as vectors. A likeness is None where the embedder can't tell its examples apart."""
+
+    routes: Mapping[Route, Sequence[Sequence[float]]]
+    emergencies: Likeness | None = None
+    harm: Likeness | None = None
+
+
 @dataclass
 class Run:
-    """One run's clock, counters and passages; `model_down` says why no further model call is tried in it."""
+    """One run's clock, counters, passages and vectors; `model_down` says why no further model call is tried in it."""
 
     id: str = field(default_factory=lambda: str(uuid4()))
     deadline: float = field(default_factory=lambda: time.monotonic() + 120)
@@ -67,6 +77,7 @@ class Run:
     tokens: dict[str, int] = field(default_factory=dict)
     model_down: str | None = None
     passages: dict[int, Passage] = field(default_factory=dict)
+    vectors: dict[str, Sequence[float]] = field(default_factory=dict)
 
     def seconds_left(self) -> float:
         return self.deadline - time.monotonic()
@@ -87,7 +98,7 @@ class Context:
     critic: Model
     router: Model
     library: Retriever
-    examples: Mapping[Route, Sequence[Sequence[float]]]
+    examples: Examples
     model_name: str
     limits: Limits = Limits()
     run: Run = field(default_factory=Run)
@@ -95,3 +106,9 @@ class Context:
     audience: Audience = "patient"
     profile: Profile = field(default_factory=Profile)
     region: str = "INT"
+
+    async def vector(self, text: str) -> Sequence[float]:
+        """The text's unit vector, made once a run."""
+        if text not in self.run.vectors:
+            (self.run.vectors[text],) = await self.library.embed([text])
+        return self.run.vectors[text]

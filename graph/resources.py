@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +10,15 @@ from typing import Any
 import httpx
 
 from primum.graph.builder import Graph, build_graph
-from primum.graph.context import Audience, Context, Limits, Run
+from primum.graph.context import Audience, Context, Examples, Limits, Run
 from primum.graph.errors import BadInput, PrimumError
 from primum.graph.llm import Endpoint, open_client
+from primum.graph.rules import rules_in_use
 from primum.graph.settings import Settings
-from primum.graph.state import Route
 from primum.memory.checkpoints import open_checkpointer
 from primum.memory.session import Database
 from primum.memory.threads import Threads
-from primum.nodes.router import embed_examples
+from primum.nodes.examples import load_examples
 from primum.retrieval.embedder import Embedder, load_embedder
 from primum.retrieval.search import Retriever
 from primum.safety import harm, support, validator
@@ -37,7 +37,7 @@ class Resources:
     threads: Threads
     library: Retriever
     graph: Graph
-    examples: Mapping[Route, Sequence[Sequence[float]]]
+    examples: Examples
     http: httpx.AsyncClient
     writer: Endpoint
     critic: Endpoint
@@ -115,13 +115,14 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
         embedder: one that is loaded already; else the settings'.
 
     Raises:
-        BadInput: a URL is missing.
+        BadInput: a URL is missing, or a table of imported interactions is damaged.
         RetrievalFailed: the embedder can't be loaded.
     """
     if settings.database_url is None or settings.model_url is None:
         raise BadInput("PRIMUM_DATABASE_URL and PRIMUM_MODEL_URL must be set, or use primum.open_agent().")
     url = settings.database_url.get_secret_value()
     async with AsyncExitStack() as stack:
+        stack.enter_context(rules_in_use(settings))
         database = Database(url, settings.database_pool)
         stack.push_async_callback(database.close)
         saver = await stack.enter_async_context(open_checkpointer(url, settings.database_pool))
@@ -141,7 +142,7 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
             threads=Threads(database, settings.turn_timeout),
             library=library,
             graph=build_graph(saver),
-            examples=await embed_examples(library),
+            examples=await asyncio.to_thread(load_examples, loaded, settings.cache),
             http=http,
             writer=endpoint(None),
             critic=endpoint(settings.critic_model),

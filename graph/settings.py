@@ -51,6 +51,11 @@ class Settings(BaseSettings):
         description="Country (ISO code such as US, GB, CN; EU, INT) whose emergency numbers are told.",
     )
 
+    interactions: Folder | None = Field(
+        None,
+        description="Folder of imported interaction tables, asked as well. Unset: `interactions` in PRIMUM_HOME.",
+    )
+
     turn_timeout: float = Field(120, ge=1, le=3600, description="Seconds that one turn may take.")
     max_revisions: int = Field(2, ge=0, le=5, description="Times that a draft may be refined.")
     max_words: int = Field(200, ge=20, le=2000, description="Words of an answer, unless a request says more.")
@@ -66,6 +71,16 @@ class Settings(BaseSettings):
         description="Host headers that the API accepts (a guard against DNS rebinding).",
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def cache(self) -> Path:
+        """What can be made again."""
+        return self.home / "cache"
+
+    @property
+    def interaction_tables(self) -> Path:
+        """Where `primum interactions import` puts tables."""
+        return self.interactions or self.home / "interactions"
 
     @model_validator(mode="after")
     def _known_names(self) -> Self:

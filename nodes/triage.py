@@ -1,11 +1,21 @@
-"""triage: reads the question, writes what the safety rules find in it. No model is asked."""
+"""triage: reads the question, writes what the safety rules find in it. No model is asked.
+
+Beside the rules stands a second look, by likeness to examples. It adds emergencies and requests for harm that no rule
+knew, and never takes one away.
+"""
+
+from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
-from primum.graph.context import Context
+from primum.graph.context import Context, Examples
+from primum.graph.errors import RetrievalFailed
 from primum.graph.state import State, fresh_turn
+from primum.nodes.examples import meaningful
 from primum.safety import harm, red_flags
+from primum.safety.harm import Refusal
 from primum.safety.profile import Profile
+from primum.safety.red_flags import Triage
 from primum.safety.validator import found, told
 
 
@@ -15,9 +25,14 @@ async def triage(state: State, runtime: Runtime[Context]) -> State:
     # What the request says goes before it, and before that what this question says: a parent asks about a child.
     before = Profile(**state.get("told", {}))
     said, profile = told(question, before), told(question, context.profile.merged(before))
-    signs = red_flags.assess(question, profile)
+    signs, refusal, degraded = red_flags.assess(question, profile), harm.judge(question), []
+    if may_be_more(signs):
+        try:
+            vector = await context.vector(meaningful(question))
+            signs, refusal = look_again(vector, signs, refusal, context.examples)
+        except RetrievalFailed as error:
+            degraded = [f"triage: {error}"]
     report = found(question, profile, signs)
-    refusal = harm.judge(question)
     # Who may hurt themselves is not turned away: the card says whom to call.
     refused = refusal.text if refusal and report.disposition != "emergency" else ""
     return State(
@@ -29,5 +44,22 @@ async def triage(state: State, runtime: Runtime[Context]) -> State:
             "card": red_flags.card(signs, context.region),
             "signs": list(signs.names) if signs.language == "en" else [],
             "refusal": refused,
+            "degraded": degraded,
         }
     )
+
+
+def may_be_more(signs: Triage) -> bool:
+    """Whether there is something to look for: the examples are English, and above an emergency there is nothing."""
+    return signs.language == "en" and signs.disposition != "emergency"
+
+
+def look_again(
+    vector: Sequence[float], signs: Triage, refusal: Refusal | None, examples: Examples
+) -> tuple[Triage, Refusal | None]:
+    """What the rules found, and what a message of this vector is taken for where they found less."""
+    if refusal is None and examples.harm and (labels := examples.harm.nearest(vector)):
+        refusal = harm.declined(labels[0])
+    if refusal is None and examples.emergencies and (labels := examples.emergencies.nearest(vector)):
+        signs = red_flags.suspected(signs, labels)
+    return signs, refusal

@@ -7,17 +7,15 @@ from functools import cache, lru_cache
 from typing import Literal
 
 from primum.safety.contraindications import (
-    Phrases,
-    blanked,
     cited,
     drug_set,
     ingredients,
     most_severe,
-    plain,
     read_rows,
 )
 from primum.safety.findings import SEVERITIES, Finding, Severity
 from primum.safety.lexicon import canonical, classes, members, mentions
+from primum.safety.phrases import Phrases, blanked, plain
 
 Reaction = Literal["skin-severe", "severe", "mild", "intolerance", "unknown", "ruled-out"]
 

@@ -6,9 +6,11 @@ finding itself does not count, so "can't breathe" stays what it is. In doubt a f
 
 import re
 import unicodedata
+from bisect import bisect_left
 from functools import lru_cache
-from itertools import pairwise
 from typing import Literal, NamedTuple
+
+from primum.safety.literals import literals, may_match
 
 Status = Literal["present", "negated", "historical", "hypothetical", "family"]
 
@@ -28,6 +30,7 @@ _SIMPLIFIED = dict(
 _TABLE = str.maketrans(_PLAIN | _SIMPLIFIED)
 _DOTS = re.compile(r"\s*\.{2,}")
 _SPACES = re.compile(r"[^\S\n]+")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _CONTRACTIONS = {
     "can not": "can't", "cannot": "can't", "cant": "can't", "could not": "can't", "couldn't": "can't",
     "couldnt": "can't", "unable to": "can't", "not able to": "can't", "will not": "won't", "wont": "won't",
@@ -184,64 +187,105 @@ _PERSONAL = re.compile(
     r"[ -]old|mi|mis|me|tengo|siento|estoy|tiene|hijo|hija|ayuda|ahora|hoy)\b|我|他|她|孩子|宝宝|爸|妈|老公|老婆|突然"
     r"|现在|刚"
 )
+_ZH_MARK = re.compile(r"[?吗么]|什么|哪些|如何|为什么")
 _ZH_ASKS = re.compile(r"什么是|是什么|有哪些|什么症状|如何|怎么预防|怎样|为什么|吗")
-
-
-class _Scope(NamedTuple):
-    start: int
-    stop: int
 
 
 @lru_cache(maxsize=8)
 def normalise(text: str) -> str:
     """Lower case, NFKC, plain quotes and dashes, no accents, simplified characters, one spelling of `can't` etc."""
     plain = unicodedata.normalize("NFKC", text.translate(_TABLE)).translate(_TABLE).lower()
-    plain = "".join(c for c in unicodedata.normalize("NFD", plain) if not unicodedata.combining(c) and c != "\u200b")
-    plain = _SPACES.sub(" ", _DOTS.sub(", ", unicodedata.normalize("NFC", plain)))
+    plain = _SPACES.sub(" ", _DOTS.sub(", ", _NOT_ASCII.sub(_without_accents, plain)))
     return _CONTRACTED.sub(lambda match: _CONTRACTIONS[match.group()], plain)
 
 
-@lru_cache(maxsize=4)
-def _ends(text: str) -> tuple[int, ...]:
-    return (0, *(match.end() for match in _END.finditer(text)), len(text))
+def _without_accents(run: re.Match[str]) -> str:
+    letters = (c for c in unicodedata.normalize("NFD", run.group()) if not unicodedata.combining(c) and c != "\u200b")
+    return unicodedata.normalize("NFC", "".join(letters))
 
 
 @lru_cache(maxsize=4)
-def _turns(text: str) -> tuple[int, ...]:
-    return tuple(match.start() for match in _TURN.finditer(text))
+def _ends(text: str) -> list[int]:
+    return [match.end() for match in _END.finditer(text)]
 
 
-def _sentence(text: str, start: int) -> _Scope:
-    for left, right in pairwise(_ends(text)):
-        if left <= start < right:
-            return _Scope(left, right)
-    return _Scope(0, len(text))
+@lru_cache(maxsize=4)
+def _turns(text: str) -> list[int]:
+    return [match.start() for match in _TURN.finditer(text)]
+
+
+def _last_before(places: list[int], limit: int, otherwise: int) -> int:
+    number = bisect_left(places, limit)
+    return places[number - 1] if number else otherwise
+
+
+def _first_from(places: list[int], limit: int, otherwise: int) -> int:
+    number = bisect_left(places, limit)
+    return places[number] if number < len(places) else otherwise
+
+
+# Words of an exam, a story or a course, and words of someone who is ill now: with these it is a report all the same.
+_TOLD = re.compile(
+    r"\b(?:mcqs?|osces?|usmle|plab|(?:exam|practice|revision|quiz|test) question|vignettes?|case stud(?:y|ies)|homework"
+    r"|essay|flashcards?|(?:our|my) (?:tutor|lecturer|teacher) ask\w*|(?:mock|hypothetical|imaginary) (?:patient|case)"
+    r"|(?:crime |detective )?novel|screenplay|short story|(?:in|for) my (?:story|book|play|script)|thriller|d&d"
+    r"|(?:in|on) (?:the|a) (?:film|movie|book|series)|(?:watching|saw) a (?:film|movie|show)|lyrics?|podcast"
+    r"|(?:first[ -]aid|cpr|bls|als|lifeguard|paramedic|rescue) (?:course|class|courses|refresher|training|assessment"
+    r"|lesson)|training course|teaching (?:scouts|kids|students)|novela|cuento|pelicula|curso de)\b"
+    r"|小说|电影|剧本|考试题|培训|课程"
+)
+_REPORTED = re.compile(
+    r"\b(?:i've|i'm (?!writing|teaching|studying|doing|revising|watching|reading)|i (?:feel|can't|took|just|had)"
+    r"|my (?:son|daughter|wife|husband|mum|mom|dad|father|mother|baby|child|kid|partner|friend|neighbour|boyfriend"
+    r"|girlfriend|gran\w*|brother|sister|chest|head|heart|arm|leg|lips?|throat|face|stomach|belly)|right now|help me"
+    r"|please help|ambulance|really happening|me duele|tengo|ahora mismo)\b|我(?!的?小说)(?:胸|头|妈|爸|老|孩)|救命"
+)
+
+
+class _Cues(NamedTuple):
+    """Which kinds of cue words a text can hold at all: whether their literals stand in it."""
+
+    denies: bool
+    past_before: bool
+    past_around: bool
+    family: bool
+    conditional: bool
+    about: bool
+    told: bool
+
+
+_LITERALS = [literals(cue.pattern) for cue in (_DENIES, _PAST_BEFORE, _PAST_AROUND, _FAMILY, _IF, _ABOUT, _TOLD)]
+
+
+@lru_cache(maxsize=4)
+def _cues(text: str) -> _Cues:
+    return _Cues(*(may_match(known, text) for known in _LITERALS))
 
 
 def status(text: str, start: int, stop: int) -> Status:
     """What the words around `text[start:stop]` say of it. The text is one that `normalise` gave."""
-    sentence = _sentence(text, start)
-    turns = [turn for turn in _turns(text) if sentence.start <= turn < sentence.stop]
-    left = max([sentence.start, *(turn for turn in turns if turn < start)])
-    right = min([sentence.stop, *(turn for turn in turns if turn >= stop)])
-    before, after = text[left:start], text[stop:right]
-    if _negated(before, after):
+    cues, ends, turns = _cues(text), _ends(text), _turns(text)
+    first, last = _last_before(ends, start + 1, 0), _first_from(ends, start + 1, len(text))
+    left, right = max(first, _last_before(turns, start, 0)), min(last, _first_from(turns, stop, last))
+    before, clause = text[left:start], text[left:right]
+    if _negated(before, text[stop:right], cues):
         return "negated"
-    clause = text[left:right]
-    if _FAMILY.search(clause):
+    if cues.family and _FAMILY.search(clause):
         return "family"
-    if not _ONGOING.search(clause) and (_past(before) or _PAST_AROUND.search(clause)):
+    if ((cues.past_around and _dated(clause)) or (cues.past_before and _past(before))) and not _ongoing(clause):
         return "historical"
-    if _hypothetical(text[sentence.start : sentence.stop], text[sentence.start : start], text[stop : sentence.stop]):
+    if _hypothetical(text[first:last], text[first:start], text[stop:last], cues):
         return "hypothetical"
     return "present"
 
 
-def _negated(before: str, after: str) -> bool:
+def _negated(before: str, after: str, cues: _Cues) -> bool:
     if _NO_AFTER.match(after):
         return True
-    false = [match.span() for match in _NOT_A_NO.finditer(before + after[:20])]
+    false: list[tuple[int, int]] | None = None
     for cue in _NO.finditer(before):
+        if false is None:
+            false = [match.span() for match in _NOT_A_NO.finditer(before + after[:20])]
         if any(a <= cue.start() < b for a, b in false):
             continue
         gap = before[cue.end() :]
@@ -254,7 +298,7 @@ def _negated(before: str, after: str) -> bool:
             tail = after.split(",")[0] if not _LISTED.search(rest) else ""
             if _LISTED.search(rest) or _LISTED.search(tail) or re.match(r"[^.]*, *(?:or|nor|ni|o) ", after):
                 return True
-    for cue in _DENIES.finditer(before):
+    for cue in _DENIES.finditer(before) if cues.denies else ():
         gap = before[cue.end() :]
         if not _STOP.search(gap) and gap.count(" ") <= 14 and len(gap) <= 120:
             return True
@@ -278,23 +322,48 @@ def _past(before: str) -> bool:
     return False
 
 
-def _hypothetical(sentence: str, before: str, after: str) -> bool:
+@lru_cache(maxsize=64)
+def _dated(clause: str) -> bool:
+    return bool(_PAST_AROUND.search(clause))
+
+
+@lru_cache(maxsize=64)
+def _ongoing(clause: str) -> bool:
+    return bool(_ONGOING.search(clause))
+
+
+def _hypothetical(sentence: str, before: str, after: str, cues: _Cues) -> bool:
+    if cues.told and _of_nobody(sentence):
+        return True
     if _GOES_ON.match(after):
         return False
-    for cue in _IF.finditer(before):
+    for cue in _IF.finditer(before) if cues.conditional else ():
         if not _REAL_IF.search(sentence) and not re.search(r"(?:right now|现在|ahora)", sentence):
             return before.count(",", cue.end()) < 2
-    for cue in _ABOUT.finditer(before):
+    for cue in _ABOUT.finditer(before) if cues.about else ():
         gap = before[cue.end() :]
         if gap.count(" ") <= 10 and not _SHOWING.search(before[: cue.start()]) and not _PERSONAL.search(gap):
             return True
-    if _TOPIC.match(after) and not _PERSONAL.search(sentence):
+    if _TOPIC.match(after) and not _personal(sentence):
         return True
     if _ABOUT_AFTER.match(after) and not _PERSONAL.search(before):
         return True
-    if _ASKS_FOR_HELP.search(sentence):
-        return False
-    asks = _ASKS.match(sentence) or (
-        _ZH_ASKS.search(sentence) and re.search(r"[?吗么]|什么|哪些|如何|为什么", sentence)
-    )
-    return bool(asks) and not _PERSONAL.search(sentence)
+    return _asks(sentence) and not _personal(sentence)
+
+
+@lru_cache(maxsize=64)
+def _of_nobody(sentence: str) -> bool:
+    """Whether a sentence is of an exam, a story or a course and tells of nobody who is ill now."""
+    return bool(_TOLD.search(sentence)) and not _REPORTED.search(sentence)
+
+
+@lru_cache(maxsize=64)
+def _personal(sentence: str) -> bool:
+    return bool(_PERSONAL.search(sentence))
+
+
+@lru_cache(maxsize=64)
+def _asks(sentence: str) -> bool:
+    """Whether a sentence asks a question, but not for help."""
+    asks = _ASKS.match(sentence) or (_ZH_ASKS.search(sentence) and _ZH_MARK.search(sentence))
+    return bool(asks) and not _ASKS_FOR_HELP.search(sentence)

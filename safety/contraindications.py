@@ -2,23 +2,20 @@
 
 import csv
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import IntEnum
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import combinations
 
-from primum.safety.calculators import ckd_epi_2021
 from primum.safety.findings import SEVERITIES, Finding, Severity
 from primum.safety.lexicon import canonical, members
+from primum.safety.person import Person, egfr_of, read
+from primum.safety.phrases import Phrases, blanked, plain
 from primum.safety.profile import Profile
 
 Range = tuple[float, float]
-_CJK = re.compile(r"[\u3400-\u9fff]")
-_SCRIPTS = re.compile(r"(?<=[\u3400-\u9fff])(?=[a-z])|(?<=[a-z])(?=[\u3400-\u9fff])")
 _LIMIT = re.compile(r"(age|egfr|weeks|weight)(<|>=)([\d.]+)")
 _SEGMENT = re.compile(
     r"[,;.?!，；、。？！\n](?!\d)|\b(?:but|except|pero|salvo)\b|但"
@@ -41,15 +38,26 @@ _NOTHING_SAID = re.compile(
     r"(?:no|not|non|never|denie[sd]|without|negative|sin|niega|family history|mother|father|sister|brother)\b"
     r"|无|没有|否认"
 )
+# A condition that is only spoken of: vaccinated against, asked about, what a medicine may cause.
+_SPOKEN_OF_BEFORE = re.compile(
+    r"\b(?:(?:vaccin\w*|jabs?|shots?|immuni[sz]\w*|boosters?|screen(?:ed|ing)?|tested|checked) (?:for|against|of)"
+    r"|protect(?:s|ed|ion)? (?:against|from)|afraid of|difference between"
+    r"|(?<!at )(?<!high )(?<!increased )risk (?:of|for)|vacunas? (?:de|contra|para)"
+    r"|what (?:is|are|s|causes?)(?: (?:symptoms?|signs?|causes?|meaning|definition|an?|the|of))*"
+    r"|(?:can|could|may|might|does|do|will|would) (?:\w+ ){0,4}?(?:cause|lead to|trigger|prevent))"
+    r"(?: (?:an?|the|my|any|la|el|severe|getting|having|developing|of|and|or|;))* $|预防 ?$"
+)
+_SPOKEN_OF_AFTER = re.compile(
+    r" (?:vaccin\w*|vacunas?|shots?|jabs?|immuni[sz]ations?|boosters?|screening|prevention|awareness|cuffs?|monitors?"
+    r"|guidelines?|season|(?<!positive pregnancy )tests?(?! (?:was |is |came back )?positive))\b| ?疫苗"
+    r"|(?<=nursing) (?:homes?|students?|staff|schools?|care|degree)\b|(?<=expecting) (?:an?|the|my|to|that|some)\b"
+)
 # Short names that are other words or units too: they count in capitals, or where they stand alone.
 _AMBIGUOUS = frozenset(
     "mg mi pe ms ra uc as hit af add pad aids mono fits tia aps ttc oa dm ad hae men nash sss scd mania mtc".split()
 )
 _LEAD = re.compile(r"^(?:pmh|hx|h o|history of|has|have|with|known|i have|he has|she has) ")
-_EGFR = re.compile(r"(?:e?GFR|CrCl|creatinine clearance|肾小球滤过率)\D{0,25}?(\d+(?:\.\d+)?)", re.IGNORECASE)
-_WEEKS = re.compile(r"(\d+(?:\.\d+)?)\s*(?:weeks?|wks?|semanas?|周)", re.IGNORECASE)
-_TRAILING = re.compile(r"(.+?)s")
-_CLOSE = 0.86  # how alike a misspelling must be; below it "hepatic" meets "herpetic"
+_WEEKS = re.compile(r"\W*\d+(?:[+.]\d)?\s*(?:weeks?|wks?|semanas?|周)\W*", re.IGNORECASE)
 _SHORT = 6  # words of an entry in which a misspelt condition is looked for; a longer one is a story
 
 
@@ -73,7 +81,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Person:
+class Facts:
     """A profile as the rules read it; a number not known is None, one known roughly is a range."""
 
     conditions: frozenset[str]
@@ -82,58 +90,6 @@ class Person:
     could_be_pregnant: Truth
     breastfeeding: Truth
     sex: str | None
-
-
-def plain(text: str) -> str:
-    """The text in lower case without accents, its words parted by one space."""
-    bare = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
-    parted = _SCRIPTS.sub(" ", bare)
-    return " ".join(re.sub(r"[^\w+]|_", " ", parted).split())
-
-
-class Phrases:
-    """Known phrases, found in a text the longest first, none inside another."""
-
-    def __init__(self, meanings: Mapping[str, str]) -> None:
-        self.meanings = {plain(phrase): meaning for phrase, meaning in meanings.items()}
-        longest = sorted(self.meanings, key=len, reverse=True)
-        chinese = [re.escape(phrase) for phrase in longest if _CJK.search(phrase)]
-        # In one group, so that only those are tried whose first letter stands there.
-        spaced = "|".join(re.escape(phrase) for phrase in longest if not _CJK.search(phrase))
-        self._pattern = re.compile("|".join([rf"(?<!\w)(?:{spaced})(?:e?s)?(?!\w)", *chinese]))
-        self._alike: dict[str, list[str]] = {}
-        for phrase in self.meanings:
-            self._alike.setdefault(phrase[:4], []).append(phrase)
-
-    def find(self, text: str) -> list[tuple[int, int, str]]:
-        """Start and stop in `plain(text)`, and what the phrase means."""
-        return [(m.start(), m.end(), self._meaning(m.group())) for m in self._pattern.finditer(plain(text))]
-
-    def nearest(self, text: str) -> str | None:
-        """The meaning of a misspelt phrase whose first four letters are right, so that hypo- is never hyper-."""
-        words = plain(text).split()
-        for size in range(min(4, len(words)), 0, -1):
-            for start in range(len(words) - size + 1):
-                phrase = " ".join(words[start : start + size])
-                if len(phrase) < 6 or "stage" in phrase:
-                    continue
-                if close := get_close_matches(phrase, self._alike.get(phrase[:4], ()), n=1, cutoff=_CLOSE):
-                    return self.meanings[close[0]]
-        return None
-
-    def _meaning(self, found: str) -> str:
-        for form in (found, found.removesuffix("s"), found.removesuffix("es")):
-            if form in self.meanings:
-                return self.meanings[form]
-        raise KeyError(found)
-
-
-def blanked(text: str, places: Iterable[tuple[int, int, str]]) -> str:
-    """The plain text with the places that `Phrases.find` gave left out."""
-    rest = plain(text)
-    for start, stop, _ in sorted(places, reverse=True):
-        rest = f"{rest[:start]};{rest[stop:]}"
-    return rest
 
 
 def read_rows(name: str) -> list[dict[str, str]]:
@@ -169,8 +125,8 @@ def ingredients(substance: str) -> frozenset[str]:
     """The names that a substance goes by: its canonical name, its parts if combined, and a class in the singular."""
     whole = substance.strip().lower()
     parts = [whole, *re.split(r"\s*/\s*|\s+(?:and|with)\s+|\s*\+\s*", canonical(whole))]
-    if match := _TRAILING.fullmatch(whole):
-        parts.append(match[1].replace(" ", "-"))
+    if whole.endswith("s"):
+        parts.append(whole.removesuffix("s").replace(" ", "-"))
     return frozenset(name for part in parts if part for name in (part, canonical(part)))
 
 
@@ -229,26 +185,20 @@ def _with_kinds(found: Iterable[str]) -> frozenset[str]:
     return frozenset(every)
 
 
+def _segments(text: str) -> list[str]:
+    return [part for part in map(str.strip, _SEGMENT.split(text)) if part]
+
+
 @lru_cache(maxsize=4096)
-def _read(text: str) -> tuple[frozenset[str], bool]:
-    """The conditions that a text states, and whether some part of it could not be read."""
-    found: set[str] = set()
-    unread = False
-    for segment in filter(str.strip, _SEGMENT.split(text)):
-        if segment.strip() in _conditions():
-            found.add(segment.strip())
-            continue
-        stated, denied = _stated_in(segment)
-        short = len(segment.split()) <= _SHORT
-        silent = not (stated or denied or _NOTHING_SAID.match(plain(segment)))
-        if silent and short and (near := _phrases().nearest(segment)):
-            stated = {near}
-        found |= stated
-        read = (
-            stated or denied or _EGFR.search(segment) or _WEEKS.search(segment) or _NOTHING_SAID.match(plain(segment))
-        )
-        unread = unread or not read
-    return frozenset(found), unread
+def _told_in(segment: str) -> tuple[frozenset[str], bool]:
+    """The conditions that a part of a sentence states, and whether it denies one or speaks of no one's."""
+    if segment in _conditions():
+        return frozenset({segment}), False
+    stated, denied = _stated_in(segment)
+    denied = denied or bool(_NOTHING_SAID.match(plain(segment)))
+    if not stated and not denied and len(segment.split()) <= _SHORT and (near := _phrases().nearest(segment)):
+        stated = {near}
+    return frozenset(stated), denied
 
 
 def _stated_in(segment: str) -> tuple[set[str], bool]:
@@ -263,11 +213,18 @@ def _stated_in(segment: str) -> tuple[set[str], bool]:
             continue
         before = blanked(segment, [place for place in places if place[1] <= start])
         before = before[: len(before) - (len(whole) - start)]
-        if condition != "no-conditions" and (_DENIED_BEFORE.search(before) or _DENIED_AFTER.match(whole[stop:])):
+        if condition != "no-conditions" and _not_had(before, whole, stop):
             denied = True
         else:
             stated.add(condition)
     return stated, denied
+
+
+def _not_had(before: str, whole: str, stop: int) -> bool:
+    """Whether the condition that ends at `stop` is denied, a relative's, or only spoken of."""
+    if _DENIED_BEFORE.search(before) or _SPOKEN_OF_BEFORE.search(before):
+        return True
+    return bool(_DENIED_AFTER.match(whole, stop) or _SPOKEN_OF_AFTER.match(whole, stop))
 
 
 def _in_capitals(segment: str, word: str) -> bool:
@@ -276,22 +233,20 @@ def _in_capitals(segment: str, word: str) -> bool:
 
 
 def conditions_of(texts: Iterable[str]) -> frozenset[str]:
-    """The conditions that free words state, with what each is a kind of. What is denied or a relative's is "
-    "left out."""
-    return _with_kinds(condition for text in texts for condition in _read(text)[0])
+    """The conditions that free words state, with what each is a kind of; none that are denied or a relative's."""
+    return _with_kinds(condition for text in texts for part in _segments(text) for condition in _told_in(part)[0])
 
 
 def unknown_conditions(profile: Profile) -> tuple[str, ...]:
     """The conditions of a profile that no rule here can read."""
-    return tuple(text for text in profile.conditions if _read(text)[1])
+    return tuple(text for text in profile.conditions if any(map(_is_unknown, _segments(text))))
 
 
-def egfr_of(creatinine_umol_l: float, age: float, sex: str | None) -> float:
-    """mL/min/1.73 m² by CKD-EPI 2021, for adults; a sex not known is taken as female, which gives the lower value."""
-    return ckd_epi_2021(creatinine_umol_l, age, "male" if sex == "male" else "female")
+def _is_unknown(segment: str) -> bool:
+    return not (any(_told_in(segment)) or _WEEKS.fullmatch(segment) or read(segment).egfr is not None)
 
 
-def _narrowest(found: frozenset[str], number: str) -> Range | None:
+def implied(found: frozenset[str], number: str) -> Range | None:
     """The range of a number that the conditions imply: stage 4 an eGFR of 15 to 30, `newborn` an age under 0.08."""
     ranges = []
     for condition in found:
@@ -301,32 +256,25 @@ def _narrowest(found: frozenset[str], number: str) -> Range | None:
     return min(ranges, key=lambda ends: ends[1] - ends[0], default=None)
 
 
-def _number_in(pattern: re.Pattern[str], texts: Iterable[str]) -> Range | None:
-    for text in texts:
-        if match := pattern.search(text):
-            return float(match[1]), float(match[1])
-    return None
-
-
 def _exact(value: float | None) -> Range | None:
     return None if value is None else (value, value)
 
 
-def _kidney(profile: Profile, found: frozenset[str]) -> Range | None:
-    known = _exact(profile.egfr) or _number_in(_EGFR, profile.conditions)
-    if known is None and profile.creatinine_umol_l and profile.age is not None and profile.age >= 18:
-        known = _exact(egfr_of(profile.creatinine_umol_l, profile.age, profile.sex))
-    implied = _narrowest(found, "egfr")
-    if "dialysis" in found or known is None:
-        return implied
-    return known
+def _kidney(profile: Profile, told: Person, found: frozenset[str]) -> Range | None:
+    """The eGFR as measured, from creatinine, or from the stage of the disease."""
+    measured = told.egfr if profile.egfr is None else profile.egfr
+    creatinine = profile.creatinine_umol_l or told.creatinine_umol_l
+    if measured is None and creatinine and profile.age is not None and profile.age >= 18:
+        measured = egfr_of(creatinine, profile.age, profile.sex)
+    return implied(found, "egfr") if "dialysis" in found or measured is None else _exact(measured)
 
 
-def person_of(profile: Profile) -> Person:
+def facts_of(profile: Profile) -> Facts:
     """The profile with its free words read."""
     found = conditions_of(profile.conditions)
+    told = read(". ".join(profile.conditions))
     parent = profile.pregnant or profile.breastfeeding or found & {"pregnancy", "breastfeeding", "postpartum"}
-    age = _exact(profile.age) or (None if parent else _narrowest(found, "age"))  # the baby spoken of is the child
+    age = _exact(profile.age) or (None if parent else implied(found, "age"))  # the baby spoken of is the child
     pregnant = Truth.NO
     if profile.pregnant or profile.weeks_pregnant is not None or "pregnancy" in found:
         pregnant = Truth.YES
@@ -334,17 +282,15 @@ def person_of(profile: Profile) -> Person:
         pregnant = Truth.PERHAPS
     weeks: Range | None = None
     if pregnant:
-        said = _number_in(_WEEKS, [text for text in profile.conditions if "pregnancy" in conditions_of([text])])
-        weeks = _exact(profile.weeks_pregnant) or said or _narrowest(found, "weeks") or (0, 45)
+        weeks = _exact(profile.weeks_pregnant or told.weeks) or implied(found, "weeks") or (0, 45)
     could = Truth.NO
     if profile.sex == "female" and not pregnant and "no-pregnancy-possible" not in found:
         could = Truth.PERHAPS if age is None else min(_compare(age, ">=", 12), _compare(age, "<", 56))
     if found & {"possible-pregnancy", "trying-to-conceive"} and pregnant < Truth.YES:
         could = Truth.YES
     nursing = Truth.YES if profile.breastfeeding or "breastfeeding" in found else Truth.NO
-    weight = _exact(profile.weight_kg)
-    numbers = {"age": age, "egfr": _kidney(profile, found), "weeks": weeks, "weight": weight}
-    return Person(found, numbers, pregnant, could, nursing, profile.sex)
+    numbers = {"age": age, "egfr": _kidney(profile, told, found), "weeks": weeks, "weight": _exact(profile.weight_kg)}
+    return Facts(found, numbers, pregnant, could, nursing, profile.sex)
 
 
 def _compare(known: Range | None, sign: str, limit: float) -> Truth:
@@ -357,21 +303,21 @@ def _compare(known: Range | None, sign: str, limit: float) -> Truth:
     return Truth.YES if below else Truth.PERHAPS if low < limit else Truth.NO
 
 
-def _term(term: str, person: Person) -> Truth:
+def _term(term: str, who: Facts) -> Truth:
     if term.startswith("!"):
-        return Truth(Truth.YES - _term(term[1:], person))
+        return Truth(Truth.YES - _term(term[1:], who))
     if match := _LIMIT.fullmatch(term):
-        return _compare(person.numbers[match[1]], match[2], float(match[3]))
+        return _compare(who.numbers[match[1]], match[2], float(match[3]))
     states = {
-        "pregnant": person.pregnant,
-        "could-be-pregnant": person.could_be_pregnant,
-        "breastfeeding": person.breastfeeding,
-        "female": Truth.YES if person.sex == "female" else Truth.NO,
-        "male": Truth.YES if person.sex == "male" else Truth.NO,
+        "pregnant": who.pregnant,
+        "could-be-pregnant": who.could_be_pregnant,
+        "breastfeeding": who.breastfeeding,
+        "female": Truth.YES if who.sex == "female" else Truth.NO,
+        "male": Truth.YES if who.sex == "male" else Truth.NO,
     }
     if term in states:
         return states[term]
-    return Truth.YES if term in person.conditions else Truth.NO
+    return Truth.YES if term in who.conditions else Truth.NO
 
 
 @lru_cache(maxsize=2048)
@@ -380,14 +326,14 @@ def _alternatives(when: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(term.strip() for term in alternative.split("&")) for alternative in when.split("|"))
 
 
-def holds(when: str, person: Person) -> Truth:
+def holds(when: str, who: Facts) -> Truth:
     """Whether `a&b|c&!d` is true of a person; `&` binds closer than `|`."""
-    return max(min(_term(term, person) for term in terms) for terms in _alternatives(when))
+    return max(min(_term(term, who) for term in terms) for terms in _alternatives(when))
 
 
-def _subject(when: str, person: Person) -> str:
+def _subject(when: str, who: Facts) -> str:
     """What a finding is about, in words: the part of the expression that this person meets."""
-    best = max(_alternatives(when), key=lambda terms: min(_term(term, person) for term in terms))
+    best = max(_alternatives(when), key=lambda terms: min(_term(term, who) for term in terms))
     words = {"pregnant": "pregnancy", "could-be-pregnant": "possible pregnancy", "breastfeeding": "breast-feeding"}
     numbers = {"age": "age", "egfr": "kidney function", "weeks": "pregnancy", "weight": "weight"}
     named = []
@@ -405,8 +351,8 @@ def milder(severity: Severity) -> Severity:
     return SEVERITIES[max(0, SEVERITIES.index(severity) - 1)]
 
 
-def _finding(rule: Rule, substance: str, person: Person, truth: Truth) -> Finding:
-    about = _subject(rule.when, person)
+def _finding(rule: Rule, substance: str, who: Facts, truth: Truth) -> Finding:
+    about = _subject(rule.when, who)
     text = f"{substance[:1].upper()}{substance[1:]} ({about}): {rule.why} {rule.instead}"
     severity = rule.severity
     if truth is Truth.PERHAPS:
@@ -433,12 +379,12 @@ def most_severe(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def check(substances: Sequence[str], profile: Profile) -> tuple[Finding, ...]:
     """What speaks against each substance in this person. Nothing found does not mean safe."""
-    person = person_of(profile)
+    who = facts_of(profile)
     found: list[Finding] = []
     for substance in dict.fromkeys(substances):
         concerned = {rule.id: rule for name in ingredients(substance) for rule in _personal().get(name, ())}
-        met = ((rule, holds(rule.when, person)) for rule in concerned.values())
-        found += [_finding(rule, substance, person, truth) for rule, truth in met if truth]
+        met = ((rule, holds(rule.when, who)) for rule in concerned.values())
+        found += [_finding(rule, substance, who, truth) for rule, truth in met if truth]
     return most_severe(found)
 
 
@@ -462,19 +408,32 @@ def duplicates(substances: Sequence[str | tuple[str, str]]) -> tuple[Finding, ..
         if shared := first.names & second.names:
             found.append(_same_substance(first, second, min(shared, key=len)))
         else:
-            found += [_pair(rule, first, second) for rule in rules() if _paired(rule, first, second)]
+            found += [_pair(rule, first, second) for rule in _against_both(first, second)]
     return most_severe(found)
 
 
-def _paired(rule: Rule, first: _Taken, second: _Taken) -> bool:
-    if not rule.when.startswith("with:"):
-        return False
-    other = rule.when.removeprefix("with:")
-    others = rule.drugs if other == "same" else drug_set(other)
-    return any(
-        not a.names.isdisjoint(rule.drugs) and not b.names.isdisjoint(others)
-        for a, b in ((first, second), (second, first))
-    )
+@cache
+def _paired() -> dict[str, tuple[tuple[int, Rule, frozenset[str]], ...]]:
+    """The rules on two medicines, by each name of the one: their place in the table, and the names of the other."""
+    by_name: dict[str, list[tuple[int, Rule, frozenset[str]]]] = {}
+    for place, rule in enumerate(rules()):
+        if rule.when.startswith("with:"):
+            other = rule.when.removeprefix("with:")
+            for name in rule.drugs:
+                by_name.setdefault(name, []).append((place, rule, rule.drugs if other == "same" else drug_set(other)))
+    return {name: tuple(those) for name, those in by_name.items()}
+
+
+def _against_both(first: _Taken, second: _Taken) -> list[Rule]:
+    """The rules that speak against taking two medicines together."""
+    met = {
+        place: rule
+        for one, other in ((first, second), (second, first))
+        for name in one.names
+        for place, rule, others in _paired().get(name, ())
+        if not other.names.isdisjoint(others)
+    }
+    return [rule for _, rule in sorted(met.items())]
 
 
 def _pair(rule: Rule, first: _Taken, second: _Taken) -> Finding:

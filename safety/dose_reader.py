@@ -1,316 +1,31 @@
-"""Doses of a text: how much of which drug, how often, by which route, and whether it is advised, limited or denied."""
+"""Doses of a text: how much of which drug, how often, by which route, and whether it is advised, limited or denied.
 
-import csv
+First the text's tokens (amounts, frequencies, durations) are read and given to the drugs named; then the tokens of
+each drug are put together to doses.
+"""
+
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
-from importlib.resources import files
+from functools import cache, cached_property, lru_cache
 from itertools import pairwise
 from math import log
 from typing import Literal
 
+from primum.safety import dose_words as words
+from primum.safety.contraindications import read_rows
+from primum.safety.dose_words import COUNTED, TAKEN_WHOLE
 from primum.safety.lexicon import mentions
+from primum.safety.phrases import Phrases, plain
+from primum.safety.units import level, number, numbers
 
 Kind = Literal["advice", "limit", "denied", "warning", "unreadable"]
-
-_WORDS = {
-    word: float(value)
-    for value, words in {
-        0.25: "quarter cuarto", 0.5: "half medio media demi demie halbe",
-        1: "one a an single un una uno une ein eine", 2: "two dos deux zwei dois due couple",
-        3: "three tres trois drei três tre", 4: "four cuatro quatre vier quatro quattro",
-        5: "five cinco cinq fünf cinque", 6: "six seis sechs sei", 7: "seven siete sept sieben",
-        8: "eight ocho huit acht oito otto", 9: "nine nueve neuf neun", 10: "ten diez dix zehn",
-        11: "eleven once_", 12: "twelve doce douze zwölf doze dodici", 13: "thirteen", 14: "fourteen",
-        15: "fifteen quince", 16: "sixteen", 17: "seventeen", 18: "eighteen", 19: "nineteen", 20: "twenty veinte",
-        24: "twenty-four veinticuatro", 30: "thirty treinta", 40: "forty", 48: "forty-eight", 50: "fifty",
-        60: "sixty", 80: "eighty",
-    }.items()
-    for word in words.split()
-}  # fmt: skip
-_HAN = {**{sign: value for value, sign in enumerate("零一二三四五六七八九")}, "两": 2, "半": 0.5}
-_HAN_TENS = {"十": 10, "百": 100, "千": 1000, "万": 10000}
-_FRACTIONS = {"½": 0.5, "¼": 0.25, "¾": 0.75}
-_WIDE = str.maketrans(
-    {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {"　": " ", "μ": "µ", "⁄": "/"}
-)
-_THOUSANDS_IN_WORDS = {"hundred": 100.0, "thousand": 1000.0, "mil": 1000.0, "quinientos": 500.0}
-
-_WORD_NUMBER = "|".join(sorted((word for word in _WORDS if "_" not in word), key=len, reverse=True))
-NUMBER = (
-    r"(?:(?:(?<![\w.,])|(?<=\d[xX×*]))(?:\d{1,3}(?:[,\u00a0\u202f\u2009']\d{3})+(?:\.\d+)?|\d{1,3} "
-    r"000|\d+\s\d/\d|\d/\d(?![\d/])"
-    r"|\d+(?:[.,·]\d+)?[½¼¾]?|[.,·]\d+|[½¼¾])"
-    r"|(?<=[\u4e00-\u9fff])\d+(?:\.\d+)?"
-    rf"|(?<![\w'’])(?:(?:{_WORD_NUMBER})[ -])?(?:hundred|thousand|quinientos|mil)\b"
-    r"|(?<![\w'’])(?:(?:one|two|three|1|2|3) and a half|half an?|half of an?|a half|a quarter "
-    rf"of an?|(?:{_WORD_NUMBER}))(?![\w'’])"
-    r"|[零一二三四五六七八九十百千两半]+)"
-)
-_TO = r"\s*(?:-|–|—|~|至|到|\bto\b|\bor\b|\ba\b|\bo\b|\bbis\b|\bà\b)\s*"
-
-_UNITS: dict[str, tuple[str, float]] = {
-    **dict.fromkeys("mg mgs milligram milligrams milligramme milligrammes miligramo miligramos milligramm mgr "
-    "毫克".split(), ("mg", 1.0)),
-    **dict.fromkeys("g gm gms gram grams gramme grammes gramo gramos gramm gr 克".split(), ("mg", 1000.0)),
-    **dict.fromkeys("mcg mcgs µg ug microgram micrograms microgramme microgrammes microgramo microgramos mikrogramm "
-    "微克".split(), ("mg", 0.001)),
-    **dict.fromkeys("ng nanogram nanograms".split(), ("mg", 0.000001)),
-    **dict.fromkeys("unit units iu i.u. u ui ie unidad unidades einheiten unités 单位 国际单位".split(), ("unit", 1.0)),
-    **dict.fromkeys("mmol millimoles mmols".split(), ("mmol", 1.0)),
-    **dict.fromkeys(["meq", "milliequivalents"], ("meq", 1.0)),
-    **dict.fromkeys(
-        "ml mls millilitre millilitres milliliter milliliters mililitro mililitros cc 毫升".split(),
-        ("ml", 1.0),
-    ),
-    **dict.fromkeys(
-        "tsp teaspoon teaspoons teaspoonful teaspoonfuls cucharadita cucharaditas 茶匙".split(),
-        ("ml", 5.0),
-    ),
-    **dict.fromkeys(
-        "tbsp tablespoon tablespoons tablespoonful tablespoonfuls cucharada cucharadas 汤匙".split(),
-        ("ml", 15.0),
-    ),
-    **dict.fromkeys(
-        "tablet tablets tab tabs capsule capsules cap caps caplet caplets pill pills comprimido comprimidos "
-        "tableta tabletas "
-        "pastilla pastillas cápsula cápsulas capsula capsulas comprimé comprimés gélule gélules tablette "
-        "tabletten kapsel kapseln compressa compresse "
-        "gelcap gelcaps liquicap liquicaps softgel softgels liquigel liqui-gels gummy gummies lozenge "
-        "lozenges 片 粒 颗 丸 枚".split(),
-        ("tablet", 1.0),
-    ),
-    **dict.fromkeys("sachet sachets packet packets sobre sobres 袋 包".split(), ("sachet", 1.0)),
-    **dict.fromkeys("suppository suppositories supositorio supositorios 栓".split(), ("suppository", 1.0)),
-    **dict.fromkeys("patch patches parche parches 贴".split(), ("patch", 1.0)),
-    **dict.fromkeys("puff puffs inhalation inhalations actuation actuations inhalación inhalaciones bouffées "
-    "喷 吸 揿".split(), ("puff", 1.0)),
-    **dict.fromkeys("spray sprays".split(), ("spray", 1.0)),
-    **dict.fromkeys("drop drops gota gotas gouttes tropfen 滴".split(), ("drop", 1.0)),
-}  # fmt: skip
-COUNTED = frozenset({"tablet", "sachet", "suppository", "patch", "puff", "spray", "drop"})
-_UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
-_EDGE = r"(?![A-Za-zÀ-ÿ²])(?:(?<=[\u4e00-\u9fff])|(?!\d))"
-_AMOUNT = re.compile(
-    rf"(?:(?P<times>{NUMBER})\s*(?:[x×*]\s*|\s(?=\d+(?:[.,]\d+)?\s*-?(?:mg|g|mcg|µg|ml|micrograms?|milligrams?)\b)"
-    r"|of (?:the |your )?(?=\d)))?"
-    rf"(?P<number>{NUMBER})(?:[\s-]*(?P<low>{_UNIT})?{_TO}(?P<upper>{NUMBER}))?"
-    rf"[\s-]*(?:(?P<more>(?:more|extra|additional|oral|small|large|whole|full|x|×)\s+)?(?P<unit>{_UNIT}){_EDGE})",
-    re.IGNORECASE,
-)
-_PER = re.compile(
-    r"\s*(?:/|\bper\b|\bpor\b|\bpro\b|\beach\b|\ba(?=\s+(?:tablet|puff|dose))|每)\s*(?P<n>\d+(?:\.\d+)?\s*)?"
-    r"(?P<per>kg|kilo(?:gram)?s?|m2|m²|ml|mL|milliliters?|millilitres?|dl|l|litre|liter|hours?|hr?|min(?:ute)?|dose|"
-    r"days?|d|día|dia|jour|tag|weeks?|wk|semana|tablets?|tab|capsules?|puffs?|sachets?|公斤|千克|天|日|次|片|周)"
-    r"(?![A-Za-z0-9])",
-    re.IGNORECASE,
-)
-_PER_NAMES = (
-    ("kg", r"kg|kilo|公斤|千克"), ("m2", r"m2|m²"), ("lab", r"dl$|l$|lit"), ("ml", r"ml|millil"), ("hour", r"h|min"),
-    ("dose", r"dose|次"), ("day", r"d|jour|tag|天|日"), ("week", r"w|semana|周"), ("each", r"tab|caps|puff|sach|片"),
-)  # fmt: skip
-
-_DAY = (
-    r"(?:a|per|each|every|/|the|in an?y?|al|por|par|pro|am|ao|in one|within a|un)\s*(?:single\s+)?"
-    r"(?:day|día|dia|jour|tag|d)\b"
-)
-_IN_24 = (
-    r"(?:(?:in|per|within|over|every|during|each|any|/|a|en|por|par|in any|cada|dentro de|pro)\s*)*(?:an?y?\s+)?"
-    r"(?:24|twenty-four)[\s-]*(?:h|hrs?|hours?|horas|heures|stunden|小时)(?:\s*period)?\b"
-)
-_DAILY = (
-    rf"(?:{_DAY}|{_IN_24}|daily\b|diari[oa]s?\b|diariamente\b|täglich\b|al giorno\b|quotidien\w*|per diem|24小时内?"
-    r"|每天|每日|一天|一日|日)"
-)
-_HOURS = r"(?:hourly|hours?|hrs?|h|horas?|heures?|stunden|ore|小时|个小时)"
-_WEEK = r"(?:week|wk|semana|semaine|woche|settimana)"
-_ONCE = {"once": 1, "twice": 2, "thrice": 3}
-_LATIN = {
-    "bd": 2, "bid": 2, "b.d": 2, "b.i.d": 2, "tds": 3, "tid": 3, "t.d.s": 3, "t.i.d": 3, "qds": 4, "qid": 4,
-    "q.d.s": 4, "q.i.d": 4, "od": 1, "o.d": 1, "qd": 1, "q.d": 1, "mane": 1, "nocte": 1, "qhs": 1, "hs": 1, "h.s": 1,
-    "qam": 1, "qpm": 1, "om": 1, "o.m": 1, "o.n": 1, "qod": 0.5, "q.o.d": 0.5, "eod": 0.5, "qwk": 1 / 7,
-}  # fmt: skip
-_PERIODS = {"day": 1, "día": 1, "dia": 1, "jour": 1, "tag": 1, "week": 7, "month": 30, "year": 365, "fortnight": 14}
-
-_FREQUENCIES: tuple[tuple[str, str], ...] = (
-    ("hours", rf"(?:\bevery|\beach|\bcada|\btoutes les|\balle|\bogni|\bq\.?|\bde \d+ em|每隔?|间隔)\s*"
-     rf"(?P<n>{NUMBER})(?:{_TO}(?P<n2>{NUMBER}))?[\s-]*{_HOURS}(?![A-Za-z])"),
-    ("hours", r"\bq\.?\s?(?P<n>\d+)(?:\s?[-–]\s?(?P<n2>\d+))?\s?(?:h|hrs?|hours?|°)(?![A-Za-z])"),
-    ("hours", rf"(?P<n>{NUMBER})(?:{_TO}(?P<n2>{NUMBER}))?[\s-]*hourly\b"),
-    ("minutes", rf"\bevery\s*(?P<n>{NUMBER})\s*min(?:ute)?s?\b"),
-    ("hour", r"\b(?:every|each|cada|per) (?:single )?(?:hour|hora)\b|\bhourly\b|每小时"),
-    ("days", rf"(?:\bevery|\bcada|\balle|\btous les|\bq|每隔?)\s*(?P<n>{NUMBER})\s*(?P<p>days?|weeks?|months?"
-    r"|d|wk|días|semanas|meses|天|周|个月|日)(?:一次)?"),
-    ("other", r"\b(?:every other|alternate|every second) days?\b|\ben días alternos\b|隔日"),
-    ("otherweek", r"\b(?:every other|alternate|every second) week\b|\bfortnightly\b"),
-    ("times", rf"(?:\b(?P<n2>{NUMBER}){_TO})?(?P<n>{NUMBER}|once|twice|thrice|una)\s*(?:[x×]|times?|veces"
-    rf"|vez|fois|mal|vezes|volte|doses?|intakes|tomas)\s*(?P<p>{_DAILY}|/\s*(?:day|d|week|wk)\b"
-    rf"|(?:a|per|each|every|/|in the|in a|weekly|por|a la|par|pro|la)\s*(?:{_WEEK}|month|year)|weekly\b"
-    r"|monthly\b)"),
-    ("times", rf"(?P<n>once|twice|thrice)[\s-]*(?:or (?:twice|three times)\s*)?(?P<p>{_DAILY}|(?:a|per|each"
-    r"|every|/)?\s*(?:week(?:ly)?|month(?:ly)?|year(?:ly)?|fortnight)\b|at bedtime|at night|nightly"
-    r"|every night|every morning|in the morning)"),
-    ("times", r"(?P<n>zwei|drei|vier|sechs|zwei|ein|fünf)mal\s*(?P<p>täglich|am tag|pro tag|wöchentlich)"),
-    ("times", rf"[x×]\s*(?P<n>\d+)\s*(?P<p>{_DAILY}|/\s*(?:day|d)\b)"),
-    ("times", rf"(?P<p>每天|每日|一天|一日|日|每周|一周|每星期|每月)(?:服用?|口服|吃|最多|用)?\s*"
-     rf"(?P<n>{NUMBER})(?:{_TO}(?P<n2>{NUMBER}))?\s*(?:次"
-    r"|回)"),
-    ("week", rf"\b(?:a|per|each|every|once|one time|por|cada|a la|par|pro|in one|per calendar)\s*{_WEEK}(?:ly)?\b"
-    r"|/\s*(?:week|wk)\b|\bweekly\b|\bsemanal(?:es)?\b|\bwöchentlich\b|每周(?!\w?[一二三四五六日天])|\b(?:on"
-    r"|every|each) (?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|每星期"),
-    ("month", r"\b(?:monthly|(?:a|per|each|every|once a) month|al mes)\b|每月"),
-    ("halfyear", r"\bevery (?:6|six) months\b|\btwice a year\b"),
-    ("year", r"\b(?:yearly|annually|once a year|a year|per year)\b"),
-    ("eachmeal", r"\b(?:with|before|after|at) (?:each|every) (?:main )?meal\b|\bcon cada comida\b|\bthree times "
-    r"with (?:food|meals)\b|三餐"),
-    ("cap", rf"\b(?:up to|max(?:imum)?(?: of)?|at most|no more than|not more than)\s*(?P<n>{NUMBER})\s*(?:doses"
-    r"|times)\b(?: in (?:all|total))?"),
-    ("split", rf"\b(?:in|into|as|divided (?:in|into|over|between)|split (?:in|into|over)|分)\s*"
-     rf"(?P<n>{NUMBER})(?:{_TO}(?P<n2>{NUMBER}))?\s*(?:equally "
-    r"|separate |equal )*(?:divided |split )?(?:doses|intakes|portions|tomas|次)"),
-    ("day1", r"\b(?:every|each) (?:single )?day\b|\bonce[\s-]daily\b|\bonce[\s-]a[\s-]day\b|\bcada día\b"
-    r"|\bone time (?:a|per) day\b"),
-    ("day", rf"(?<![A-Za-z]){_DAILY}"),
-    ("both", r"早晚(?:各)?(?:一次)?|\bmornings? and (?:evenings?|nights?)\b|\bmañana y noche\b|\bmatin et soir\b"
-    r"|\bmorgens und abends\b|\bam and pm\b"),
-    ("three", r"\bmorning, (?:noon|midday|afternoon|lunchtime),? and (?:night|evening|bedtime)\b"
-     r"|早中晚(?:各)?(?:一次)?"),
-    ("time", r"\b(?:in the|every|each|at|before|with|at the|la|por la|de la|cada) ?(?:mornings?|evenings?"
-    r"|nights?|nighttime|bedtime|bed|noon|midday|lunch(?:time)?|breakfast|dinner|supper|afternoon"
-    r"|mañana|noche|tarde|mediodía)\b|\bnightly\b|\bat bedtime\b|\bbefore (?:going to )?(?:bed"
-    r"|sleep)\b|\bal acostarse\b|\bantes de dormir\b|\ble soir\b|\ble matin\b|\babends\b|\bmorgens\b"
-    r"|睡前|每晚|每早|晚上|早上"),
-    ("latin", r"(?<![A-Za-z.])(?P<l>b\.?i\.?d|t\.?i\.?d|q\.?i\.?d|t\.?d\.?s|q\.?d\.?s|b\.?d|o\.?d|q\.?d|qhs"
-    r"|q?hs|h\.s|nocte|mane|qam|qpm|qod|q\.o\.d|eod|om|o\.n)\.?(?![A-Za-z])"),
-    ("once", r"\bstat\b|\b(?:as )?a (?:single|one-off|one-time) dose\b|\bsingle dose\b|\bat once\b|\bat "
-    r"a time\b|\ball at once\b|\bin one go\b|\bper dose\b|\beach time\b|\bper intake\b|\bone-time\b"
-    r"|\ben una sola toma\b|顿服|单次|一次性"),
-    ("prn", r"\b(?:prn|p\.r\.n\.?|as needed|as required|when needed|if needed|when required|si (?:es necesario"
-    r"|precisa))|必要时"),
-)  # fmt: skip
-_FREQUENCY = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _FREQUENCIES)
-_DURATION = re.compile(
-    r"(?:\b(?:for|x|×|during|durante|por|pendant|over|after|within|within the|first|last|next|past"
-    r"|in)\s*(?:up to |about |at least |the (?:first|last|next|past) )?|连用|连服|服用|共)"
-    rf"(?P<n>{NUMBER})(?:{_TO}{NUMBER})?[\s-]*(?P<p>days?|weeks?|months?|years?|nights?|días|semanas"
-    r"|meses|jours|tage|天|周|个月)"
-    rf"|{NUMBER}[\s-]*(?P<p2>day|week|month)[\s-](?:course|supply|treatment|history|period)|\bon "
-    rf"days? (?:one|two|\d+)(?:{_TO}\d+)?\b|[x×]\s*\d+/(?:7|52|12)",
-    re.IGNORECASE,
-)
-_ROUTES: tuple[tuple[str, str], ...] = (
-    ("inhaled", r"\binhal\w+|\bpuffs?\b|\bnebuli[sz]\w*|\bneb\b|\bevohaler|\bturb[uo]haler|吸入|雾化"),
-    ("nasal", r"\bnasal\w*|\bnostrils?\b|\bintranasal\w*|鼻"),
-    ("eye", r"\beye\b|\beyedrops\b|\bophthalmic|\beye ?drops?\b|滴眼"),
-    ("ear", r"\botic\b|\bear drops?\b"),
-    ("transdermal", r"\bpatch(?:es)?\b|\btransdermal|\bparches?\b|贴"),
-    ("topical", r"\bcream\b|\bgel\b|\bointment|\btopical\w*|\bappl(?:y|ied) (?:to|on)\b|\blotion\b|\bshampoo\b"
-    r"|\bcrema\b|软膏|外用"),
-    ("iv", r"\bi\.?v\.?\b|\bintravenous\w*|\binfus\w+|\bdrip\b|静脉|静滴"),
-    ("im", r"\bi\.?m\.?(?= |,|\.|$)(?<!i'm)|\bintramuscular\w*|肌注|肌内"),
-    ("sc", r"\bs\.?c\.?\b|\bsub-?cut\w*|\bsubq\b|\bsq\b|\binject\w*|\bpen\b|\bunder the skin\b|皮下|注射"),
-    ("rectal", r"\brectal\w*|\bsuppositor\w+|\benema\b|\bpr\b|栓|supositorio"),
-    ("vaginal", r"\bvaginal\w*|\bpessar\w+|阴道"),
-    ("sublingual", r"\bsublingual\w*|\bunder the tongue\b|舌下"),
-    ("oral", r"\boral(?:ly)?\b|\bby mouth\b|\bp\.?o\.?\b|\btablets?\b|\bcapsules?\b|\bpills?\b|\bsyrup\b"
-    r"|\bsuspension\b|\bswallow\w*|\bvía oral\b|口服|片|胶囊"),
-)  # fmt: skip
-_ROUTE = tuple((route, re.compile(pattern, re.IGNORECASE)) for route, pattern in _ROUTES)
-_LIMIT_BEFORE = re.compile(
-    r"(?:\b(?:max(?:imum|imal|imo)?|limit|ceiling|cap(?:ped)?|at most|no more than|not? (?:to "
-    r")?(?:be )?(?:taken? |given? |use )?(?:any )?more than|not (?:to )?(?:exceed|go (?:over|above)"
-    r"|surpass)|(?:do|does|should|must|may|can)(?: not|n['’]t)(?: \w+){0,3} (?:exceed|go (?:over"
-    r"|above)|more than|over|above)|"
-    r"(?:don['’]t|never|cannot|shouldn['’]t|mustn['’]t)(?: \w+){0,3} (?:exceed|go (?:over|above)"
-    r"|more than|over|above)|without exceeding|never exceed|not exceeding|no (?:más|mas) de|sin "
-    r"exceder|no (?:exceda|supere|exceder|superar)(?: los)?|máximo|ne pas dépasser|höchstens|maximal"
-    r"|nicht mehr als|pas plus de|non più di)\b|不(?:要|能|得|可|应)?(?:超过|多于)|最多|最大|不超|上限)"
-    r"[^.;!?。；！？\n\d]{0,45}$",
-    re.IGNORECASE,
-)
-_LIMIT_AFTER = re.compile(
-    r"^\W*(?:(?:is|as|being|was|the|a|an|your|in total|total|daily|per day|a day|absolute|upper"
-    r"|/ ?day|/ ?24 ?h\w*|in 24 hours|each day|recommended|usual)\W+){0,6}"
-    r"(?:max(?:imum)?|upper limit|daily limit|limit|最大)\b(?!\W*(?:of|is|dose|daily|per|single|\d))",
-    re.IGNORECASE,
-)
-_MORE = re.compile(
-    r"(?:\b(?:more than|over|above|exceed(?:s|ing)?|greater than|higher than|in excess of|beyond"
-    r"|upwards of|at least|más de|plus de|mehr als|overdos\w+ (?:of|on|with))|>|≥|超过|大于)\s*(?:about "
-    r"|a total of |the |around )?$",
-    re.IGNORECASE,
-)
-_ALLOWED = re.compile(
-    r"\b(?:you|he|she|they|adults?|patients?|i|we|it) (?:can|may|could|should|must|need to|will|have to)\b"
-    r"|\b(?:safe|fine|okay|ok|alright|all right|no problem|harmless|recommended?|advise[ds]?|go "
-    r"ahead) (?:to )?|^\s*take\b|\btook\b|\btaken\b|\bhave been taking\b|\bi take\b|可以",
-    re.IGNORECASE,
-)
-_HARM_AFTER = re.compile(
-    r"^[^.;!?\n]{0,45}\b(?:is|are|would be|can be|could be|may be|was|can|could|may|might|will)\b"
-    r"[^.;!?\n]{0,25}\b(?:toxic"
-    r"|too (?:much|high)|dangerous|lethal|fatal|deadly|an overdose|unsafe|poison\w*|harm\w*|damag\w*"
-    r"|kill|never (?:be )?(?:safe|used)|not (?:safe|recommended|advised|appropriate|allowed|be "
-    r"(?:taken|used|given|exceeded))|contraindicated|excessive|above the (?:maximum|limit))",
-    re.IGNORECASE,
-)
-_NO_HARM = re.compile(r"\b(?:n['’]t|not|never|isn['’]t|no)\b", re.IGNORECASE)
-_DENIED = re.compile(
-    r"(?:\b(?:do not|don['’]t|does not|never|should not|shouldn['’]t|must not|mustn['’]t|may not"
-    r"|cannot|can['’]t|can not|not to|avoid|refrain from|stop|instead of|rather than|no (?:debe"
-    r"|debes|deben|tome|tomes|tomar|use|dé|de)|nunca|nicht|ne (?:prenez|donnez))\b|n['’]t be\b"
-    r"|不要|不能|切勿|不可以?|不应该?|别|禁止|严禁|请勿|勿)"
-    r"(?P<between>[^.;:!?。；！？\n]{0,60})$",
-    re.IGNORECASE,
-)
-_TURNS = re.compile(
-    r"\b(?:but|instead|rather|however|unless|hesitate|worry|forget|fewer|less than|miss|skip|until"
-    r"|because|so|then|just|sólo|sino|pero|aber|need|only if|if)\b|,\s*(?:you |please |and )?(?:can "
-    r"|may |could |should )?(?:take|give|use|start|try|have|it|the|i|we|tome|toma|prenez)\b|而是"
-    r"|但|,\s*(?:请|可|应)|，\s*(?:请|可|应)",
-    re.IGNORECASE,
-)
+_TIMES = re.compile(r"\d+(?=\s*(?:times|x)\b)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[\"'“(¿¡]?[A-Z0-9ÁÉÍÓÚ*•-])|[。！？；;\n]+")
-_LAB = re.compile(
-    r"\b(?:level|levels|trough|peak|concentration|blood sugar|glucose|cholesterol|ldl|hdl|triglycerides?"
-    r"|creatinine|potassium|sodium|haemoglobin|hemoglobin|ferritin|bilirubin|tsh|inr|a1c|hba1c"
-    r"|urea|vitamin d level|crp)\b(?:\s+(?:is|was|of|at|are|were|level|levels|above|below|over"
-    r"|under|about|came back|result|went|to|now|around|=|:))*\s*$",
-    re.IGNORECASE,
-)
-_NOT_DRUG = re.compile(
-    r"^\s*(?:of|de)\s+(?:(?:dietary|added|total|pure|saturated|table|wine|red|daily)\s+)?(?:fib(?:re"
-    r"|er)|protein\w*|sugars?|carb\w*|salt|sodium|fat|alcohol|wine|beer|water|fluids?|blood|milk"
-    r"|juice|caffeine|weight|food|oats|nuts|sal|agua|azúcar|fibra|red cells|plasma|tea|coffee|honey"
-    r"|broth)\b|^\s*(?:carb\w*|protein|fib(?:re|er)|sugar|salt)\b",
-    re.IGNORECASE,
-)
-_FILL = re.compile(
-    r"^(?:[\s,()\-–的]|\bof\b|\bde\b|\bdi\b|\bvon\b|\bd['’]|\bthe\b|\byour\b|\bthis\b|\bmy\b|\ban?\b"
-    r"|\boral\b|\biv\b|\bim\b|\bsc\b|\bintravenous\b|\bsubcutaneous\b|\binhaled\b|\bgeneric\b|\bregular\b"
-    r"|\bplain\b"
-    r"|\bextra[- ]strength\b|\bchildren['’]?s\b|\binfants?['’]?\b|\bextended[- ]release\b|\bimmediate[- "
-    r"]release\b|\bslow[- ]release\b|\bmodified[- ]release\b|\bliquid\b|\bsyrup\b|\bsuspension\b"
-    r"|\bsolution\b|\bdoses?\b|\bworth\b|\bsoluble\b|\beffervescent\b|\bstrength\b|\bpure\b|\beach\b"
-    rf"|\b(?:{_UNIT})\b|{_UNIT})*$",
-    re.IGNORECASE,
-)
-_EXTRA = re.compile(
-    r"\b(?:another|an extra|additional|plus|on top|also|as well as|in addition|再|otra|además)\b", re.IGNORECASE
-)
-_ODD_UNIT = re.compile(
-    rf"(?P<number>{NUMBER})\s*(?P<unit>squirts?|handfuls?|scoops?|spoonfuls?|spoons?|glass(?:es)?"
-    r"|shots?|bottles?|vials?|ampoules?|ampules?|capfuls?|droppers?(?:ful)?s?|cups?|pinch(?:es)?"
-    rf"|strips?|blisters?|boxes|packs?|fl\.? ?oz|ounces?|oz|grains?|clicks?|pumps?|(?<=\d)[a-z]{{2,3}}"
-    r"|(?<=\d )m[a-z])(?![A-Za-z/])",
-    re.IGNORECASE,
-)
-_NO_UNIT_NAMES = frozenset(
-    "st nd rd th am pm h hr hrs min mins yo yr yrs kg lb lbs cm mm in ft wk wks day mo mos bpm "
-    "kcal cal mah khz mhz pc pts years kj bd od tds qds bid tid qid".split()
-)
+
+
+_KINDS = ("week", "cap", "split", "day", "time")  # of frequencies that are not merely so often
 
 
 @dataclass(frozen=True)
@@ -350,14 +65,13 @@ class Dose:
 
 @dataclass(frozen=True)
 class Ingredient:
+    """What a product holds of one substance; without an amount, the product is but another name of it."""
+
     substance: str
     amount: float | None
     unit: str
     per: str
     per_amount: float
-
-
-_NOTHING = (Ingredient("", None, "", "", 1.0),)
 
 
 @dataclass(frozen=True)
@@ -372,433 +86,334 @@ class Name:
 
 @dataclass
 class _Token:
+    """A part of a dose: an amount, a frequency, a duration. `value` is in `unit`, or intakes a day, or days."""
+
     kind: str
     start: int
     stop: int
-    value: float | None = None
+    value: float = 0.0
     unit: str = ""
     times: float | None = None
     per: set[str] = field(default_factory=set)
     per_ml: float | None = None
     other: float | None = None
-    text: str = ""
     hours: float | None = None
     owner: Name | None = None
-    edge: str = ""
 
-
-def number(text: str) -> tuple[float, float | None]:
-    """The value of a written number, and the other reading where a point may part thousands."""
-    word = text.strip().lower()
-    if word in _WORDS:
-        return _WORDS[word], None
-    if "and a half" in word:
-        head = word.split()[0]
-        return (_WORDS.get(head) or float(head)) + 0.5, None
-    if "quarter" in word:
-        return 0.25, None
-    if word.startswith(("half", "a half")):
-        return 0.5, None
-    for name, factor in _THOUSANDS_IN_WORDS.items():
-        if word.endswith(name):
-            head = word[: -len(name)].strip(" -")
-            return _WORDS.get(head, 1.0) * factor, None
-    if any(sign in _HAN or sign in _HAN_TENS for sign in word):
-        return _han(word), None
-    if "/" in word:
-        *whole, part = word.split()
-        above, below = part.split("/")
-        return (float(whole[0]) if whole else 0.0) + float(above) / max(float(below), 1.0), None
-    extra = sum(_FRACTIONS.get(sign, 0.0) for sign in word)
-    word = re.sub(r"[½¼¾]", "", word)
-    if not word:
-        return extra, None
-    if re.fullmatch(r"[1-9]\d{0,2}(?:[\u00a0\u202f\u2009' ]\d{3})+|[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?", word):
-        return float(re.sub(r"[^\d.]", "", word)), None
-    if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", word):
-        return float(word), float(word.replace(".", ""))
-    return float(word.replace(",", ".").replace("·", ".")) + extra, None
-
-
-def _han(word: str) -> float:
-    total, current = 0.0, 0.0
-    for sign in word:
-        if sign in _HAN_TENS:
-            total += (current or 1.0) * _HAN_TENS[sign]
-            current = 0.0
-        else:
-            current = float(_HAN[sign])
-    return total + current
+    @property
+    def is_amount(self) -> bool:
+        return self.kind in ("amount", "count", "strength", "bare", "unitless", "odd")
 
 
 @cache
 def products() -> dict[str, tuple[Ingredient, ...]]:
     """What each product holds, from `data/products.csv`; an alias holds its one substance, without an amount."""
     found: dict[str, list[Ingredient]] = {}
-    with (files("primum.safety") / "data" / "products.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            amount = float(row["amount"]) if row["amount"] else None
-            per_amount, _, per = row["per"].rpartition(" ")
-            item = Ingredient(row["substance"], amount, row["unit"] or "mg", per, float(per_amount or 1))
-            for name in row["product"].split("|"):
-                found.setdefault(name.strip().lower(), []).append(item)
+    for row in read_rows("products.csv"):
+        amount = float(row["amount"]) if row["amount"] else None
+        per_amount, _, per = row["per"].rpartition(" ")
+        item = Ingredient(row["substance"], amount, row["unit"] or "mg", per, float(per_amount or 1))
+        for name in row["product"].split("|"):
+            found.setdefault(name.strip().lower(), []).append(item)
     return {name: tuple(items) for name, items in found.items()}
 
 
 @cache
-def substances() -> frozenset[str]:
-    """The substances that the table of doses knows."""
-    with (files("primum.safety") / "data" / "doses.csv").open(encoding="utf-8") as file:
-        return frozenset(row["substance"] for row in csv.DictReader(file))
+def usual_units() -> dict[str, str]:
+    """The substances that the table of doses knows, each with the unit in which it is usually written."""
+    return {row["substance"]: row["unit"] for row in reversed(read_rows("doses.csv"))}
 
 
 @cache
-def _name_pattern() -> re.Pattern[str]:
-    known = {*substances(), *(name for name in products() if not name.endswith(" tablet"))}
-    names = sorted(known, key=len, reverse=True)
-    latin = [re.escape(name).replace(r"\ ", r"[\s-]+") for name in names if name.isascii() or name[0] < "\u3000"]
-    han = [re.escape(name) for name in names if name[0] >= "\u3000"]
-    return re.compile(rf"(?<![\w])(?:{'|'.join(latin)})s?(?![\w])|{'|'.join(han) or '(?!)'}", re.IGNORECASE)
+def _drugs() -> Phrases:
+    """The names of the two tables: each means the substance, or the product if it holds amounts of its own."""
+    names = [name for name in (*usual_units(), *reversed(products())) if not name.endswith(" tablet")]
+    held = {name: products().get(name, ()) for name in names}
+    return Phrases({n: h[0].substance if len(h) == 1 and h[0].amount is None else n for n, h in held.items()})
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def names(text: str) -> tuple[Name, ...]:
-    """Drugs and products of a text, by the table's own names first and then by the lexicon's."""
-    found = []
-    for match in _name_pattern().finditer(text):
-        written = re.sub(r"[\s-]+", " ", match.group().lower())
-        found.append(Name(match.start(), match.end(), match.group(), _own(written)))
-    for mention in mentions(text):
-        name = _own(mention.name)
-        tail = name not in substances() and any(0 <= mention.start - other.stop <= 1 for other in found)
+    """Drugs and products of a text, by the tables' names first and then by the lexicon's."""
+    shown = _TIMES.sub(lambda number: "_" * len(number.group()), text)  # "Tylenol 3 times a day" is not Tylenol 3
+    found = [Name(start, stop, text[start:stop], drug) for start, stop, drug in _drugs().places(level(shown))]
+    for mention in mentions(shown):
+        name = _drugs().meanings.get(plain(mention.name), mention.name)
+        tail = name not in usual_units() and any(0 <= mention.start - other.stop <= 1 for other in found)
         if not tail and all(mention.stop <= other.start or mention.start >= other.stop for other in found):
             found.append(Name(mention.start, mention.stop, mention.written, name))
     return tuple(sorted(found, key=lambda name: name.start))
 
 
-@cache
-def _spaced() -> dict[str, str]:
-    return {re.sub(r"[\s-]+", " ", name): name for name in (*products(), *substances())}
-
-
-def _own(written: str) -> str:
-    """The substance of the table for a name, or the product's name if it holds amounts of its own."""
-    key = re.sub(r"[\s-]+", " ", written.lower())
-    known = _spaced().get(key) or _spaced().get(key.removesuffix("s")) or written.lower()
-    held = products().get(known, ())
-    return held[0].substance if len(held) == 1 and held[0].amount is None else known
-
-
-def normal(text: str) -> str:
-    """The text with wide signs as narrow ones; no character is added or taken away."""
-    return text.translate(_WIDE)
-
-
-def sentences(text: str) -> list[tuple[int, int]]:
+@lru_cache(maxsize=64)
+def sentences(text: str) -> tuple[tuple[int, int], ...]:
     """Start and stop of each sentence."""
-    cuts = [match.end() for match in _SENTENCE_END.finditer(text)]
-    bounds = [0, *cuts, len(text)]
-    return [(a, b) for a, b in pairwise(bounds) if text[a:b].strip()]
+    bounds = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
+    return tuple((a, b) for a, b in pairwise(bounds) if text[a:b].strip())
 
 
-def _tokens(text: str) -> list[_Token]:
-    """Amounts, frequencies and durations in order, none overlapping another; the earlier kinds win."""
-    taken: list[tuple[int, int]] = []
+def sentence_at(text: str, place: int) -> tuple[int, int]:
+    """Start and stop of the sentence in which a place lies."""
+    return next(((a, b) for a, b in sentences(text) if a <= place < b), (0, len(text)))
+
+
+class _Text:
+    """A text that is read: levelled, with the drugs it names, its routes, and which of its letters are read already."""
+
+    def __init__(self, written: str) -> None:
+        self.written = written
+        self.plain = level(written)
+        self.names = names(written)
+        self._read = bytearray(len(written))
+
+    def free(self, start: int, stop: int) -> bool:
+        return self._read.find(1, start, stop) < 0
+
+    def take(self, start: int, stop: int) -> None:
+        self._read[start:stop] = b"\1" * (stop - start)
+
+    @cached_property
+    def routes(self) -> list[tuple[int, str]]:
+        return [(match.start(), route) for route, finder in words.ROUTES for match in finder.finditer(self.plain)]
+
+    def before(self, place: int) -> str:
+        """What stands before a place in its sentence."""
+        start = max((a for a, _ in sentences(self.written) if a <= place), default=0)
+        return self.plain[max(start, place - 120) : place]
+
+    def after(self, place: int, start: int) -> str:
+        """What follows a place in the sentence that holds `start`."""
+        return self.plain[place : sentence_at(self.written, start)[1]]
+
+
+def _tokens(text: _Text) -> list[_Token]:
+    """Amounts, frequencies and durations in order, none overlapping another; what is read first wins."""
     found: list[_Token] = []
-
-    def free(start: int, stop: int) -> bool:
-        return all(stop <= a or start >= b for a, b in taken)
-
-    def keep(token: _Token) -> None:
-        taken.append((token.start, token.stop))
-        found.append(token)
-
-    names_here = names(text)
-    taken += [(name.start, name.stop) for name in names_here if any(sign.isdigit() for sign in name.written)]
-    for match in _RATIO.finditer(text):
-        near = next((n for n in names_here if n.stop <= match.start() <= n.stop + 25), None)
-        if near and free(*match.span()):
-            keep(_ratio(match, near))
-    for kind, pattern in _FREQUENCY:
-        for match in pattern.finditer(text):
-            if free(*match.span()):
-                keep(_frequency(kind, match))
-    for match in _DURATION.finditer(text):
-        if free(*match.span()):
-            days = number(match["n"])[0] * _period(match["p"] or "day") if match["n"] else None
-            keep(_Token("duration", match.start(), match.end(), days, text=match.group()))
-    for match in _AMOUNT.finditer(text):
-        if free(*match.span()):
-            keep(_amount(text, match, free))
-    for match in _ODD_UNIT.finditer(text):
-        unit = match["unit"].lower()
-        drink = _NOT_DRUG.match(text[match.end() : match.end() + 40])
-        if unit not in _NO_UNIT_NAMES and not drink and free(*match.span()):
-            keep(_Token("odd", match.start(), match.end(), text=match.group()))
-    found += _bare_counts(text, names_here, free)
+    for name in text.names:
+        if any(sign.isdigit() for sign in name.written):
+            text.take(name.start, name.stop)
+    for read in (_ratios, _frequencies, _durations, _amounts, _odd_units, _bare_counts, _beside_names):
+        for token in read(text):
+            if text.free(token.start, token.stop):
+                text.take(token.start, token.stop)
+                found.append(token)
     return sorted(found, key=lambda token: token.start)
 
 
-_RATIO = re.compile(
-    r"(?<![\w./])\d+(?:\.\d+)?\s?(?:mg)?\s?/\s?\d+(?:\.\d+)?(?:\s?/\s?\d+(?:\.\d+)?)?(?:\s?mg\b)?(?![\d/]"
-    r"|\s?(?:ml|mmhg|tab))",
-    re.I,
-)
-
-
-def _ratio(match: re.Match[str], name: Name) -> _Token:
+def _ratios(text: _Text) -> Iterator[_Token]:
     """`30/500`: the strengths of a product's ingredients; one sum where the table counts them together."""
-    token = _Token("ratio", match.start(), match.end(), text=match.group())
-    if len(products().get(name.drug, ())) < 2:
-        token.kind, token.unit = "amount", "mg"
-        token.value = sum(float(n) for n in re.findall(r"\d+(?:\.\d+)?", token.text))
-    return token
+    for match in words.RATIO.finditer(text.plain):
+        name = next((name for name in text.names if name.stop <= match.start() <= name.stop + 25), None)
+        if name and len(products().get(name.drug, ())) > 1:
+            yield _Token("ratio", *match.span())
+        elif name:
+            yield _Token("amount", *match.span(), sum(_parts_of(match.group())), "mg")
 
 
-def _period(word: str) -> float:
-    word = word.lower()
-    if word.startswith(("w", "s", "周", "每周", "一周", "每星期")) and not word.startswith("st"):
-        return 7.0
-    if word.startswith(("month", "mes", "个月", "每月")):
-        return 30.0
-    return 365.0 if word.startswith("y") else 1.0
+def _parts_of(ratio: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in re.findall(r"\d+(?:\.\d+)?", ratio))
 
 
-def _frequency(kind: str, match: re.Match[str]) -> _Token:
-    """A frequency as intakes a day, with the shortest time between two where the text gives it."""
-    groups = match.groupdict()
-    many = _count_word(groups.get("n"))
-    more = _count_word(groups.get("n2"))
-    token = _Token("freq", match.start(), match.end(), text=match.group())
-    fixed = {
-        "hour": 24.0, "other": 0.5, "otherweek": 1 / 14, "week": 1 / 7, "month": 1 / 30, "halfyear": 1 / 182,
-        "year": 1 / 365, "eachmeal": 3.0, "day1": 1.0, "both": 2.0, "three": 3.0,
-    }  # fmt: skip
-    if kind in fixed:
-        token.value = fixed[kind]
-        token.hours = 1.0 if kind == "hour" else None
-        token.text = kind
-    elif kind in ("hours", "minutes"):
-        step = min(many or 24.0, more or many or 24.0) / (60 if kind == "minutes" else 1)
-        token.value, token.hours, token.text = 24 / max(step, 0.1), step, "hours"
-    elif kind == "days":
-        token.value = 1 / max((many or 1) * _period(groups["p"] or "day"), 1)
-    elif kind == "times":
-        period = groups["p"] or ""
-        stripped = re.sub(r"^(?:a la|per|each|every|in the|in an?|a|por|la|par|pro|/)\s*", "", period.lower())
-        token.value = max(many or 1, more or 0) / _period(stripped)
-    elif kind == "latin":
-        token.value = _LATIN.get((groups["l"] or "").lower().rstrip("."), 1.0)
-    else:
-        token.kind = {"cap": "cap", "day": "day", "split": "split", "time": "time", "once": "once", "prn": "prn"}[kind]
-        token.value = max(many or 1, more or 0) if kind in ("split", "cap") else 1.0
-    return token
+def _frequencies(text: _Text) -> Iterator[_Token]:
+    """Intakes a day, with the shortest time between two where the text gives it; of a range the more."""
+    for kind, per_day, finder in words.FREQUENCIES:
+        for match in finder.finditer(text.plain):
+            said = match.groupdict()
+            many = [_many(said[group]) for group in ("n", "n2") if said.get(group)]
+            token = _Token(kind if kind in _KINDS else "freq", *match.span(), per_day, hours=_hours(kind, many))
+            if token.hours:
+                token.value = 24 / max(token.hours, 0.1)
+            elif kind == "days":
+                token.value = 1 / max(many[0] * _days(said["p"]), 1)
+            elif many:
+                token.value = max(many) / _days(said.get("p") or "day")
+            yield token
 
 
-def _count_word(word: str | None) -> float | None:
-    if not word:
-        return None
-    special = {**_ONCE, "una": 1, "zwei": 2, "drei": 3, "vier": 4, "sechs": 6, "ein": 1, "fünf": 5}
-    return float(special.get(word.lower(), 0)) or number(word)[0]
+def _hours(kind: str, many: list[float]) -> float | None:
+    return {"hours": min(many, default=0), "minutes": min(many, default=0) / 60, "hour": 1.0}.get(kind)
 
 
-def _amount(text: str, match: re.Match[str], free: Callable[[int, int], bool]) -> _Token:
-    value, other = number(match["number"])
-    kind, factor = _UNITS[match["unit"].lower()]
-    token = _Token("count" if kind in COUNTED else "amount", match.start(), match.end(), value * factor, kind)
-    token.edge = match["unit"]
+def _many(word: str) -> float:
+    return words.INTAKES.get(word.replace(".", "")) or number(word)[0]
+
+
+def _days(period: str) -> float:
+    """The days of `a week`, `monthly`, `天`."""
+    return next((days for days, pattern in words.PERIODS if pattern.search(period)), 1.0)
+
+
+def _durations(text: _Text) -> Iterator[_Token]:
+    for match in words.DURATION.finditer(text.plain):
+        days = number(match["n"])[0] * _days(match["p"]) if match["n"] else 0.0
+        yield _Token("duration", *match.span(), days)
+
+
+def _amounts(text: _Text) -> Iterator[_Token]:
+    for match in words.AMOUNT.finditer(text.plain):
+        token = _amount(match)
+        _read_per(text, token)
+        measured = words.LAB.search(text.plain[max(0, token.start - 60) : token.start])
+        place = max(0, token.start - 60) + measured.start() if measured else -1
+        of_body = measured and not any(name.start <= place < name.stop for name in text.names)
+        if "lab" in token.per or of_body or (token.kind == "amount" and words.NO_DRUG.match(text.plain, token.stop)):
+            token.kind = "lab"
+        elif token.per_ml:
+            token.kind = "strength"
+        yield token
+
+
+def _amount(match: re.Match[str]) -> _Token:
+    """`500 mg`, `2 x 500 mg`, `400-800 mg`: of a range the upper end."""
+    kind, factor = words.UNITS[match["unit"]]
+    value, other = number(match["upper"] or match["number"])
+    low = number(match["number"])[0] * (words.UNITS[match["low"]][1] if match["low"] else factor)
+    token = _Token("count" if kind in COUNTED else "amount", *match.span(), max(low, value * factor), kind)
     token.other = other * factor if other else None
-    if match["upper"]:
-        upper, upper_other = number(match["upper"])
-        low = _UNITS[match["low"].lower()][1] if match["low"] else factor
-        token.value = max(value * low, upper * factor)
-        token.other = upper_other * factor if upper_other else token.other
     if match["times"] and kind not in COUNTED:
         token.times = number(match["times"])[0]
-    position = match.end()
-    while per := _PER.match(text, position):
-        name = next(name for name, pattern in _PER_NAMES if re.match(pattern, per["per"], re.IGNORECASE))
-        if not free(*per.span()):
-            break
-        if name == "ml" and kind != "ml":
-            token.per_ml = float(per["n"] or 1)
-        elif name == "hour" and per["n"] and float(per["n"]) == 24:
-            name = "day"
-        token.per.add(name)
-        position = per.end()
-        token.stop = position
-    if token.per_ml and not token.per & {"lab"}:
-        token.kind = "strength"
-    measured = _LAB.search(text[max(0, token.start - 60) : token.start])
-    place = max(0, token.start - 60) + measured.start() if measured else 0
-    if "lab" in token.per or (measured and all(not n.start <= place < n.stop for n in names(text))):
-        token.kind = "lab"
-    if kind in ("mg", "unit", "ml") and _NOT_DRUG.match(text[token.stop : token.stop + 60]):
-        token.kind = "lab"
     return token
 
 
-_BARE = re.compile(
-    r"(?:\b(?:take|takes|taking|took|taken|swallow(?:ed)?|give|gave|giving|have|had|having|toma"
-    r"|tome|tomar|tomo|nimm)\s+"
-    rf"|每次(?:服用?|吃)?\s*)(?:up to |about |only )?(?P<n>{NUMBER})(?:{_TO}(?P<n2>{NUMBER}))?"
-    r"(?=\s*(?:$|[.,;)]|of\b|at\b|every\b|each\b|per\b|once\b|twice\b|three\b|four\b|times\b|daily\b"
-    r"|a day\b|with\b|and\b"
-    rf"|now\b|tonight\b|again\b|cada\b|together\b|more\b|in the\b|before\b|b\.?i?d|t\.?i?d|q))",
-    re.IGNORECASE,
-)
+def _read_per(text: _Text, token: _Token) -> None:
+    """`/kg`, `per dose`, `/5 ml`: what an amount is for."""
+    while (per := words.PER.match(text.plain, token.stop)) and text.free(*per.span()):
+        name = per.lastgroup or ""
+        if name == "ml" and token.unit != "ml":
+            token.per_ml = float(per["n"] or 1)
+        token.per.add(name)
+        token.stop = per.end()
 
 
-def _bare_counts(text: str, found: Iterable[Name], free: Callable[[int, int], bool]) -> list[_Token]:
-    """`take 2 every 6 hours` and `two paracetamol`: numbers of tablets that no unit follows; `ibuprofen 800 bd`."""
-    tokens = []
-    for match in _BARE.finditer(text):
-        first = match.start("n")
-        if free(first, match.end()):
-            value = max(number(match["n"])[0], number(match["n2"])[0] if match["n2"] else 0.0)
-            if value <= 60:
-                tokens.append(_Token("bare", first, match.end(), value, "tablet"))
-    for name in found:
-        before = re.search(
-            rf"(?P<n>{NUMBER})\s+(?:extra[- ]strength |regular |generic |of (?:the |my )?)?$",
-            text[: name.start],
-            re.IGNORECASE,
+def _odd_units(text: _Text) -> Iterator[_Token]:
+    for match in words.ODD_UNIT.finditer(text.plain):
+        if match["unit"] not in words.NO_UNITS and not words.NO_DRUG.match(text.plain, match.end()):
+            yield _Token("odd", *match.span())
+
+
+def _bare_counts(text: _Text) -> Iterator[_Token]:
+    """`take 2 every 6 hours`: tablets that no unit follows."""
+    for match in words.BARE_COUNT.finditer(text.plain):
+        value = max(number(written)[0] for written in match.group("n", "n2") if written)
+        if value <= 60:
+            yield _Token("bare", match.start("n"), match.end(), value, "tablet")
+
+
+def _beside_names(text: _Text) -> Iterator[_Token]:
+    """`two paracetamol`; `ibuprofen 800 bd`."""
+    for name in text.names:
+        for start in numbers(text.plain):
+            match = (
+                words.BEFORE_NAME.match(text.plain, start, name.start) if name.start - 40 < start < name.start else None
+            )
+            if match and match["n"] not in words.VAGUE and 0.5 <= (value := number(match["n"])[0]) <= 100:
+                yield _Token("bare", *match.span("n"), value, "tablet")
+        match = words.AFTER_NAME.match(text.plain, name.stop)
+        if match and match["n"][0].isdigit():
+            yield _Token("unitless", *match.span("n"), number(match["n"])[0])
+
+
+def _owners(text: _Text, tokens: list[_Token]) -> None:
+    """Gives each token the drug that it belongs to."""
+    previous: Name | None = None
+    only = text.names[0] if len({name.drug for name in text.names}) == 1 else None
+    for a, b in sentences(text.written):
+        here = [name for name in text.names if a <= name.start < b]
+        inside = [token for token in tokens if a <= token.start < b]
+        amounts = [token for token in inside if token.is_amount]
+        leads = bool(
+            amounts and here and amounts[0].start < here[0].start and _belongs(text, amounts[0], here[0], inside)
         )
-        if before and free(before.start("n"), before.end("n")) and not _vague(before["n"]):
-            value = number(before["n"])[0]
-            if 0.5 <= value <= 100:
-                tokens.append(_Token("bare", before.start("n"), before.end("n"), value, "tablet"))
-        after = re.match(rf"\s*(?P<n>{NUMBER})(?=\s*(?P<next>\S*))", text[name.stop :])
-        start = name.stop + (after.start("n") if after else 0)
-        if (
-            after
-            and after["n"][0].isdigit()
-            and free(start, name.stop + after.end("n"))
-            and _dose_follows(after["next"])
-        ):
-            tokens.append(_Token("unitless", start, name.stop + after.end("n"), number(after["n"])[0], ""))
-    return [one for i, one in enumerate(tokens) if all(one.start != other.start for other in tokens[:i])]
+        for token in amounts:
+            behind = bisect_right([name.start for name in here], token.start)
+            before, after = here[behind - 1] if behind else None, here[behind] if behind < len(here) else None
+            close = before and not leads and not re.search(r"\w", text.plain[before.stop : token.start])
+            if after and not close and _belongs(text, token, after, inside):
+                token.owner = after
+            else:
+                token.owner = before or (previous if leads else after) or after or previous or only
+        for token in inside:
+            if not token.is_amount:
+                token.owner = _nearest(token, amounts, here) or previous
+        previous = here[-1] if here else previous
 
 
-def _vague(word: str) -> bool:
-    return word.lower() in {"a", "an", "un", "una", "uno", "une", "ein", "eine", "one", "single"}
-
-
-def _dose_follows(word: str) -> bool:
-    return bool(
-        re.match(
-            r"(?:$|b\.?i?\.?d|t\.?i?d|q[di]|od\b|once|twice|three|four|five|six|every|daily|nightly|at$"
-            r"|nocte|tds|per$|a$|[.,;)]?$)",
-            word,
-            re.IGNORECASE,
-        )
-    )
-
-
-def _adjacent_after(text: str, token: _Token, name: Name, tokens: list[_Token]) -> bool:
+def _belongs(text: _Text, token: _Token, name: Name, tokens: list[_Token]) -> bool:
     """Whether only filling words and other parts of the dose stand between an amount and the name behind it."""
-    gap = list(text[token.stop : name.start])
+    gap = list(text.plain[token.stop : name.start])
     for other in tokens:
         for place in range(max(other.start, token.stop), min(other.stop, name.start)):
             gap[place - token.stop] = " "
     rest = "".join(gap)
-    return len(rest) < 60 and not re.search(r"\band\b|[.;!?]", rest) and bool(_FILL.match(rest))
+    return len(rest) < 60 and not re.search(r"\band\b|[.;!?]", rest) and bool(words.FILL.fullmatch(rest))
 
 
-def _owners(text: str, tokens: list[_Token]) -> None:
-    """Gives each token the drug it belongs to."""
-    found = names(text)
-    starts = [name.start for name in found]
-    previous: Name | None = None
-    for a, b in sentences(text):
-        here = [name for name in found if a <= name.start < b]
-        inside = [token for token in tokens if a <= token.start < b]
-        amounts = [t for t in inside if t.kind in ("amount", "count", "strength", "bare", "unitless", "odd")]
-        leads = bool(
-            amounts and here and amounts[0].start < here[0].start and _adjacent_after(text, amounts[0], here[0], inside)
-        )
-        for token in amounts:
-            behind = bisect_right(starts, token.start)
-            after = next((name for name in found[behind:] if name.start < b), None)
-            before = next((name for name in reversed(found[:behind]) if name.start >= a), None)
-            close = before is not None and not re.search(r"\w", text[before.stop : token.start])
-            taken = close and leads
-            if after and (not close or taken) and _adjacent_after(text, token, after, inside):
-                token.owner = after
-            else:
-                token.owner = before or previous or after or (found[0] if len({n.drug for n in found}) == 1 else None)
-                if before is None and after and not previous:
-                    token.owner = after
-                if before is None and after and previous and after.drug != previous.drug and not leads:
-                    token.owner = after
-        for token in inside:
-            if token not in amounts:
-                earlier = [t for t in amounts if t.start < token.start and t.owner]
-                later = [t for t in amounts if t.start > token.start and t.owner]
-                front = [n for n in here if n.start < token.start and products().get(n.drug, _NOTHING)[0].amount]
-                found_owner = earlier[-1].owner if earlier else front[-1] if front else None
-                token.owner = found_owner or (later[0].owner if later else here[-1] if here else previous)
-        previous = here[-1] if here else previous
+def _nearest(token: _Token, amounts: list[_Token], here: list[Name]) -> Name | None:
+    """The owner of a frequency: that of the amount before it, a product of known strength, or what comes next."""
+    earlier = [one.owner for one in amounts if one.start < token.start and one.owner]
+    products_before = [
+        n for n in here if n.start < token.start and any(i.amount for i in products().get(n.drug, ())[:1])
+    ]
+    later = [one.owner for one in amounts if one.start > token.start and one.owner]
+    if earlier or products_before:
+        return earlier[-1] if earlier else products_before[-1]
+    return later[0] if later else here[-1] if here else None
 
 
-def _clause_before(text: str, start: int) -> str:
-    """What stands before a place in its sentence."""
-    begin = max((b for b, e in sentences(text) if b <= start), default=0)
-    return text[max(begin, start - 120) : start]
-
-
-def _kind(text: str, token: _Token) -> Kind:
+def _kind(text: _Text, token: _Token) -> Kind:
     """Whether an amount is advised, a limit, denied, or a warning about too much."""
-    before = _clause_before(text, token.start)
-    end = next((e for b, e in sentences(text) if b <= token.start < e), len(text))
-    after = text[token.stop : end]
-    question = after.rstrip().endswith(("?", "？")) or text[end - 1 : end] in "?？"
-    if _LIMIT_BEFORE.search(before) or _LIMIT_AFTER.match(after):
+    before, after = text.before(token.start), text.after(token.stop, token.start)
+    if words.LIMIT_BEFORE.search(before) or words.LIMIT_AFTER.match(after):
         return "limit"
-    denial = _DENIED.search(before)
-    if denial and not _TURNS.search(denial["between"]) and not re.search(r"\bwithout\b", before):
-        why_not = question and re.match(r"(?:can['’]?t|can not|cannot|shouldn)", denial.group(), re.IGNORECASE)
-        return "advice" if why_not else "denied"
-    if question:
+    asked = after.rstrip().endswith("?")
+    denial = words.DENIED.search(before)
+    if denial and not words.TURNS.search(denial["between"]) and "without" not in before:
+        return "advice" if asked and denial.group().startswith(("can", "shouldn")) else "denied"
+    if asked:
         return "advice"
-    if _MORE.search(before):
-        supposed = re.search(r"\bif\b", before, re.IGNORECASE)
-        return "advice" if _ALLOWED.search(before) and not supposed else "warning"
-    harm = _HARM_AFTER.match(after)
-    if harm and not _NO_HARM.search(
-        re.sub(r"not (?:safe|recommended|advised|appropriate|allowed|be)|never", "", harm.group())
-    ):
+    if words.MORE.search(before):
+        return "advice" if words.ALLOWED.search(before) and not re.search(r"\bif\b", before) else "warning"
+    harm = words.HARM_AFTER.match(after)
+    if harm and not words.NO_HARM.search(harm.group()):
         return "warning"
-    if re.search(r"\b(?:overdose|toxicity|poisoning|toxic dose|lethal dose|fatal dose)\b", before, re.IGNORECASE):
-        return "warning" if not re.search(r"\b(?:i|he|she|took|taken|swallowed)\b", before, re.IGNORECASE) else "advice"
+    if words.POISONED.search(before):
+        return "advice" if re.search(r"\b(?:i|he|she|took|taken|swallowed)\b", before) else "warning"
     return "advice"
 
 
-@lru_cache(maxsize=2048)
+def _route(text: _Text, token: _Token) -> str | None:
+    """The route that the sentence names nearest to the amount."""
+    if form := {"patch": "transdermal", "suppository": "rectal"}.get(token.unit):
+        return form
+    a, b = sentence_at(text.written, token.start)
+    near = [(abs(start - token.stop), route) for start, route in text.routes if a <= start < b]
+    if token.unit == "puff":
+        return next((route for _, route in near if route in ("nasal", "sublingual")), "inhaled")
+    return min(near)[1] if near else None
+
+
+@lru_cache(maxsize=512)
 def read_doses(text: str) -> tuple[Dose, ...]:
     """Every dose of the text, in its order. A range counts with its upper end; nothing is guessed silently."""
-    text = normal(text)
     if not names(text):
         return ()
-    tokens = _tokens(text)
-    _owners(text, tokens)
+    read = _Text(text)
+    tokens = _tokens(read)
+    _owners(read, tokens)
     doses: list[Dose] = []
     for drug in dict.fromkeys(token.owner.drug for token in tokens if token.owner):
-        doses += _Builder(text, drug).read([t for t in tokens if t.owner and t.owner.drug == drug])
+        doses += _Builder(read, drug).read([t for t in tokens if t.owner and t.owner.drug == drug])
     doses.sort(key=lambda dose: dose.start)
-    return tuple(_shared_frequency(text, doses))
+    return tuple(_shared_frequency(read.plain, doses))
 
 
-def _shared_frequency(text: str, doses: list[Dose]) -> list[Dose]:
+def _shared_frequency(plain: str, doses: list[Dose]) -> list[Dose]:
     """`400 mg of this and 1 g of that four times a day`: the frequency goes for both."""
     for i in reversed(range(len(doses) - 1)):
         one, other = doses[i], doses[i + 1]
-        gap = text[one.stop : other.start]
-        if (
-            one.drug != other.drug and one.kind == other.kind == "advice" and one.total is None and one.amount
-            and other.per_day and len(gap) < 40 and re.search(r"\b(?:and|plus|with|y)\b|\+|和", gap)
-            and not re.search(r"[.;!?]", gap)
-        ):  # fmt: skip
+        both = one.drug != other.drug and one.kind == other.kind == "advice" and one.amount and one.total is None
+        gap = plain[one.stop : other.start]
+        if both and other.per_day and len(gap) < 40 and words.JOINED.search(gap) and not re.search("[.;!?]", gap):
             doses[i] = replace(one, per_day=other.per_day, interval_hours=other.interval_hours)
     return doses
 
@@ -806,343 +421,295 @@ def _shared_frequency(text: str, doses: list[Dose]) -> list[Dose]:
 class _Builder:
     """Puts the tokens of one drug together to doses."""
 
-    def __init__(self, text: str, drug: str) -> None:
+    def __init__(self, text: _Text, drug: str) -> None:
         self.text = text
         self.drug = drug
         self.done: list[Dose] = []
-        self.now: Dose | None = None
-        self.strength: float | None = None
+        self.now: Dose | None = None  # the dose to which the next tokens may still belong
+        self.timed = False  # its frequency are times of the day so far
+        self.strength: float | None = None  # of one tablet
         self.strength_unit = "mg"
         self.per_ml: tuple[float, str] | None = None
         self.ratio: tuple[float, ...] = ()
-        self.waiting: _Token | None = None
-        self.day_before: _Token | None = None
-        self.timed = False
+        self.waiting: _Token | None = None  # a frequency before its dose
+        self.day_before: _Token | None = None  # `a day` before its dose
 
     def read(self, tokens: list[_Token]) -> list[Dose]:
+        """The doses that the drug's tokens make."""
         for token, following in zip(tokens, [*tokens[1:], None], strict=True):
             if token.kind in ("amount", "count", "bare"):
                 self._take(token, following)
             elif token.kind == "unitless":
-                unit = default_unit(self.drug)
-                scale = {"mcg": 0.001, "g": 1000.0}.get(unit, 1.0)
-                said = f"{self.text[token.start : token.stop]} without a unit"
-                self._start(token, (token.value or 0.0) * scale, "mg" if unit in ("mcg", "g") else unit, note=said)
+                self._unitless(token)
             elif token.kind == "strength":
                 self._set_strength(token)
             elif token.kind == "ratio":
-                self.ratio = tuple(float(n) for n in re.findall(r"\d+(?:\.\d+)?", token.text))
+                self.ratio = _parts_of(self._said(token))
             elif token.kind == "odd":
                 self._unreadable(token)
-            elif token.kind in ("freq", "day", "split", "time", "duration", "cap"):
+            else:
                 self._when(token)
         self._close()
-        often = self.waiting
-        if not self.done and often and often.owner and any(item.amount for item in products().get(self.drug, ())):
-            self.waiting = None
-            one = _Token("count", often.start, often.stop, 1.0, products()[self.drug][0].per, owner=often.owner)
-            if one.unit in COUNTED:
-                self._start(one, 1.0, one.unit, count=1.0, per_day=often.value, interval_hours=often.hours)
-                self._close()
+        self._one_of_a_product()
         return [self._finish(dose) for dose in self.done]
+
+    def _said(self, token: _Token) -> str:
+        return self.text.written[token.start : token.stop]
+
+    def _gap(self, token: _Token) -> str:
+        """What stands between the dose in hand and a token."""
+        return self.text.plain[self.now.stop : token.start] if self.now else ""
 
     def _close(self) -> None:
         if self.now is not None:
             self.done.append(self.now)
         self.now, self.timed = None, False
 
-    def _start(self, token: _Token, amount: float | None, unit: str, **given: object) -> Dose:
+    def _start(self, token: _Token, amount: float, unit: str, count: float | None = None, note: str = "") -> Dose:
+        """Opens a dose; a frequency that stands right before it is its own."""
         self._close()
-        before = self.text[max(0, token.start - 30) : token.start]
-        self.now = Dose(
+        dose = Dose(
             self.drug, token.owner.written if token.owner else self.drug, token.start, token.stop,
-            _kind(self.text, token), amount, unit, route=_route(self.text, token), other=token.other,
-            per_kg="kg" in token.per, extra=bool(_EXTRA.search(before)),
+            _kind(self.text, token), amount, unit, count, route=_route(self.text, token), other=token.other,
+            per_kg="kg" in token.per, note=note,
+            extra=bool(words.EXTRA.search(self.text.plain, max(0, token.start - 30), token.start)),
         )  # fmt: skip
-        self.now = replace(self.now, **given)  # type: ignore[arg-type]
-        if "day" in token.per and amount is not None:
-            self.now = replace(self.now, daily=amount, amount=None)
-        elif "week" in token.per:
-            self.now = replace(self.now, per_day=1 / 7)
+        if "day" in token.per:
+            dose = replace(dose, daily=amount, amount=None)
         if self.waiting and token.start - self.waiting.stop < 25:
-            self.now = replace(self.now, per_day=self.waiting.value, interval_hours=self.waiting.hours)
-        elif (
-            self.day_before
-            and token.start - self.day_before.stop < 12
-            and self.now.daily is None
-            and amount is not None
-        ):
-            self.now = replace(self.now, daily=self.now.amount, amount=None)
+            dose = replace(dose, per_day=self.waiting.value, interval_hours=self.waiting.hours)
+        elif self.day_before and token.start - self.day_before.stop < 12:
+            dose = replace(dose, daily=amount, amount=None)
         self.waiting = self.day_before = None
-        return self.now
+        self.now = dose
+        return dose
 
     def _take(self, token: _Token, following: _Token | None) -> None:
-        assert token.value is not None
         if _kind(self.text, token) == "limit":
             self._limit(token, following)
-        elif token.kind in ("count", "bare") and token.unit in ("tablet", "sachet", "suppository"):
+        elif token.unit in TAKEN_WHOLE:
             self._count(token)
         elif token.unit == "ml":
             self._volume(token)
         elif token.kind == "count":
-            now = self.now
-            if (
-                now
-                and now.unit == "mg"
-                and now.amount
-                and not now.count
-                and not now.per_day
-                and token.start - now.stop < 30
-            ):
-                self.now = replace(now, amount=now.amount * (token.value or 1.0), count=token.value, stop=token.stop)
-            else:
-                self._start(token, token.value, token.unit)
+            self._pieces(token)
         else:
             self._mass(token)
 
-    def _mass(self, token: _Token) -> None:
-        value = token.value or 0.0
-        now = self.now
-        tablets = re.match(
-            rf"[\s-]*(?:strength\s+)?(?:of\s+)?(?:[\w-]+ )?(?:{_TABLET})(?![A-Za-z])",
-            self.text[token.stop :],
-            re.IGNORECASE,
-        )
-        near = now is not None and token.start - now.stop < 40 and now.per_day is None and now.kind != "limit"
-        joined = not re.search(r"[.;!?]|\bor\b|\band\b", self.text[now.stop : token.start]) if now else False
-        if "each" in token.per:
-            tablets = tablets or re.match("", "")
-        if now and near and joined and now.count and now.unit == "tablet":
-            inside = self.text[now.stop : token.start].strip()
-            total = inside.endswith("(") and self._is_total(now.count, value, token)
-            self.now = replace(
-                now, amount=value if total else value * now.count, unit=token.unit, stop=token.stop, other=token.other
-            )
-            if now.daily is not None:
-                self.now = replace(self.now, daily=self.now.amount, amount=None)
-            self.strength, self.strength_unit = (value / now.count if total else value), token.unit
-        elif (
-            now
-            and near
-            and joined
-            and now.unit == "ml"
-            and now.amount
-            and self.text[now.stop : token.start].strip() == "("
-        ):
-            self.now = replace(now, amount=value, unit=token.unit, stop=token.stop)
-        elif token.times:
-            self.strength, self.strength_unit = value, token.unit
-            other = token.other * token.times if token.other else None
-            self._start(token, value * token.times, token.unit, count=token.times, other=other)
-        else:
-            self._start(token, value, token.unit)
-            if tablets:
-                self.strength, self.strength_unit = value, token.unit
-            self._times_after(token)
+    def _unitless(self, token: _Token) -> None:
+        unit = usual_units().get(self.drug, "mg")
+        scale = {"mcg": 0.001, "g": 1000.0}.get(unit, 1.0)
+        said = f"{self._said(token)} without a unit"
+        self._start(token, token.value * scale, "mg" if unit in ("mcg", "g") else unit, note=said)
 
-    def _times_after(self, token: _Token) -> None:
-        """`400 mg x 2`, `400 mg x 3 daily`."""
-        match = re.match(
-            r"\s*[x×*]\s*(\d{1,2})(?!\s*(?:/\d|-?\s*(?:days?|weeks?|months?|d\b|wk)))(?P<rest>.{0,14})",
-            self.text[token.stop :],
-        )
+    def _follows(self, token: _Token) -> bool:
+        """Whether an amount may say more of the dose in hand."""
+        now, gap = self.now, self._gap(token)
+        is_open = now is not None and now.per_day is None and now.kind != "limit"
+        return is_open and len(gap) < 40 and not words.PARTED.search(gap)
+
+    def _mass(self, token: _Token) -> None:
         now = self.now
-        if not match or now is None or now.amount is None:
+        if now and now.count and now.unit == "tablet" and self._follows(token):
+            self._of_each(now, token)
+        elif now and now.unit == "ml" and now.amount and self._gap(token).strip() == "(" and self._follows(token):
+            self.now = replace(now, amount=token.value, unit=token.unit, stop=token.stop)
+        elif token.times:
+            self.strength, self.strength_unit = token.value, token.unit
+            self._start(token, token.value * token.times, token.unit, count=token.times)
+        else:
+            now = self._start(token, token.value, token.unit)
+            if "each" in token.per or words.TABLETS_NEXT.match(self.text.plain, token.stop):
+                self.strength, self.strength_unit = token.value, token.unit
+            if now.amount is not None:
+                self._times_after(now, now.amount, token)
+
+    def _of_each(self, now: Dose, token: _Token) -> None:
+        """`2 tablets of 500 mg`, `2 tablets (1000 mg)`."""
+        count = now.count or 1.0
+        total = self._gap(token).rstrip().endswith("(") and self._is_total(count, token)
+        self.strength, self.strength_unit = token.value / count if total else token.value, token.unit
+        amount = self.strength * count
+        now = replace(now, amount=amount, unit=token.unit, stop=token.stop, other=token.other)
+        self.now = now if now.daily is None else replace(now, daily=amount, amount=None)
+
+    def _is_total(self, count: float, token: _Token) -> bool:
+        """Whether an amount in brackets is that of all tablets together, by what one usually holds."""
+        each = "each" in token.per or words.EACH_NEXT.match(self.text.plain, token.stop)
+        usual = _usual_strength(self.drug)
+        return not each and count > 1 and usual is not None and abs(token.value - usual * count) < 0.5
+
+    def _times_after(self, now: Dose, amount: float, token: _Token) -> None:
+        """`400 mg x 2`, `400 mg x 3 daily`."""
+        match = words.TIMES_AFTER.match(self.text.plain, token.stop)
+        if not match:
             return
         many = float(match[1])
-        amount = now.amount * many
-        if re.match(r"\s*(?:/|per|a|daily|times)?\s*(?:day|daily|d\b)", match["rest"]) or not match["rest"].strip(
-            " .,;"
-        ):
+        if match["daily"] is not None:
             self.now = replace(now, per_day=many)
         else:
-            self.now = replace(now, amount=amount, count=many)
+            self.now = replace(now, amount=amount * many, count=many)
 
-    def _is_total(self, count: float, value: float, token: _Token) -> bool:
-        each = re.match(r"\s*(?:each|apiece|per|/|a tablet|tablets?)", self.text[token.stop :])
-        usual = _usual_strength(self.drug)
-        return (
-            not each
-            and "each" not in token.per
-            and count > 1
-            and usual is not None
-            and abs(value - usual * count) < 0.5
-        )
+    def _pieces(self, token: _Token) -> None:
+        """Puffs, drops, patches: `100 mcg, 2 puffs`."""
+        now = self.now
+        if now and now.unit == "mg" and now.amount and not now.count and not now.per_day and len(self._gap(token)) < 30:
+            self.now = replace(now, amount=now.amount * token.value, count=token.value, stop=token.stop)
+        else:
+            self._start(token, token.value, token.unit)
 
     def _count(self, token: _Token) -> None:
-        value = token.value or 0.0
-        now = self.now
-        if (
-            now
-            and now.per_day is None
-            and now.amount is not None
-            and now.count is None
-            and now.unit not in COUNTED | {"ml"}
-        ):
-            gap = self.text[now.stop : token.start]
-            if re.fullmatch(r"\s*(?:\(|=|as|i\.e\.,?|,?\s*which is|,?\s*or|\(i\.e\.)\s*", gap):
-                return
-            if now.kind != "limit" and len(gap) < 60:
-                amount = now.amount * value
-                self.strength, self.strength_unit = now.amount, now.unit
-                other = now.other * value if now.other else None
-                self.now = replace(now, amount=amount, count=value, stop=token.stop, other=other)
-                return
-        strength = self.strength or self._usual(token)
-        if strength is not None and not self._parts_by("tablet"):
-            self._start(token, value * strength, self.strength_unit, count=value)
+        """Tablets, with the strength that is told before or after, or that is usual."""
+        if self._counts_what_is_told(token):
+            return
+        strength = self._strength(token)
+        note = f"a tablet counted as {strength:g} mg" if strength and not self.strength else ""
+        if strength and not self._held_in("tablet"):
+            self._start(token, token.value * strength, self.strength_unit, count=token.value, note=note)
         else:
-            self._start(token, value, "tablet", count=value)
-        if self.now and strength is not None and self.strength is None:
-            self.now = replace(self.now, note=f"a tablet counted as {strength:g} mg")
+            self._start(token, token.value, "tablet", count=token.value, note=note)
 
-    def _usual(self, token: _Token) -> float | None:
-        gap = self.text[token.stop : token.stop + 45]
-        if re.match(rf"[^.;!?]{{0,35}}?\d\s?-?(?:{_MASS_UNIT})", gap) and not re.match(
-            r"[^.;!?]{0,35}\b(?:and|or)\b", gap
-        ):
-            return None  # its strength follows
-        return _usual_strength(self.drug)
+    def _counts_what_is_told(self, token: _Token) -> bool:
+        """`500 mg, 2 tablets`: so many of the dose in hand; `1000 mg (2 tablets)`: the dose in hand once more."""
+        now, gap = self.now, self._gap(token)
+        if now is None or now.amount is None or now.per_day is not None or now.count is not None:
+            return False
+        if now.unit in COUNTED or now.unit == "ml":
+            return False
+        if words.THAT_IS.fullmatch(gap):
+            return True
+        if now.kind == "limit" or len(gap) >= 60:
+            return False
+        self.strength, self.strength_unit = now.amount, now.unit
+        other = now.other * token.value if now.other else None
+        self.now = replace(now, amount=now.amount * token.value, count=token.value, stop=token.stop, other=other)
+        return True
+
+    def _strength(self, token: _Token) -> float | None:
+        """What one tablet holds, if it is told before or usual; nothing if it is told behind."""
+        told_next = words.STRENGTH_NEXT.match(self.text.plain, token.stop)
+        return self.strength or (None if told_next else _usual_strength(self.drug))
 
     def _volume(self, token: _Token) -> None:
         if self.per_ml:
-            self._start(token, (token.value or 0.0) * self.per_ml[0], self.per_ml[1])
-        else:
-            if (
-                self.now
-                and self.now.amount
-                and self.now.unit != "ml"
-                and re.fullmatch(
-                    r"\s*(?:\(|=|in|/|\bor\b|with|diluted in|\(=)\s*", self.text[self.now.stop : token.start]
-                )
-            ):
-                return
+            self._start(token, token.value * self.per_ml[0], self.per_ml[1])
+        elif not (self.now and self.now.amount and self.now.unit != "ml" and words.THAT_IS.fullmatch(self._gap(token))):
             self._start(token, token.value, "ml")
 
     def _set_strength(self, token: _Token) -> None:
-        assert token.value is not None and token.per_ml
-        self.per_ml = (token.value / token.per_ml, token.unit)
-        if self.now and self.now.unit == "ml":
-            amount = self.now.amount * self.per_ml[0] if self.now.amount is not None else None
-            daily = self.now.daily * self.per_ml[0] if self.now.daily is not None else None
-            self.now = replace(self.now, amount=amount, daily=daily, unit=token.unit)
+        """`120 mg/5 ml`: what a millilitre holds, also of a volume before it."""
+        each = token.value / (token.per_ml or 1.0)
+        self.per_ml, now = (each, token.unit), self.now
+        if now and now.unit == "ml":
+            amount = None if now.amount is None else now.amount * each
+            self.now = replace(
+                now, amount=amount, daily=None if now.daily is None else now.daily * each, unit=token.unit
+            )
 
     def _limit(self, token: _Token, following: _Token | None) -> None:
-        value, unit = (token.value or 0.0) * (token.times or 1.0), token.unit
-        if re.match(r"\s*doses\b", self.text[token.stop :]):
-            return
-        if token.kind in ("count", "bare") and unit == "tablet" and not self._parts_by("tablet"):
-            strength = self.strength or self._usual(token)
+        """A stated maximum, kept apart from the dose in hand."""
+        value, unit = token.value * (token.times or 1.0), token.unit
+        strength = self._strength(token)
+        if unit == "tablet" and not self._held_in("tablet"):
             if strength is None:
                 return
             value, unit = value * strength, self.strength_unit
         elif unit == "ml" and self.per_ml:
             value, unit = value * self.per_ml[0], self.per_ml[1]
-        around = self.text[max(0, token.start - 40) : token.start] + " | " + self.text[token.stop : token.stop + 30]
-        single = "dose" in token.per or re.search(
-            r"\b(?:at (?:once|a time|one time)|single|per dose|each dose|a dose|one dose|per intake|each "
-            r"time|individual)\b|每次|单次|一次",
-            around,
-            re.I,
+        around = self.text.plain[max(0, token.start - 40) : token.start] + " | "
+        around += self.text.plain[token.stop : token.stop + 30]
+        single = "dose" in token.per or words.SINGLE.search(around)
+        weekly = words.WEEKLY.search(around)
+        held = self.now, self.timed, self.waiting
+        self.now = self.waiting = None
+        limit = replace(self._start(token, value, unit), kind="limit")
+        self.now, self.timed, self.waiting = held
+        often = (
+            following if following and following.kind in ("freq", "week") and following.start - token.stop < 8 else None
         )
-        weekly = "week" in token.per or re.search(r"\bweek(?:ly)?\b|每周", around, re.IGNORECASE)
-        held, self.now, timed = self.now, None, self.timed
-        waiting, self.waiting = self.waiting, None
-        limit = self._start(token, value, unit)
-        frequent = (
-            following is not None and following.kind == "freq" and following.start - token.stop < 8 and not weekly
-        )
-        if frequent and following is not None:
-            limit = replace(limit, kind="limit", per_day=following.value)
-        elif not single:
-            limit = replace(
-                limit, daily=value / 7 if weekly else value, amount=None, kind="limit", note="week" if weekly else ""
-            )
-        self.done.append(
-            replace(
-                limit, kind="limit", amount=value if single else limit.amount, daily=None if single else limit.daily
-            )
-        )
-        self.now, self.timed, self.waiting = held, timed, waiting
+        if often and not weekly:
+            limit = replace(limit, per_day=often.value)
+        if single:
+            limit = replace(limit, amount=value, daily=None)
+        elif weekly or not often:
+            limit = replace(limit, daily=value / 7 if weekly else value, amount=None, note="week" if weekly else "")
+        self.done.append(limit)
 
     def _unreadable(self, token: _Token) -> None:
-        written = token.owner.written if token.owner else self.drug
-        kind = _kind(self.text, token)
-        if kind == "advice":
-            self.done.append(Dose(self.drug, written, token.start, token.stop, "unreadable", note=token.text))
+        if _kind(self.text, token) == "advice":
+            written = token.owner.written if token.owner else self.drug
+            self.done.append(Dose(self.drug, written, token.start, token.stop, "unreadable", note=self._said(token)))
 
     def _when(self, token: _Token) -> None:
+        """A frequency, a time of day or a duration, of the dose in hand or the next."""
         now = self.now
-        if token.kind == "duration":
-            if now:
-                self.now = replace(now, days=token.value)
-        elif now is None:
-            if token.kind == "freq":
-                self.waiting = token
-            elif token.kind == "day":
-                self.day_before = token
-        elif token.kind == "freq":
+        if now is None:
+            self.waiting = token if token.kind in ("freq", "week") else self.waiting
+            self.day_before = token if token.kind == "day" else self.day_before
+        elif token.kind == "duration":
+            self.now = replace(now, days=token.value or None)
+        elif token.kind in ("freq", "week"):
             self._often(now, token)
         elif token.kind == "day":
             self._daily(now, token)
-        elif token.kind == "split" and token.value:
-            daily = now.daily if now.daily is not None else now.amount
+        elif token.kind == "split":
+            daily = now.amount if now.daily is None else now.daily
             if daily is not None and now.per_day in (None, 1.0):
                 self.now = replace(now, daily=daily, amount=daily / token.value, per_day=token.value)
         elif token.kind == "time":
             self._at_time(now, token)
-        elif token.kind == "cap" and token.value:
+        elif token.kind == "cap":
             self.now = replace(now, per_day=min(now.per_day or token.value, token.value))
 
     def _often(self, now: Dose, token: _Token) -> None:
-        cap = _LIMIT_BEFORE.search(_clause_before(self.text, token.start)) or re.search(
-            r"up to\s*$", self.text[: token.start]
-        )
         if now.daily is not None and now.amount is None:
-            if token.value and token.text != "week":
+            if token.kind != "week":
                 self.now = replace(now, amount=now.daily / max(token.value, 1), per_day=None)
-            return
-        if now.per_day is None or self.timed:
+        elif now.per_day is None or self.timed:
             self.now = replace(now, per_day=token.value, interval_hours=token.hours)
             self.timed = False
-        elif cap and token.value:
+        elif words.UP_TO.search(self.text.before(token.start)):
             self.now = replace(now, per_day=min(now.per_day, token.value))
-        elif token.hours and now.interval_hours is None and token.start - now.stop < 60:
+        elif token.hours and now.interval_hours is None and len(self._gap(token)) < 60:
             self.now = replace(now, interval_hours=token.hours)
-        elif now.per_day == 1.0 and token.value and token.value < 1 and token.start - now.stop < 30:
+        elif now.per_day == 1.0 and token.value < 1 and len(self._gap(token)) < 30:
             self.now = replace(now, per_day=token.value)
         else:
             self.waiting = token
 
     def _daily(self, now: Dose, token: _Token) -> None:
-        gap = self.text[now.stop : token.start]
-        if now.per_day is None and now.daily is None and now.amount is not None and len(gap) < 60:
-            if re.search(r"\bonce\b|\bone dose\b", gap):
-                self.now = replace(now, per_day=1.0)
-            else:
-                self.now = replace(now, daily=now.amount, amount=None)
+        if now.per_day is None and now.daily is None and len(self._gap(token)) < 60:
+            self.now = replace(now, daily=now.amount, amount=None)
         else:
             self.day_before = token
 
     def _at_time(self, now: Dose, token: _Token) -> None:
+        """`10 mg in the morning and 20 mg at night`: two doses of one day, not one or the other."""
         if now.per_day is None and now.daily is None:
-            last = next((d for d in reversed(self.done) if d.kind == "advice"), None)
-            between = self.text[last.stop : now.start] if last else ""
+            last = next((dose for dose in reversed(self.done) if dose.kind == "advice"), None)
+            between = self.text.plain[last.stop : now.start] if last else ""
             added = (
-                last is not None
-                and last.per_day == 1.0
-                and not re.search(r"[.;]|\bor\b|\bthen\b", between)
-                and len(between) < 60
+                last is not None and last.per_day == 1.0 and not words.OTHERWISE.search(between) and len(between) < 60
             )
             self.now = replace(now, per_day=1.0, extra=now.extra or added)
             self.timed = True
-        elif self.timed and now.per_day is not None and token.start - now.stop < 60:
+        elif self.timed and now.per_day is not None and len(self._gap(token)) < 60:
             self.now = replace(now, per_day=now.per_day + 1)
 
-    def _parts_by(self, unit: str) -> bool:
-        return any(item.amount is not None and _same_form(item.per, unit) for item in products().get(self.drug, ()))
+    def _one_of_a_product(self) -> None:
+        """`co-codamol twice a day`: with no amount told, one of a product of known strength."""
+        often, held = self.waiting, products().get(self.drug, ())
+        if not self.done and often and any(item.amount for item in held) and held[0].per in COUNTED:
+            one = _Token("count", often.start, often.stop, 1.0, held[0].per, owner=often.owner)
+            self._start(one, 1.0, one.unit, count=1.0)
+            self._close()
+
+    def _held_in(self, form: str) -> bool:
+        """Whether the table says what one tablet, sachet or puff of the product holds."""
+        return any(item.amount is not None and _same_form(item.per, form) for item in products().get(self.drug, ()))
 
     def _finish(self, dose: Dose) -> Dose:
+        """The dose with the substances of the product."""
         held = products().get(self.drug, ())
         if not held or (held[0].amount is None and len(held) == 1):
             return replace(dose, parts=((self.drug, 1.0, dose.unit),))
@@ -1153,64 +720,22 @@ class _Builder:
             parts = [(i.substance, a / i.per_amount, i.unit) for i, a in zip(held, amounts, strict=True)]
         elif dose.unit == "mg" and len(held) == 1:
             parts = [(held[0].substance, 1.0, "mg")]
-        elif dose.unit == "mg":
+        elif dose.unit == "mg":  # the ingredient whose strength is nearest is the one meant
             value = (dose.amount or dose.daily or 1.0) / (dose.count or 1.0)
-            near = min((a for a in amounts if a), key=lambda a: abs(log(max(value, 1e-6) / a)), default=1.0)
-            parts = [(i.substance, a / near, i.unit) for i, a in zip(held, amounts, strict=True)]
+            meant = min((a for a in amounts if a), key=lambda a: abs(log(max(value, 1e-6) / a)), default=1.0)
+            parts = [(i.substance, a / meant, i.unit) for i, a in zip(held, amounts, strict=True)]
         else:
-            return replace(
-                dose, kind="unreadable" if dose.kind == "advice" else dose.kind, note=self.text[dose.start : dose.stop]
-            )
+            kind: Kind = "unreadable" if dose.kind == "advice" else dose.kind
+            return replace(dose, kind=kind, note=self.text.written[dose.start : dose.stop])
         return replace(dose, parts=tuple(parts))
 
 
-_TABLET = "|".join(
-    sorted(
-        (re.escape(u) for u, (k, _) in _UNITS.items() if k in ("tablet", "sachet", "suppository")),
-        key=len,
-        reverse=True,
-    )
-)
-_MASS_UNIT = "mg|g|mcg|µg|micrograms?|milligrams?"
-
-
 def _same_form(per: str, unit: str) -> bool:
-    return (
-        per == unit or (per == "tablet" and unit in ("sachet", "suppository")) or (per == "sachet" and unit == "tablet")
-    )
+    """Whether what the table tells of one form holds for another."""
+    return per == unit or (per, unit) in (("tablet", "sachet"), ("tablet", "suppository"), ("sachet", "tablet"))
 
 
 def _usual_strength(drug: str) -> float | None:
     """What a tablet holds where one strength is so usual that it may be taken for granted: `two paracetamol`."""
     held = products().get(f"{drug} tablet", ()) or products().get(drug, ())
     return held[0].amount if len(held) == 1 and held[0].per == "tablet" else None
-
-
-@cache
-def _default_units() -> dict[str, str]:
-    with (files("primum.safety") / "data" / "doses.csv").open(encoding="utf-8") as file:
-        found: dict[str, str] = {}
-        for row in csv.DictReader(file):
-            found.setdefault(row["substance"], row["unit"])
-        return found
-
-
-def default_unit(drug: str) -> str:
-    """The unit in which a drug is usually written."""
-    return _default_units().get(drug, "mg")
-
-
-def _route(text: str, token: _Token) -> str | None:
-    """The route that the sentence names nearest to the amount."""
-    form = {"patch": "transdermal", "suppository": "rectal"}.get(token.unit)
-    if form:
-        return form
-    a, b = next(((a, b) for a, b in sentences(text) if a <= token.start < b), (0, len(text)))
-    near = [
-        (abs(match.start() + a - token.stop), route)
-        for route, pattern in _ROUTE
-        for match in pattern.finditer(text[a:b])
-    ]
-    if token.unit == "puff":
-        near = [(0, route) for _, route in near if route in ("nasal", "sublingual")] or [(0, "inhaled")]
-    return min(near)[1] if near else None

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 import yaml
 
 from primum.safety.findings import Finding, Severity
+from primum.safety.literals import Sieve, literals
 
 # Characters that show nothing: format and bidirectional controls, fillers, selectors and tags that can carry text.
 _INVISIBLE = re.compile(
@@ -51,39 +52,40 @@ _COMMAND = re.compile(
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁһӏАВЕКМНОРСТХоαενικρτυ", "aeopcyxijsdhlABEKMHOPCTXoaevikptu")
 _OTHER_LETTER = re.compile("[Ͱ-ӿԀ-ԯ]")
 _WORD = re.compile(r"\w+")
+_ONE_I = str.maketrans("İı", "ii")
 
 
 @dataclass(frozen=True)
 class _Rule:
+    """One expression of a rule of `data/injection.yaml`."""
+
     id: str
     severity: Severity
     about: str
-    places: frozenset[str]
-    says: tuple[re.Pattern[str], ...]
+    says: re.Pattern[str]
 
 
 @cache
 def _data() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(
-        (files("primum.safety") / "data" / "injection.yaml").read_text(encoding="utf-8")
-    )
+    text = (files("primum.safety") / "data" / "injection.yaml").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
     return loaded
 
 
+def _folded(text: str) -> str:
+    """The text so that what `re.IGNORECASE` takes for the same letter is the same letter."""
+    return text.translate(_ONE_I).casefold()
+
+
 @cache
-def _rules(place: str) -> tuple[_Rule, ...]:
+def _rules(place: str) -> Sieve[_Rule]:
     words: dict[str, str] = _data()["words"]
-    rules = (
-        _Rule(
-            row["id"],
-            row["severity"],
-            row["about"],
-            frozenset(row["in"]),
-            tuple(re.compile(one.format(**words), re.IGNORECASE | re.MULTILINE) for one in row["says"]),
-        )
-        for row in _data()["rules"]
-    )
-    return tuple(rule for rule in rules if place in rule.places)
+    rules: Sieve[_Rule] = Sieve(_folded)
+    for row in _data()["rules"]:
+        for says in (one.format(**words) for one in row["says"] if place in row["in"]):
+            pattern = re.compile(says, re.IGNORECASE | re.MULTILINE)
+            rules.add(literals(says), _Rule(row["id"], row["severity"], row["about"], pattern))
+    return rules
 
 
 def clean(text: str) -> str:
@@ -116,14 +118,11 @@ def _finding(rule: str, severity: Severity, about: str, words: str) -> Finding:
 
 def _said(text: str, place: str) -> tuple[Finding, ...]:
     found: dict[str, Finding] = {}
+    rules = _rules(place)
     for view in _views(text):
-        for rule in _rules(place):
-            if rule.id in found:
-                continue
-            for pattern in rule.says:
-                if match := pattern.search(view):
-                    found[rule.id] = _finding(rule.id, rule.severity, rule.about, match.group())
-                    break
+        for rule in rules.through(rules.there(view)):
+            if rule.id not in found and (match := rule.says.search(view)):
+                found[rule.id] = _finding(rule.id, rule.severity, rule.about, match.group())
     return tuple(found.values())
 
 

@@ -1,18 +1,25 @@
-"""Interactions between drugs, classes of drugs, and food, from `data/interactions.csv`."""
+"""Interactions between drugs, classes of drugs, and food: `data/interactions.csv`, and tables that a user imported."""
 
 import csv
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from hashlib import sha256
 from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
+from textwrap import shorten
+from threading import Lock
+from typing import Generic, Protocol, TypeVar
 
 from primum.safety.findings import SEVERITIES, Finding, Severity
 from primum.safety.importers import Imported, read_rows
 from primum.safety.lexicon import canonical, classes, members, substances
 
 _MOST_NAMED = 4
+_TOLD = 400  # characters of what an imported row says
+_OURS = "Primum's own table (Apache-2.0)"
 
 
 @dataclass(frozen=True)
@@ -53,17 +60,6 @@ def rules() -> tuple[Rule, ...]:
     return tuple(found)
 
 
-@cache
-def _index() -> dict[str, dict[str, tuple[Rule, ...]]]:
-    """Rules by their two sides, in both orders."""
-    found: dict[str, dict[str, tuple[Rule, ...]]] = {}
-    for rule in rules():
-        for one, other in {(rule.a, rule.b), (rule.b, rule.a)}:
-            partners = found.setdefault(one, {})
-            partners[other] = (*partners.get(other, ()), rule)
-    return found
-
-
 @lru_cache(maxsize=8192)
 def _sides(name: str) -> frozenset[str]:
     """What a rule may call a substance or class: itself, its classes, and the classes that hold a whole class."""
@@ -81,16 +77,57 @@ def _rank(severity: Severity) -> int:
     return SEVERITIES.index(severity)
 
 
-def _matching(a: str, b: str) -> list[Rule]:
-    """The rules on two substances or classes, the most severe first and among those the most specific."""
-    sides, index = _sides(b), _index()
-    partners = (index.get(side, {}) for side in _sides(a))
-    found = {
-        rule.id: rule for by_partner in partners for side in by_partner.keys() & sides for rule in by_partner[side]
-    }
-    return sorted(
-        found.values(), key=lambda rule: (-_rank(rule.severity), _breadth(rule.a) * _breadth(rule.b), rule.id)
-    )
+class _Row(Protocol):
+    """A rule of ours or of an imported table, on two substances or classes."""
+
+    @property
+    def a(self) -> str: ...
+    @property
+    def b(self) -> str: ...
+    @property
+    def severity(self) -> Severity: ...
+
+
+R = TypeVar("R", bound=_Row)
+
+
+class _Table(Generic[R]):
+    """Rows by their two sides, in both orders."""
+
+    def __init__(self, rows: Iterable[R]) -> None:
+        self.rows = tuple(rows)
+        self._places: dict[str, dict[str, list[int]]] = {}
+        for place, row in enumerate(self.rows):
+            for one, other in {(row.a, row.b), (row.b, row.a)}:
+                self._places.setdefault(one, {}).setdefault(other, []).append(place)
+
+    def between(self, a: str, b: str) -> list[R]:
+        """The rows on two substances or classes, the most severe first and among those the most specific."""
+        sides = _sides(b)
+        partners = (self._places.get(side, {}) for side in _sides(a))
+        places = {place for found in partners for side in found.keys() & sides for place in found[side]}
+        rows = [self.rows[place] for place in sorted(places)]
+        return sorted(rows, key=lambda row: (-_rank(row.severity), _breadth(row.a) * _breadth(row.b)))
+
+    def among(self, a: str, b: str) -> tuple[list[R], list[str]]:
+        """The most severe rows on members of a class that was named as a whole, and which members those are."""
+        worst: list[R] = []
+        concerned: list[str] = []
+        for one in sorted(members(a) or {a}):
+            for other in sorted(members(b) or {b}):
+                found = [] if one == other else self.between(one, other)
+                if not found:
+                    continue
+                if not worst or _rank(found[0].severity) > _rank(worst[0].severity):
+                    worst, concerned = found, []
+                if found[0].severity == worst[0].severity:
+                    concerned.extend(name for name, whole in ((one, a), (other, b)) if name != whole)
+        return worst, list(dict.fromkeys(concerned))
+
+
+@cache
+def _ours() -> _Table[Rule]:
+    return _Table(sorted(rules(), key=lambda rule: rule.id))
 
 
 def _same(a: str, b: str) -> bool:
@@ -116,35 +153,20 @@ def _finding(a: str, b: str, found: list[Rule], some: str = "") -> Finding:
     return Finding(rule=f"interaction.{rule.id}", severity=severity, subjects=[a, b], text=text, source=_cite(cited))
 
 
-def _of_some(a: str, b: str) -> Finding | None:
-    """What holds for some members of a class that was named as a whole; its severity is at most major."""
-    worst: list[Rule] = []
-    concerned: list[str] = []
-    for one in sorted(members(a) or {a}):
-        for other in sorted(members(b) or {b}):
-            found = [] if one == other else _matching(one, other)
-            if not found:
-                continue
-            if not worst or _rank(found[0].severity) > _rank(worst[0].severity):
-                worst, concerned = found, []
-            if found[0].severity == worst[0].severity:
-                concerned.extend(name for name, whole in ((one, a), (other, b)) if name != whole)
-    if not worst:
-        return None
-    names = list(dict.fromkeys(concerned))
+def _some(names: Sequence[str]) -> str:
     listed = ", ".join(names[:_MOST_NAMED]) + (" and others" if len(names) > _MOST_NAMED else "")
-    return _finding(a, b, worst, f" for some of them: {listed}")
+    return f" for some of them: {listed}"
 
 
 @lru_cache(maxsize=65536)
 def _single(a: str, b: str) -> Finding | None:
-    """The built-in finding on two substances or classes."""
+    """The built-in finding on two substances or classes; for some members of a class its severity is at most major."""
     if _same(a, b):
         return None
-    whole = _matching(a, b)
-    if whole:
+    if whole := _ours().between(a, b):
         return _finding(a, b, whole)
-    return _of_some(a, b) if members(a) or members(b) else None
+    worst, names = _ours().among(a, b) if members(a) or members(b) else ([], [])
+    return _finding(a, b, worst, _some(names)) if worst else None
 
 
 @lru_cache(maxsize=65536)
@@ -158,23 +180,24 @@ def _built_in(a: str, b: str) -> Finding | None:
     return max(found, key=lambda finding: _rank(finding.severity), default=None)
 
 
-def pair(a: str, b: str, *, imported: Path | None = None) -> Finding | None:
+def pair(a: str, b: str) -> Finding | None:
     """The most severe finding on two names in any order; None where no rule is found, which does not mean safe."""
     a, b = sorted((canonical(a), canonical(b)))
-    ours = _built_in(a, b)
-    theirs = _imported(a, b, imported) if imported else []
-    if not theirs:
+    ours, theirs = _built_in(a, b), _imported(a, b) if _Imports.table else None
+    if theirs is None:
         return ours
-    worst = max(theirs, key=lambda row: _rank(row.severity))
-    said = " ".join(dict.fromkeys(f"{row.source} ({row.licence}): {row.severity}. {row.text}" for row in theirs))
+    severity, said, source = theirs
     if ours is None:
-        text = f"{_shown(a).capitalize()} with {_shown(b)} ({worst.severity}): {said}"
-        return Finding(
-            rule="interaction.imported", severity=worst.severity, subjects=[a, b], text=text, source=worst.source
-        )
-    severity = max(ours.severity, worst.severity, key=_rank)
-    both = "; ".join(dict.fromkeys([ours.source, *(row.source for row in theirs)]))
-    return ours.model_copy(update={"severity": severity, "text": f"{ours.text} Also {said}", "source": both})
+        text = f"{_shown(a).capitalize()} with {_shown(b)} ({severity}): {said}"
+        return Finding(rule="interaction.imported", severity=severity, subjects=[a, b], text=text, source=source)
+    also = "Also" if ours.severity == severity else "Sources differ:"
+    return ours.model_copy(
+        update={
+            "severity": max(ours.severity, severity, key=_rank),
+            "text": f"{ours.text} {also} {said}",
+            "source": f"{_OURS}, from {ours.source}; {source}",
+        }
+    )
 
 
 def unknown(a: str, b: str) -> Finding:
@@ -188,16 +211,15 @@ def unknown(a: str, b: str) -> Finding:
     )
 
 
-def check(names: Sequence[str], *, tell_unknown: bool = False, imported: Path | None = None) -> tuple[Finding, ...]:
+def check(names: Sequence[str], *, tell_unknown: bool = False) -> tuple[Finding, ...]:
     """A finding for each pair of substances or classes that interacts, the most severe first.
 
-    `imported`: a folder of rows from `importers`, asked as well; the more severe counts. With `tell_unknown` each pair
-    without a rule gets `unknown`. ValueError if the folder cannot be read.
+    With `tell_unknown` each pair without a rule gets `unknown`.
     """
     known = dict.fromkeys(map(canonical, names))
     found = []
     for a, b in combinations(known, 2):
-        finding = pair(a, b, imported=imported)
+        finding = pair(a, b)
         if finding is None and tell_unknown and not _same(a, b):
             finding = unknown(a, b)
         if finding:
@@ -205,19 +227,88 @@ def check(names: Sequence[str], *, tell_unknown: bool = False, imported: Path | 
     return tuple(sorted(found, key=lambda finding: (-_rank(finding.severity), finding.subjects)))
 
 
-@cache
-def load_imported(folder: Path) -> dict[frozenset[str], tuple[Imported, ...]]:
-    """The rows of each `*.csv` in the folder by their two names. ValueError if there is none or one is damaged."""
+def load_imported(folder: Path) -> tuple[tuple[Imported, ...], str]:
+    """The rows of each `*.csv` in a folder, and a name that changes with any of them.
+
+    Raises:
+        ValueError: there is none, or one is damaged (file and line).
+    """
     paths = sorted(folder.glob("*.csv"))
     if not paths:
         raise ValueError(f"no imported interactions in {folder}")
-    found: dict[frozenset[str], list[Imported]] = {}
-    for row in (row for path in paths for row in read_rows(path)):
-        found.setdefault(frozenset((canonical(row.a), canonical(row.b))), []).append(row)
-    return {names: tuple(rows) for names, rows in found.items()}
+    digest = sha256()
+    rows: dict[Imported, None] = {}
+    for path in paths:
+        for row in read_rows(path):
+            a, b = canonical(row.a), canonical(row.b)  # as this version of the names has it
+            rows[row if (a, b) == (row.a, row.b) else replace(row, a=a, b=b)] = None
+        digest.update(path.read_bytes())
+    return tuple(rows), f"imported-{digest.hexdigest()[:12]}"
 
 
-def _imported(a: str, b: str, folder: Path) -> list[Imported]:
-    rows = load_imported(folder)
-    sides = [(one, other) for one in substances(a) for other in substances(b) if one != other]
-    return list(dict.fromkeys(row for one, other in sides for row in rows.get(frozenset((one, other)), ())))
+class _Imports:
+    """The imported rows that this process asks, and how many want them."""
+
+    table: _Table[Imported] | None = None
+    version = ""
+    users = 0
+    lock = Lock()
+
+
+@contextmanager
+def using(folder: Path | None) -> Iterator[None]:
+    """As long as it is open, every check of this process asks the tables of a folder as well; the more severe counts.
+
+    None is for the built-in rules alone.
+
+    Raises:
+        ValueError: the folder has no table, one is damaged (file and line), or the process asks other ones already.
+    """
+    rows, version = load_imported(folder) if folder else ((), "")
+    with _Imports.lock:
+        if _Imports.users and _Imports.version != version:
+            raise ValueError("this process asks other imported interactions already; use a process of its own")
+        if not _Imports.users:
+            _Imports.table, _Imports.version = _Table(rows) if rows else None, version
+            _imported.cache_clear()
+        _Imports.users += 1
+    try:
+        yield
+    finally:
+        with _Imports.lock:
+            _Imports.users -= 1
+            if not _Imports.users:
+                _Imports.table, _Imports.version = None, ""
+
+
+def imported_version() -> str:
+    """Which imported tables are asked; empty if none."""
+    return _Imports.version
+
+
+@lru_cache(maxsize=65536)
+def _imported(a: str, b: str) -> tuple[Severity, str, str] | None:
+    """What the imported tables say of two names: how severe, in words, and from where; licences stand with both."""
+    table = _Imports.table
+    if table is None:
+        return None
+    pairs = [(one, other) for one in substances(a) for other in substances(b) if not _same(one, other)]
+    rows = [row for one, other in pairs for row in table.between(one, other)]
+    some = ""
+    if not rows:
+        among = [table.among(one, other) for one, other in pairs if members(one) or members(other)]
+        rows = [row for found, _ in among for row in found]
+        some = _some([name for _, names in among for name in names])
+    if not rows:
+        return None
+    first: dict[str, Imported] = {}
+    for row in sorted(rows, key=lambda row: -_rank(row.severity)):
+        first.setdefault(f"{row.source} ({row.licence})", row)
+    worst = next(iter(first.values())).severity
+    severity: Severity = "major" if some and worst == "contraindicated" else worst
+    said = (f"{source}: {row.severity}{some}{_reason(row.text)}" for source, row in first.items())
+    return severity, " ".join(said), "; ".join(first)
+
+
+def _reason(text: str) -> str:
+    return f". {shorten(text, _TOLD, placeholder=' …')}" if text.strip() else ", without a reason."

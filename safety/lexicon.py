@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from types import ModuleType
+
+from primum.safety.spelling import Spellings
 
 # Words that the drug table knows but that mean something else in everyday advice.
 _EVERYDAY = frozenset(
@@ -71,7 +73,6 @@ def _own() -> dict[str, Name]:
     return {_key(row.written): row for row in rows}
 
 
-@cache
 def _known() -> dict[str, str]:
     """Written forms of the drug table and of `data/classes.csv` by key, with the name that we use."""
     from drug_named_entity_recognition import drugs_finder
@@ -150,29 +151,36 @@ def mentions(text: str) -> tuple[Mention, ...]:
 
 def _spans(text: str, guess: bool = True) -> Iterator[tuple[Mention, str]]:
     """Mentions that do not overlap, the longest first at each place, each with its kind."""
-    for place in _han().finditer(text):
-        row = _own()[_key(place.group())]
-        yield Mention(place.start(), place.end(), place.group(), row.name), row.kind
-    places = [place for place in _TOKEN.finditer(text) if not _HAN.search(place.group())]
+    places = list(_TOKEN.finditer(text))
+    if _HAN.search(text):
+        for place in _han().finditer(text):
+            row = _own()[_key(place.group())]
+            yield Mention(place.start(), place.end(), place.group(), row.name), row.kind
+        places = [place for place in places if not _HAN.search(place.group())]
     words = [place.group().lower().replace("’", "'") for place in places]
-    near = [bool(_GAP.fullmatch(text, a.end(), b.start())) for a, b in pairwise(places)]
-    at = 0
-    while at < len(places):
-        longest = 1
-        while words[at] in _openers() and longest < _LONGEST and at + longest < len(places) and near[at + longest - 1]:
-            longest += 1
-        for size in range(longest, 0, -1):
-            name, kind = _look_up(" ".join(words[at : at + size]), guess and size == 1)
-            start, stop = places[at].start(), places[at + size - 1].end()
-            if words[at + size - 1].endswith("'s"):
-                stop -= 2
-            if name and not (kind == "everyday" and _not_taken(text, start, stop)):
+    after = 0
+    for at, size, name, kind in _names_in(words, guess):
+        if at >= after and all(_GAP.fullmatch(text, a.end(), b.start()) for a, b in pairwise(places[at : at + size])):
+            after = at + size
+            start, stop = places[at].start(), places[after - 1].end()
+            stop -= 2 if words[after - 1].endswith("'s") else 0
+            if name and (kind != "everyday" or not _not_taken(text, start, stop)):
                 yield Mention(start, stop, text[start:stop], name), kind
-            if name or kind:
-                at += size
-                break
-        else:
-            at += 1
+
+
+def _names_in(words: list[str], guess: bool) -> Iterator[tuple[int, int, str, str]]:
+    """Place, number of words, name and kind of what stands in a row of words: at each place the longest first."""
+    longest = _longest()
+    for at, (word, following) in enumerate(zip_longest(words, words[1:], fillvalue="")):
+        pair = f"{word} {following}"
+        most = longest.get(pair) or longest.get(_bare(pair), 0)
+        for size in range(min(most, len(words) - at), 1, -1):
+            if found := _look_up(" ".join(words[at : at + size])):
+                yield at, size, *found
+        if found := _look_up(word):
+            yield at, 1, *found
+        elif guess and (guessed := _guessed(word)):
+            yield at, 1, guessed, "guess"
 
 
 def _not_taken(text: str, start: int, stop: int) -> bool:
@@ -180,70 +188,51 @@ def _not_taken(text: str, start: int, stop: int) -> bool:
 
 
 @cache
-def _openers() -> frozenset[str]:
-    """The first words of names of several words."""
-    return frozenset(key.split(" ", 1)[0] for key in (*_own(), *_known()) if " " in key)
-
-
-def _look_up(key: str, guess: bool) -> tuple[str, str]:
-    for written in (key, key.removesuffix("'s")):
-        if row := _own().get(written):
-            return row.name, row.kind
-        if name := _known().get(written):
-            return name, "table"
-    return (_guessed(key), "guess") if guess and len(key) >= 6 and _guessed(key) else ("", "")
+def _names() -> dict[str, str]:
+    """Every written form by key, with its name; our own names go before the table's."""
+    return _known() | {key: row.name for key, row in _own().items()}
 
 
 @cache
-def _spellings() -> dict[str, frozenset[str]]:
-    """Names of one word by each form that is left when one or, if long, two letters are taken out."""
+def _longest() -> dict[str, int]:
+    """How many words the longest name has that opens with these two words."""
+    found: dict[str, int] = {}
+    for words in (key.split(" ") for key in _names() if " " in key):
+        if len(words) <= _LONGEST:
+            pair = " ".join(words[:2])
+            found[pair] = max(len(words), found.get(pair, 0))
+    return found
+
+
+def _bare(key: str) -> str:
+    """A written form without the ending of what is its own: "warfarin's"."""
+    return key[:-2] if key[-2:] == "'s" else key
+
+
+def _look_up(key: str) -> tuple[str, str] | None:
+    """What a written form means, and its kind."""
+    names = _names()
+    form = key if key in names else _bare(key)
+    if form not in names:
+        return None
+    return names[form], _own()[form].kind if form in _own() else "table"
+
+
+@cache
+def _spellings() -> Spellings:
+    """The names of one word that a misspelt word is compared with."""
     foreign = {_key(row["written"]) for row in _rows("names.csv") if row["kind"] == "drug" and row["language"] == "es"}
-    written = (_member_names().keys() | foreign) - _LISTED_ONLY
-    found: dict[str, set[str]] = {}
-    for name in written:
-        if len(name) >= 7 and name.isalpha() and not _HAN.search(name):
-            for left in _shortened(name):
-                found.setdefault(left, set()).add(name)
-    return {left: frozenset(names) for left, names in found.items()}
+    written = sorted((_member_names().keys() | foreign) - _LISTED_ONLY)
+    return Spellings(name for name in written if len(name) >= 7 and name.isalpha() and not _HAN.search(name))
 
 
-def _slips(word: str) -> int:
-    """How many letters may be wrong in a name of this length."""
-    return 2 if len(word) >= 10 else 1
-
-
-def _shortened(word: str) -> set[str]:
-    once = {word[:i] + word[i + 1 :] for i in range(len(word))}
-    twice = {one[:i] + one[i + 1 :] for one in once for i in range(len(one))} if _slips(word) == 2 else set()
-    return {word} | once | twice
-
-
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=16384)
 def _guessed(word: str) -> str:
-    """The one drug that a misspelt word can stand for; nothing if there are several or none."""
-    if not word.isalpha() or word in _EVERYDAY:
+    """The one drug that a misspelt word of six letters or more can stand for; nothing if there are several or none."""
+    if len(word) < 6 or not word.isalpha() or word in _EVERYDAY:
         return ""
-    near: dict[int, set[str]] = {}
-    for left in _shortened(word):
-        for name in _spellings().get(left, ()):
-            if name[0] == word[0] and (slips := _distance(word, name)) <= min(_slips(word), _slips(name)):
-                near.setdefault(slips, set()).add(canonical(name))
-    best = near[min(near)] if near else set()
-    return best.pop() if len(best) == 1 else ""
-
-
-def _distance(one: str, other: str) -> int:
-    """Letters changed, left out, put in, or swapped with the next (optimal string alignment)."""
-    before, last = list(range(len(other) + 1)), list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        row = [i]
-        for j, b in enumerate(other, 1):
-            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
-                cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
-        before, last = last, row
-    return last[-1]
+    meant = {canonical(name) for name in _spellings().nearest(word)}
+    return meant.pop() if len(meant) == 1 else ""
 
 
 @lru_cache(maxsize=8192)
@@ -256,13 +245,12 @@ def canonical(name: str) -> str:
     if name in _classes_as_written():
         return name
     for written in (key, _key(_FORM.sub("", name))):
-        found, _ = _look_up(written, guess=False)
-        if found:
-            return found
+        if (found := _look_up(written)) and found[0]:
+            return found[0]
     parts = [part.strip() for part in name.split("/")]
     if len(parts) > 1 and all(parts):
         return "/".join(map(canonical, parts))
-    return (_guessed(key) if len(key) >= 6 and " " not in key and key not in _member_names() else "") or (name.lower())
+    return (_guessed(key) if key not in _member_names() else "") or name.lower()
 
 
 def substances(name: str) -> tuple[str, ...]:

@@ -58,6 +58,9 @@ def recommended(text: str) -> tuple[str, ...]:
     advice, since a medicine that is named alone may be taken for one. Reassurance ("no risk", "safe") is advice
     whatever else stands there.
     """
+    named = mentions(text)
+    if not named:
+        return ()
     parts = list(pairwise([0, *(place.start() for place in _PART.finditer(text)), len(text)]))
     verdicts = [_warned(text[start:stop]) for start, stop in parts]
     decided = next((place for place, verdict in enumerate(verdicts) if verdict is not None), None)
@@ -67,7 +70,7 @@ def recommended(text: str) -> tuple[str, ...]:
     for (start, stop), verdict in zip(parts, verdicts, strict=True):
         warned = warned if verdict is None else verdict
         if not warned:
-            found += [one.name for one in mentions(text) if start <= one.start < stop]
+            found += [one.name for one in named if start <= one.start < stop]
     return tuple(dict.fromkeys(found))
 
 

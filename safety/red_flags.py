@@ -7,8 +7,8 @@ disposition.
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -17,8 +17,11 @@ import yaml
 
 from primum.safety.context import normalise, status
 from primum.safety.findings import Disposition, Finding, Severity
+from primum.safety.literals import Sieve, literals, matches
+from primum.safety.person import Person, known
 from primum.safety.profile import Profile
-from primum.safety.vitals import ADULT, Alarm, Person, Vitals, alarms, known, read
+from primum.safety.spelling import Spellings
+from primum.safety.vitals import ADULT, Alarm, Vitals, alarms, read
 
 Language = Literal["en", "es", "zh"]
 Category = Literal["medical", "poison", "crisis", "abuse", "none"]
@@ -73,20 +76,20 @@ class Triage:
 class _Pattern:
     sign: str
     pattern: re.Pattern[str]
+    opening: frozenset[str]
+    background: bool
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Book:
-    """All data, compiled: for each literal that a pattern can't do without, the patterns to try where it occurs."""
+    """All data, compiled."""
 
-    latin: dict[str, list[_Pattern]] = field(default_factory=dict)
-    chinese: dict[str, list[_Pattern]] = field(default_factory=dict)
-    always: list[_Pattern] = field(default_factory=list)
-    background: set[str] = field(default_factory=set)
-    rules: list[Rule] = field(default_factory=list)
-    lines: dict[str, dict[str, str]] = field(default_factory=dict)
-    words: set[str] = field(default_factory=set)
-    spellings: dict[str, str] = field(default_factory=dict)
+    patterns: Sieve[_Pattern]
+    rules: tuple[Rule, ...]
+    rules_by_fact: dict[str, frozenset[int]]
+    lines: dict[str, dict[str, str]]
+    spelt_right: frozenset[str]
+    spellings: Spellings
 
 
 def _load(name: str) -> Any:
@@ -108,119 +111,55 @@ def _expression(phrase: str, language: str) -> str:
     return rf"(?<![\w])(?:{gapped})(?!\w)"
 
 
-def _closing(phrase: str, start: int) -> int:
-    """Where the bracket that opens at `start` closes."""
-    depth = 0
-    for position in range(start, len(phrase)):
-        depth += (phrase[position] == "(") - (phrase[position] == ")")
-        if depth == 0:
-            return position
-    raise ValueError(f"a bracket is open: {phrase}")
-
-
-def _alternatives(phrase: str) -> list[str]:
-    parts, depth = [""], 0
-    for character in phrase:
-        depth += (character == "(") - (character == ")")
-        if character == "|" and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts
-
-
-def _literals(phrase: str) -> tuple[str, ...]:
-    """Literals of which each text that the phrase matches holds one: of those the longest; none if none is sure."""
-    found: list[tuple[str, ...]] = []
-    run, position = "", 0
-    while position < len(phrase):
-        character, stop = phrase[position], position + 1
-        if character == "(":
-            stop = _closing(phrase, position) + 1
-            inner = phrase[position + 1 : stop - 1]
-            choices = [] if inner.startswith("?") else [_literals(part) for part in _alternatives(inner)]
-            if all(choices) and phrase[stop : stop + 1] not in ("?", "*"):
-                found.append(tuple(literal for choice in choices for literal in choice))
-        elif character == "[":
-            stop = phrase.index("]", position) + 1
-        elif character == "\\":
-            stop += 1
-        literal = character.isalnum() or character in "'-"
-        if literal and phrase[stop : stop + 1] != "?":
-            run += character
-        else:
-            found.append((run,))
-            run = ""
-        position = stop
-    found.append((run,))
-    sure = [choices for choices in found if choices and all(choices)]
-    return max(sure, key=lambda choices: min(map(len, choices)), default=())
-
-
 @cache
 def _book() -> _Book:
-    book = _Book()
+    patterns: Sieve[_Pattern] = Sieve()
+    words: set[str] = set()
     for sign, languages in _load("red_flag_signs.yaml").items():
-        if languages.pop("background", False):
-            book.background.add(sign)
+        background = languages.pop("background", False)
         for language, phrases in languages.items():
-            for phrase in phrases.replace("\n", " ").split(" / "):
-                _add(book, sign, phrase.strip(), language)
-    data = _load("red_flags.yaml")
-    sources = _load("red_flag_advice.yaml")
-    book.lines = sources["lines"]
-    for row in data["rules"]:
-        text, year = sources["sources"][row["source"]], row.get("year")
-        book.rules.append(
-            Rule(
-                row["id"], row["name"], tuple(map(_groups, row["when"])), row["disposition"],
-                row.get("category", "medical"), tuple(row.get("do", ())), tuple(row.get("avoid", ())),
-                f"{text}, {year}" if year else text,
-            )
-        )  # fmt: skip
-    _learn_spellings(book, data["spelling"].split(), data["not_misspelt"].split())
-    return book
+            for phrase in (part.strip() for part in phrases.replace("\n", " ").split(" / ")):
+                expression = _expression(phrase, language)
+                known = literals(expression)
+                patterns.add(known, _Pattern(sign, re.compile(expression), known.opening, background))
+                if language != "zh":
+                    words.update(_ASCII_WORD.findall(re.sub(r"\\.", " ", phrase)))
+    data, advice = _load("red_flags.yaml"), _load("red_flag_advice.yaml")
+    rules = tuple(_rule(row, advice["sources"]) for row in data["rules"])
+    keywords = data["spelling"].split()
+    words.update(keywords, data["not_misspelt"].split())
+    return _Book(patterns, rules, _by_fact(rules), advice["lines"], frozenset(words), Spellings(keywords))
 
 
-def _add(book: _Book, sign: str, phrase: str, language: str) -> None:
-    pattern = _Pattern(sign, re.compile(_expression(phrase, language)))
-    if language != "zh":
-        book.words.update(_ASCII_WORD.findall(re.sub(r"\\.", " ", phrase)))
-    literals = _literals(phrase)
-    triggers = book.chinese if language == "zh" else book.latin
-    for literal in literals:
-        triggers.setdefault(literal, []).append(pattern)
-    if not literals:
-        book.always.append(pattern)
+def _rule(row: dict[str, Any], sources: dict[str, str]) -> Rule:
+    text, year = sources[row["source"]], row.get("year")
+    return Rule(
+        row["id"], row["name"], tuple(map(_groups, row["when"])), row["disposition"], row.get("category", "medical"),
+        tuple(row.get("do", ())), tuple(row.get("avoid", ())), f"{text}, {year}" if year else text,
+    )  # fmt: skip
 
 
-def _shortened(word: str) -> Iterator[str]:
-    """The word and what is left of it without one letter, and in long words without two."""
-    once = {word[:i] + word[i + 1 :] for i in range(len(word))}
-    yield word
-    yield from once
-    if len(word) >= 10:
-        yield from {w[:i] + w[i + 1 :] for w in once for i in range(len(w))}
-
-
-def _learn_spellings(book: _Book, keywords: list[str], guarded: list[str]) -> None:
-    book.words.update(keywords, guarded)
-    for keyword in keywords:
-        for short in _shortened(keyword):
-            book.spellings.setdefault(short, keyword)
+def _by_fact(rules: tuple[Rule, ...]) -> dict[str, frozenset[int]]:
+    """For each fact the rules, by number, that may be met where it is there; of each way to meet one, one group."""
+    found: dict[str, set[int]] = {}
+    for number, rule in enumerate(rules):
+        for groups in rule.when:
+            told = [group for group in groups if not any(fact.startswith("@") for fact in group)]
+            for fact in min(told or groups, key=len):
+                found.setdefault(fact, set()).add(number)
+    return {fact: frozenset(numbers) for fact, numbers in found.items()}
 
 
 @lru_cache(maxsize=16384)
 def _spelt(word: str) -> str:
-    """The key word that a misspelling stands for, or the word itself; for words of six letters or more."""
+    """The key word that a misspelling stands for, or the word itself; for words of six letters or more.
+
+    Of several key words that are as near it is the one that stands first in the data.
+    """
     book = _book()
-    if len(word) < 6 or word in book.words or word.rstrip("s") in book.words or "'" in word:
+    if len(word) < 6 or word in book.spelt_right or word.rstrip("s") in book.spelt_right or "'" in word:
         return word
-    for short in _shortened(word):
-        keyword = book.spellings.get(short)
-        if keyword and keyword[0] == word[0] and abs(len(keyword) - len(word)) <= 2:
-            return keyword
-    return word
+    return next(iter(book.spellings.nearest(word)), word)
 
 
 def _corrected(text: str) -> str:
@@ -236,18 +175,17 @@ def _language(text: str) -> Language:
 
 def _signs(text: str, background_only: bool = False) -> dict[str, str]:
     """The signs that are present in a normalised text, each with the words that tell it."""
-    book, found = _book(), {}
-    indexes = (book.latin, book.chinese) if _CJK.search(text) else (book.latin,)
-    tried = (p for index in indexes for literal, group in index.items() if literal in text for p in group)
-    patterns = [*book.always, *tried]
-    for sign, pattern in ((p.sign, p.pattern) for p in patterns):
-        background = sign in book.background
-        if sign in found or (background_only and not background):
+    found: dict[str, str] = {}
+    patterns = _book().patterns
+    there = patterns.there(text)
+    for one in patterns.through(there):
+        if one.sign in found or (background_only and not one.background):
             continue
-        for match in pattern.finditer(text):
+        tried = matches(one.pattern, one.opening & there, text) if one.opening else one.pattern.finditer(text)
+        for match in tried:
             said = status(text, match.start(), match.end())
-            if said == "present" or (background and said == "historical"):
-                found[sign] = match.group()
+            if said == "present" or (one.background and said == "historical"):
+                found[one.sign] = match.group()
                 break
     return found
 
@@ -297,24 +235,30 @@ def _described(who: Person) -> Iterator[str]:
         yield "@maybe_male"
 
 
-def _met(rule: Rule, facts: dict[str, str]) -> tuple[str, ...] | None:
-    """The words that meet the rule, or None."""
-    for groups in rule.when:
-        if not any(group.isdisjoint(facts) for group in groups):
+def _met(facts: dict[str, str]) -> list[tuple[Rule, tuple[str, ...]]]:
+    """The rules that the facts meet, each with the words that meet it, the most pressing first."""
+    book, met = _book(), []
+    for number in sorted({number for fact in facts for number in book.rules_by_fact.get(fact, ())}):
+        rule = book.rules[number]
+        groups = next((way for way in rule.when if not any(group.isdisjoint(facts) for group in way)), None)
+        if groups is not None:
             told = (facts[min(group & facts.keys())] for group in groups)
-            return tuple(dict.fromkeys(words for words in told if words))
-    return None
+            met.append((rule, tuple(dict.fromkeys(words for words in told if words))))
+    return sorted(met, key=lambda pair: -ORDER.index(pair[0].disposition))
 
 
 _SEEN = {
     "en": {"emergency": "Needs emergency help now", "urgent": "Needs to be seen today",
            "routine": "Can wait for an appointment", "self_care": "Can usually be treated at home",
-           "may": "may be", "vitals": "a dangerous illness, by the vital signs"},
+           "may": "may be", "vitals": "a dangerous illness, by the vital signs",
+           "emergency_like": "an emergency"},
     "es": {"emergency": "Necesita ayuda de urgencia ahora", "urgent": "Debe verse hoy",
            "routine": "Puede esperar a una cita", "self_care": "Suele poder tratarse en casa",
-           "may": "puede ser", "vitals": "una enfermedad peligrosa, según las constantes vitales"},
+           "may": "puede ser", "vitals": "una enfermedad peligrosa, según las constantes vitales",
+           "emergency_like": "una urgencia"},
     "zh": {"emergency": "现在就需要急救", "urgent": "今天就要就医", "routine": "可以预约就诊",
-           "self_care": "通常可以在家处理", "may": "可能是", "vitals": "危险的疾病(根据生命体征)"},
+           "self_care": "通常可以在家处理", "may": "可能是", "vitals": "危险的疾病(根据生命体征)",
+           "emergency_like": "急症"},
 }  # fmt: skip
 
 
@@ -375,9 +319,30 @@ def assess(text: str, profile: Profile | None = None, vitals: Vitals | None = No
     warned = alarms(measured, person)
     if warned:
         facts["@alarm"] = ""
-    met = [(rule, words) for rule in _book().rules if (words := _met(rule, facts)) is not None]
-    met.sort(key=lambda pair: -ORDER.index(pair[0].disposition))
-    return _triage(met, warned, _language(plain))
+    return _triage(_met(facts), warned, _language(plain))
+
+
+def suspected(triage: Triage, labels: Sequence[str]) -> Triage:
+    """The triage raised to an emergency, because the message is like examples of these rules, the likest first.
+
+    It is named only where the examples agree on what it may be; on what kind of help is needed the likest decides.
+    """
+    known = {rule.id: rule for rule in _book().rules}
+    likest = known[labels[0]]
+    agreed = likest if len(set(labels)) == 1 else None
+    lines = _book().lines
+    name = likest.name[triage.language] if agreed else _SEEN[triage.language]["emergency_like"]
+    advice = [lines[line][triage.language] for line in (agreed.do if agreed else ("stay_with",))]
+    finding = Finding(
+        rule=f"triage.like.{likest.id}" if agreed else "triage.like", severity=_SEVERITY["emergency"], subjects=[],
+        text=f"{_SEEN[triage.language]['emergency']}: {_SEEN[triage.language]['may']} {name}. {' '.join(advice)}",
+        source="Primum: likeness to examples of emergencies; no rule names it",
+    )  # fmt: skip
+    return replace(
+        triage, disposition="emergency", findings=(finding, *triage.findings), rules=(finding.rule, *triage.rules),
+        advice=tuple(advice), avoid=tuple(lines[line][triage.language] for line in (agreed.avoid if agreed else ())),
+        names=(name,), category=likest.category,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -452,4 +417,4 @@ def card(triage: Triage, region: str) -> str:
 
 def rules() -> tuple[Rule, ...]:
     """All rules, as loaded."""
-    return tuple(_book().rules)
+    return _book().rules

@@ -1,6 +1,7 @@
-"""Numbers of a text with their units, normalised so that 1 g and 1,000 mg are the same quantity."""
+"""Numbers of a text, in figures and words, and with their units: 1 g and 1,000 mg are the same quantity."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from math import isclose
@@ -14,6 +15,31 @@ _NUMBER_WORDS = {
         "seventeen eighteen nineteen twenty".split()
     )
 } | {"thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0, "half": 0.5}
+_MORE_NUMBER_WORDS = {
+    word: value
+    for value, words in {
+        0.25: "quarter", 0.5: "media medio", 1.0: "a an un una uno", 2.0: "couple dos", 3.0: "tres drei",
+        4.0: "cuatro", 5.0: "cinco", 6.0: "seis", 7.0: "siete", 8.0: "ocho", 9.0: "nueve", 10.0: "diez", 12.0: "doce",
+        24.0: "twenty-four veinticuatro", 48.0: "forty-eight", 80.0: "eighty",
+    }.items()
+    for word in words.split()
+}  # fmt: skip
+_ALL_NUMBER_WORDS = _NUMBER_WORDS | _MORE_NUMBER_WORDS
+_HUNDREDS = {"hundred": 100.0, "thousand": 1000.0, "mil": 1000.0}
+_HAN = {sign: float(value) for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2.0, "半": 0.5}
+_HAN_TENS = {"十": 10.0, "百": 100.0, "千": 1000.0}
+_FRACTIONS = {"½": 0.5, "¼": 0.25, "¾": 0.75}
+_WORD = "|".join(sorted(_ALL_NUMBER_WORDS, key=len, reverse=True))
+# A number in a text that `level` gave: 1,000, 1/2, 1½, .5, one, half a, two and a half, two hundred, 两.
+NUMBER = (
+    r"(?:(?:(?<![a-z\d])(?<!\d[.,])|(?<=\dx))(?:\d{1,3}(?:[,'\u00a0\u202f\u2009]\d{3})+(?:\.\d+)?|\d{1,3} 000"
+    r"|\d+\s\d/\d|\d/\d(?![\d/])|\d+(?:[.,·]\d+)?[½¼¾]?|[½¼¾])|(?<!\w)[.·]\d+"
+    rf"|(?<![\w'])(?:(?:{_WORD})[ -])?(?:hundred|thousand|mil)\b"
+    r"|(?<![\w'])(?:(?:one|two|three|1|2|3) and a half|half an?|half of an?|a half|a quarter of an?"
+    rf"|(?:{_WORD}))(?![\w'])"
+    r"|[零一二三四五六七八九十百千两半]+)"
+)
+_ANY_NUMBER = re.compile(NUMBER)
 
 # How a unit may be written → how pint knows it. What pint does not know counts as a unit of its own.
 _UNITS = {
@@ -92,6 +118,70 @@ class Quantity:
         """The same amount of the same unit, not bounded the opposite way."""
         same = isclose(self.value, other.value, rel_tol=1e-6)
         return same and self.unit == other.unit and {self.bound, other.bound} != {"<", ">"}
+
+
+def _bare(code: int) -> str:
+    """A letter without its accent, small."""
+    return unicodedata.normalize("NFD", chr(code))[0].lower()
+
+
+_LEVEL = (
+    {code: chr(code - 0xFEE0).lower() for code in range(0xFF01, 0xFF5F)}
+    | {code: _bare(code) for code in (*range(0xC0, 0xD7), *range(0xD9, 0xF7), *range(0xF9, 0x180))}
+    | str.maketrans("\u3000μ⁄’‘‛´`“”‐‑‒–—−×歲個懷孕產體", " µ/'''''\"\"------x岁个怀孕产体")
+)
+
+
+def level(text: str) -> str:
+    """The text in small letters without accents, with narrow signs and plain quotes, as long as before."""
+    return text.translate(_LEVEL).lower()
+
+
+@lru_cache(maxsize=64)
+def numbers(plain: str) -> tuple[int, ...]:
+    """Where a number begins in a text that `level` gave."""
+    return tuple(match.start() for match in _ANY_NUMBER.finditer(plain))
+
+
+def number(written: str) -> tuple[float, float | None]:
+    """The value of what `NUMBER` matches, and the other reading where a point may part thousands."""
+    word = written.strip()
+    if word in _ALL_NUMBER_WORDS:
+        return _ALL_NUMBER_WORDS[word], None
+    for name, factor in _HUNDREDS.items():
+        if word.endswith(name):
+            return _ALL_NUMBER_WORDS.get(word.removesuffix(name).strip(" -"), 1.0) * factor, None
+    if "and a half" in word:
+        return number(word.split()[0])[0] + 0.5, None
+    if word[0].isalpha() and word[0].isascii():
+        return (0.25 if "quarter" in word else 0.5), None
+    if word[0] in _HAN or word[0] in _HAN_TENS:
+        return _han(word), None
+    return _figures(word)
+
+
+def _figures(word: str) -> tuple[float, float | None]:
+    if "/" in word:
+        *whole, part = word.split()
+        above, below = part.split("/")
+        return float(whole[0] if whole else 0) + float(above) / max(float(below), 1.0), None
+    fraction = _FRACTIONS.get(word[-1], 0.0)
+    word = word.rstrip("".join(_FRACTIONS))
+    if re.fullmatch(r"[1-9]\d{0,2}(?:(?:[\s']\d{3})+|(?:,\d{3})+(?:\.\d+)?)", word):
+        return float(re.sub(r"[^\d.]", "", word)), None
+    if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", word):
+        return float(word), float(word.replace(".", ""))
+    return float(re.sub("[,·]", ".", word) or 0) + fraction, None
+
+
+def _han(word: str) -> float:
+    total, current = 0.0, 0.0
+    for sign in word:
+        if sign in _HAN_TENS:
+            total, current = total + (current or 1.0) * _HAN_TENS[sign], 0.0
+        else:
+            current = _HAN[sign]
+    return total + current
 
 
 @cache

@@ -6,17 +6,18 @@
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import zip_longest
 
-from primum.safety import allergies, contraindications, doses, injection, interactions, red_flags
+from primum.safety import allergies, contraindications, doses, injection, interactions, red_flags, routes
 from primum.safety.findings import SEVERITIES, Disposition, Finding, SafetyReport
 from primum.safety.lexicon import canonical, mentions
+from primum.safety.person import read as person
 from primum.safety.polarity import denies
 from primum.safety.profile import Profile
 from primum.safety.recommends import recommended
 from primum.safety.sentences import split_plain
-from primum.safety.vitals import person
 
-RULES_VERSION = "rules-1"
+RULES_VERSION = "rules-2"
 BLOCKED = SEVERITIES.index("major")  # from this severity on, an answer must not say it
 RISK = {"info": 0, "minor": 1, "moderate": 1, "major": 2, "contraindicated": 3}
 
@@ -61,6 +62,11 @@ _LOWERS = re.compile(
 _POINTS_BACK = re.compile(r"\b(?:it|them|this|these|those|the (?:medicine|drug|tablets?|medication))\b", re.IGNORECASE)
 
 
+def rules_version() -> str:
+    """The version of the rules, that of imported interactions in it: it changes with any of their rows."""
+    return " ".join(filter(None, (RULES_VERSION, interactions.imported_version())))
+
+
 def told(text: str, profile: Profile) -> Profile:
     """What the text says of the person, and what it leaves open from the profile; nothing of that is taken away."""
     return _said(text).merged(profile)
@@ -94,17 +100,32 @@ def _allergen(phrase: str) -> str:
 
 
 def taken(text: str) -> list[str]:
-    """The medicines that a text says are taken, not those that it only asks about."""
+    """The medicines that a text says are taken, with their form if it is told; not those that it only asks about."""
     found = []
     for start, stop in split_plain(text):
         sentence = text[start:stop]
-        for one in mentions(sentence):
+        named = mentions(sentence)
+        for one, following in zip_longest(named, named[1:]):
             before = re.split(r"[;:]|\b(?:but|and|pero)\b(?=.*\b(?:can|want|should|may)\b)", sentence[: one.start])[-1]
             takes = [match.end() for match in _TAKES.finditer(before)]
             asks = [match.end() for match in _ASKS.finditer(before)]
             if takes and (not asks or asks[-1] < takes[-1] - 25) and not denies(before):
-                found.append(one.name)
+                form = routes.form_of(sentence, one, following.start if following else None)
+                found.append(f"{one.name} {form[0]}" if form else one.name)
     return found
+
+
+def named_in(medicine: str) -> list[str]:
+    """The names that the rules have for a medicine as a profile holds it: "timolol 0.5% eye drops" is timolol."""
+    name = canonical(medicine)
+    return [name] if name != medicine.lower() else [one.name for one in mentions(medicine)] or [name]
+
+
+def between(medicines: Sequence[str], *, tell_unknown: bool = False) -> tuple[Finding, ...]:
+    """The interactions of medicines as they are written, with their forms: a gel is no tablet."""
+    names = [name for medicine in medicines for name in named_in(medicine)]
+    local = routes.local_in(medicines)
+    return tuple(routes.lowered(one, local) for one in interactions.check(names, tell_unknown=tell_unknown))
 
 
 def examine(text: str, profile: Profile | None = None) -> SafetyReport:
@@ -118,13 +139,18 @@ def examine(text: str, profile: Profile | None = None) -> SafetyReport:
 
 def found(text: str, who: Profile, triage: red_flags.Triage) -> SafetyReport:
     """The same, where what the text tells of the person and its triage are there already."""
-    names = list(dict.fromkeys([*(one.name for one in mentions(text)), *map(canonical, who.medicines)]))
-    findings = [
-        *triage.findings,
+    taking = [name for medicine in who.medicines for name in named_in(medicine)]
+    names = list(dict.fromkeys([*(one.name for one in mentions(text)), *taking]))
+    local = routes.local_in([text, *who.medicines])
+    of_medicines = [
         *interactions.check(names),
-        *allergies.check(names, who.allergies),
         *contraindications.check(names, who),
         *contraindications.duplicates(names),
+    ]
+    findings = [
+        *triage.findings,
+        *(routes.lowered(one, local) for one in of_medicines),
+        *allergies.check(names, who.allergies),
         *doses.check(text, who),
         *injection.in_question(text),
     ]
@@ -133,20 +159,24 @@ def found(text: str, who: Profile, triage: red_flags.Triage) -> SafetyReport:
 
 def dangers(sentences: Sequence[str], profile: Profile, disposition: Disposition = "none") -> list[tuple[Finding, ...]]:
     """For each sentence of an answer, the findings for which it must not be said to this person."""
-    taking = [canonical(name) for name in profile.medicines]
+    taking = [name for medicine in profile.medicines for name in named_in(medicine)]
     found: list[tuple[Finding, ...]] = []
     before: tuple[str, ...] = ()
+    spoken = ""
     for sentence in sentences:
         names = recommended(sentence)
         if not mentions(sentence) and _POINTS_BACK.search(sentence):
             names = before  # "Take it every six hours."
+        else:
+            spoken = sentence
         before = names
         findings = [*doses.check(sentence, profile), *_lowering(sentence, disposition)]
         if names:
+            local = routes.local_in([spoken, *profile.medicines])
+            of_medicines = [*contraindications.check(names, profile), *_with(names, taking)]
             findings += [
                 *allergies.check(names, profile.allergies),
-                *contraindications.check(names, profile),
-                *_with(names, taking),
+                *(routes.lowered(one, local) for one in of_medicines),
             ]
         found.append(tuple(one for one in findings if SEVERITIES.index(one.severity) >= BLOCKED))
     return found

@@ -1,4 +1,4 @@
-"""Vital signs, age, sex and pregnancy read from free text, and what the early-warning scores say of them.
+"""Vital signs read from free text, and what the early-warning scores say of them.
 
 NEWS2 (Royal College of Physicians, 2017) from 16 years on, scale 1; maternal limits in pregnancy (modified early
 obstetric warning score, CEMACH 2007); limits by age in children (APLS 6th ed.; NICE NG143, 2019).
@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import chain
 from typing import Literal, NamedTuple, cast
 
 from primum.safety.context import normalise, status
-from primum.safety.profile import Profile, Sex
+from primum.safety.finder import Finder
+from primum.safety.person import Person
 
 Consciousness = Literal["A", "C", "V", "P", "U"]
 Level = Literal["emergency", "urgent", "none"]
@@ -42,17 +44,6 @@ class Vitals:
         return replace(self, **missing, on_oxygen=self.on_oxygen or other.on_oxygen)
 
 
-@dataclass(frozen=True)
-class Person:
-    """Who a text is about: every age that it names, in years, for it may name more than one person."""
-
-    ages: tuple[float, ...] = ()
-    sex: Sex | None = None
-    pregnant: bool = False
-    weeks: float | None = None
-    postpartum: bool = False
-
-
 class Alarm(NamedTuple):
     """What a score says: how bad, in plain words, and after whom."""
 
@@ -66,46 +57,39 @@ _IS = (
     r"[\"'\s]*(?:(?:is|are|was|of|at|=|:|-|about|around|es|de|a|reads?|reading|down to|up to|dropped to|只有|是|为"
     r"|高达|到)[\"'\s]*){0,2}"
 )
-_SIGNS: dict[str, str] = {
-    "heart_rate": rf"(?:\bhr|\bheart[ -]?rate|\bpulse(?: rate)?|\bbpm|\bfrecuencia cardiaca|\bfc|\bpulso|心率|脉搏"
-        rf"|心跳)(?![a-z]){_IS}{_NUMBER}",
-    "respiratory_rate": rf"(?:\brr|\bresp(?:iratory|iration|s)?[ -]?(?:rate)?|\bbreathing rate"
-        rf"|\bfrecuencia respiratoria|\bfr|呼吸频率|呼吸)(?![a-z]){_IS}{_NUMBER}(?! ?(?:分钟|小时|天|min|hour|day))",
-    "spo2": rf"(?:\bspo2|\bo2 ?sats?|\bsao2|\bsats?|\bsaturation|\boxygen(?: (?:level|saturation|sats?))?|\bo2"
-        rf"|\bsaturacion|\bsatura\w*|血氧(?:饱和度)?|氧饱和度)(?![a-z]){_IS}{_NUMBER} ?%?",
-    "temperature": rf"(?:\btemp(?:erature)?(?: c)?|\bfever|\bfiebre|\btemperatura|\bt(?=[ :=]+[34]\d)|体温|发烧|发热"
-        rf"|高烧)(?![a-z]){_IS}{_NUMBER} ?(°? ?[cf]\b|度|grados|degrees)?",
-    "systolic": rf"(?:\b(?:bp[ -]?sys|sys(?:tolic)?(?:[ -]?(?:bp|blood pressure))?|sbp)|收缩压"
-        rf"|高压)(?![a-z]){_IS}{_NUMBER}",
-    "diastolic": rf"(?:\b(?:bp[ -]?dia|dia(?:stolic)?(?:[ -]?(?:bp|blood pressure))?|dbp)|舒张压"
-        rf"|低压)(?![a-z]){_IS}{_NUMBER}",
-    "gcs": rf"\b(?:gcs|glasgow(?: coma (?:scale|score))?){_IS}(?:e\dv\dm\d ?=? ?)?(\d{{1,2}})\b",
-    "glucose": rf"(?:\b(?:fingerstick )?(?:blood )?(?:glucose|sugars?)(?: level)?|\bbm|\bbgl?|\bcbg|\bglucemia"
-        rf"|\bglucosa|\bazucar(?: en (?:la )?sangre)?|血糖)(?![a-z]){_IS}(\d{{1,4}}(?:\.\d)?) ?(mmol|mg)?",
-    "ketones": rf"(?:\b(?:blood )?ketones?|\bcetonas|血酮){_IS}{_NUMBER}",
+_SIGNS = {
+    sign: Finder(pattern)
+    for sign, pattern in {
+        "heart_rate": rf"(?:\bhr|\bheart[ -]?rate|\bpulse(?: rate)?|\bbpm|\bfrecuencia cardiaca|\bfc|\bpulso|心率|脉搏"
+            rf"|心跳)(?![a-z]){_IS}{_NUMBER}",
+        "respiratory_rate": rf"(?:\brr|\bresp(?:iratory|iration|s)?[ -]?(?:rate)?|\bbreathing rate|\bfr"
+            rf"|\bfrecuencia respiratoria|呼吸频率|呼吸)(?![a-z]){_IS}{_NUMBER}(?! ?(?:分钟|小时|天|min|hour|day))",
+        "spo2": rf"(?:\bspo2|\bo2 ?sats?|\bsao2|\bsats?|\bsaturation|\boxygen(?: (?:level|saturation|sats?))?|\bo2"
+            rf"|\bsaturacion|\bsatura\w*|血氧(?:饱和度)?|氧饱和度)(?![a-z]){_IS}{_NUMBER} ?%?",
+        "temperature": rf"(?:\btemp(?:erature)?(?: c)?|\bfever|\bfiebre|\btemperatura|\bt(?=[ :=]+[34]\d)|体温|发烧"
+            rf"|发热|高烧)(?![a-z]){_IS}{_NUMBER} ?(°? ?[cf]\b|度|grados|degrees)?",
+        "systolic": rf"(?:\b(?:bp[ -]?sys|sys(?:tolic)?(?:[ -]?(?:bp|blood pressure))?|sbp)|收缩压"
+            rf"|高压)(?![a-z]){_IS}{_NUMBER}",
+        "diastolic": rf"(?:\b(?:bp[ -]?dia|dia(?:stolic)?(?:[ -]?(?:bp|blood pressure))?|dbp)|舒张压"
+            rf"|低压)(?![a-z]){_IS}{_NUMBER}",
+        "gcs": rf"\b(?:gcs|glasgow(?: coma (?:scale|score))?){_IS}(?:e\dv\dm\d ?=? ?)?(\d{{1,2}})\b",
+        "glucose": rf"(?:\b(?:fingerstick )?(?:blood )?(?:glucose|sugars?)(?: level)?|\bbm|\bbgl?|\bcbg|\bglucemia"
+            rf"|\bglucosa|\bazucar(?: en (?:la )?sangre)?|血糖)(?![a-z]){_IS}(\d{{1,4}}(?:\.\d)?) ?(mmol|mg)?",
+        "ketones": rf"(?:\b(?:blood )?ketones?|\bcetonas|血酮){_IS}{_NUMBER}",
+    }.items()
 }  # fmt: skip
-_HINTS: dict[str, tuple[str, ...]] = {
-    "heart_rate": ("hr", "heart", "pulse", "bpm", "frecuencia", "fc", "pulso", "心", "脉"),
-    "respiratory_rate": ("rr", "resp", "breathing rate", "frecuencia", "fr", "呼吸"),
-    "spo2": ("o2", "sat", "oxygen", "氧"), "temperature": ("temp", "fever", "fiebre", "t", "体温", "烧", "热"),
-    "systolic": ("sys", "sbp", "收缩压", "高压"), "diastolic": ("dia", "dbp", "舒张压", "低压"),
-    "gcs": ("gcs", "glasgow"),
-    "glucose": ("gluco", "sugar", "bm", "bg", "glucemia", "azucar", "血糖"), "ketones": ("ketone", "cetonas", "血酮"),
-}  # fmt: skip
-_COMPILED = {sign: re.compile(pattern) for sign, pattern in _SIGNS.items()}
-_PRESSURE = re.compile(
-    r"(?:\bbp|\bblood pressure|\bpressure|\bpresion(?: arterial)?|\bta|\bpa|血压)(?![a-z])"
-    + _IS
-    + r"(\d{2,3}) ?(?:/|over|sobre|-) ?(\d{2,3})"
-    r"|(?<![\d/])(\d{2,3})/(\d{2,3})(?= ?mmhg)"
+_PRESSURES = (
+    Finder(
+        r"(?:\bbp|\bblood pressure|\bpressure|\bpresion(?: arterial)?|\bta|\bpa|血压)(?![a-z])"
+        rf"{_IS}(\d{{2,3}}) ?(?:/|over|sobre|-) ?(\d{{2,3}})"
+    ),
+    Finder(r"(?<![\d/])(\d{2,3})/(\d{2,3})(?= ?mmhg)"),
 )
-_PRESSURE_ALONE = re.compile(r"(?:\bbp|\bblood pressure|血压)(?![a-z])" + _IS + r"(\d{2,3})(?! ?[/\d])")
-_TEMPERATURE = re.compile(r"(?<![\d.])(\d{2,3}(?:[.,]\d)?) ?(?:(°|degrees?|grados) ?([cf])?|([cf])\b|(度))")
-_SPO2_LATER = re.compile(r"(?<![\d.])(\d{2})(?: ?%)? (?:sats?|spo2|o2|oxygen|on (?:room )?air)")
-_AVPU = re.compile(r"\b(?:avpu|acvpu)\b[\"'\s:=]*(?:is )?[\"']?([acvpu])\b")
-_OXYGEN = re.compile(
-    r"\bon (?:\d+ ?l(?:itres?|iters?)?(?:/min)? (?:of )?)?(?:home |supplemental )?(?:oxygen|o2)\b|吸氧"
-)
+_PRESSURE_ALONE = Finder(r"(?:\bbp|\bblood pressure|血压)(?![a-z])" + _IS + r"(\d{2,3})(?! ?[/\d])")
+_TEMPERATURE = Finder(r"(?<![\d.])(\d{2,3}(?:[.,]\d)?) ?(?:(°|degrees?|grados) ?([cf])?|([cf])\b|(度))")
+_SPO2_LATER = Finder(r"(?<![\d.])(\d{2})(?: ?%)? (?:sats?|spo2|o2|oxygen|on (?:room )?air)")
+_AVPU = Finder(r"\b(?:avpu|acvpu)\b[\"'\s:=]*(?:is )?[\"']?([acvpu])\b")
+_OXYGEN = Finder(r"\bon (?:\d+ ?l(?:itres?|iters?)?(?:/min)? (?:of )?)?(?:home |supplemental )?(?:oxygen|o2)\b|吸氧")
 _RANGES = {
     "heart_rate": (0, 300), "respiratory_rate": (0, 120), "spo2": (0, 100), "temperature": (24, 44.5),
     "systolic": (0, 300), "diastolic": (0, 200), "gcs": (3, 15), "glucose": (0.1, 80), "ketones": (0, 20),
@@ -133,13 +117,13 @@ def read(text: str) -> Vitals:
     if not re.search(r"\d|\bavpu\b", text):
         return Vitals()
     found: dict[str, float] = {}
-    for sign, pattern in _COMPILED.items():
-        for match in pattern.finditer(text) if any(hint in text for hint in _HINTS[sign]) else ():
+    for sign, pattern in _SIGNS.items():
+        for match in pattern.finditer(text):
             value = _value(sign, match)
             low, high = _RANGES[sign]
             if low <= value <= high and _current(text, match):
                 found[sign] = value
-    for match in _PRESSURE.finditer(text):
+    for match in chain.from_iterable(pattern.finditer(text) for pattern in _PRESSURES):
         upper, lower = (float(group) for group in match.groups() if group)
         if lower <= upper <= 300 and _current(text, match):
             found |= {"systolic": upper, "diastolic": lower}
@@ -165,101 +149,6 @@ def _value(sign: str, match: re.Match[str]) -> float:
         unit = match[2] or ""
         return value / _MGDL if unit == "mg" or (not unit and value >= _PLAIN_GLUCOSE) else value
     return value
-
-
-_WORDS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "eleven": 11, "twelve": 12, "a": 1, "un": 1, "una": 1, "dos": 2, "tres": 3, "cuatro": 4, "cinco": 5, "seis": 6,
-    "siete": 7, "ocho": 8, "nueve": 9, "diez": 10, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6,
-    "七": 7, "八": 8, "九": 9, "十": 10, "半": 0.5,
-}  # fmt: skip
-_COUNT = r"(\d{1,3}(?:\.\d)?|" + "|".join(word for word in _WORDS if word.isascii() and word != "a") + ")"
-_UNITS = r"(years?|yrs?|y|months?|mths?|mos?|m|weeks?|wks?|w|days?|d|hours?)"
-_AGES = (
-    re.compile(rf"(?<![\w.]){_COUNT}[ -]?{_UNITS}[ -]?(?:old|/?o\b|of age)"),
-    re.compile(rf"\b(?:age|aged)[\"']?[ :=]*{_COUNT}(?:[ -]?{_UNITS}\b)?(?!\s*(?:mg|ml))"),
-    re.compile(r"(?<![\w./-])(\d{1,3}) ?(y)/?o?[ ,]?(?=[fm]\b)"),
-    re.compile(r"(?<![\w./-])([1-9]\d?) ?()(?=(?:m|f|male|female)\b(?! ?\d))"),
-    re.compile(rf"(?:\bbaby|\binfant|\bnewborn|\bson|\bdaughter|\bchild|\btoddler)(?: is|'s|,"
-        rf"| \()? ?(?:only )?{_COUNT} {_UNITS}\b(?! ago)"),
-    re.compile(rf"{_COUNT} (anos|meses|semanas|dias)(?: de edad| de vida|\b(?=[^.]{{0,15}}\b(?:con|y)\b))"),
-    re.compile(rf"\b(?:tiene|tengo|de|bebe de|nin[oa] de) {_COUNT} (anos|meses|semanas|dias)\b(?! (?:con|de embarazo"
-        rf"|embarazada))"),
-    re.compile(r"([一二两三四五六七八九十半\d]{1,3}) ?(岁|周岁|个月大|个月的|个多月|个月宝宝|个月婴儿|周大|天大"
-        r"|天的(?:宝宝|婴儿|新生儿))"),
-    re.compile(r"(?:宝宝|婴儿|孩子|儿子|女儿|女婴|男婴)(?:才|刚|只有|现在)? ?([一二两三四五六七八九十\d]{1,3}) ?(个月"
-        r"|岁|周|天)(?!前|了)"),
-    re.compile(r"\b(?:i'm|i'm a|he's|she's) (\d{1,3})()(?=[ ,.;]|$)(?! ?(?:weeks?|months?|days?|hours?|wks?|kg|lbs?"
-        r"|minutes?|%|°))"),
-)  # fmt: skip
-_NEWBORN = re.compile(r"\b(?:newborn|neonate|just born|recien nacid[oa])\b|新生儿|刚出生")
-_PREGNANT = re.compile(
-    r"\b(?:pregnan(?:t|cy)|expecting a baby|gravida|g\dp\d|embaraz\w*|gestante|weeks gestation)\b|怀孕|孕妇|妊娠"
-    r"|孕\d+周|孕期|怀着"
-)
-_NOT_PREGNANT = re.compile(
-    r"\b(?:preventing|prevent|get|getting|become|becoming|trying to be|pregnancy test (?:is |was )?negative"
-    r"|negative pregnancy)"
-)
-_WEEKS = re.compile(
-    r"(\d{1,2})(?:\+\d)? ?(?:weeks?|wks?|semanas|周)(?: de)?(?: into (?:my|her|the))?[ -]?(?:pregnan\w*|gestation"
-    r"|embaraz\w*|孕)?"
-)
-_POSTPARTUM = re.compile(
-    r"\b(?:post-?partum|after (?:delivery|giving birth|childbirth|the birth|my c-?section)|gave birth|just delivered"
-    r"|(?:days?|weeks?|hours?) after (?:having|delivering) (?:my|the|a) baby|di a luz|despues del parto|puerperio"
-    r"|postparto)\b|产后|刚生完"
-)
-_FEMALE = re.compile(
-    r"\b(?:fem(?:ale)?|woman|girl|wife|mother|mum|mom|daughter|sister|grandmother|grandma|lady|she|she's|her"
-    r"|(?<!\d)\d\d ?(?:yo?)?f"
-    r"|mujer|hija|esposa|madre|mama|nina|embarazada)\b|女|妻子|妈妈|母亲|老婆|奶奶"
-)
-_MALE = re.compile(
-    r"\b(?:male|man|boy|husband|father|dad|son|brother|grandfather|grandpa|gentleman|he|he's|him|his"
-    r"|(?<!\d)\d\d ?(?:yo?)?m|hombre|hijo"
-    r"|esposo|marido|padre|papa|nino|varon)\b|男|丈夫|爸爸|父亲|老公|爷爷|儿子"
-)
-
-
-def _years(count: str, unit: str) -> float:
-    value = float(_WORDS.get(count, 0) or 0) if not count[0].isdigit() else float(count)
-    if unit.startswith(("mes", "mo", "mth")) or unit == "m" or "月" in unit:
-        return value / 12
-    if unit.startswith(("w", "sem")) or ("周" in unit and "岁" not in unit):
-        return value / 52
-    if unit.startswith("d") or "天" in unit:
-        return value / 365
-    return 0.0 if unit.startswith("hour") else value
-
-
-@lru_cache(maxsize=4)
-def person(text: str) -> Person:
-    """Ages, sex and pregnancy as a text tells them. A sex is told only where one alone is named."""
-    text = normalise(text)
-    ages = [_years(match[1], match[2] or "") for pattern in _AGES for match in pattern.finditer(text)]
-    if _NEWBORN.search(text):
-        ages.append(0.02)
-    expecting = [
-        m for m in _PREGNANT.finditer(text) if not _NOT_PREGNANT.search(text[max(0, m.start() - 30) : m.end() + 20])
-    ]
-    pregnant = any(status(text, m.start(), m.end()) in ("present", "historical") for m in expecting)
-    week = next((float(m[1]) for m in _WEEKS.finditer(text) if float(m[1]) <= 43), None) if pregnant else None
-    female, male = bool(_FEMALE.search(text)) or pregnant, bool(_MALE.search(text))
-    sex: Sex | None = "female" if female and not male else "male" if male and not female else None
-    return Person(
-        tuple(dict.fromkeys(age for age in ages if age <= 120)), sex, pregnant, week, bool(_POSTPARTUM.search(text))
-    )
-
-
-def known(text: str, profile: Profile) -> Person:
-    """The person of a text, what it leaves open filled from the profile."""
-    told = person(text)
-    ages = told.ages or ((profile.age,) if profile.age is not None else ())
-    return Person(
-        ages, told.sex or profile.sex, told.pregnant or bool(profile.pregnant), told.weeks or profile.weeks_pregnant,
-        told.postpartum,
-    )  # fmt: skip
 
 
 @cache

@@ -15,6 +15,8 @@ import typer
 from primum.graph.errors import BadInput, PrimumError
 
 if TYPE_CHECKING:
+    from primum.evals.second_look import SecondLook
+    from primum.graph.settings import Settings
     from primum.memory.session import Database
     from primum.retrieval.embedder import Embedder
     from primum.safety.profile import Profile
@@ -29,8 +31,10 @@ app = typer.Typer(
 )
 serving = typer.Typer(help="Run one server in the foreground.", no_args_is_help=True)
 tables = typer.Typer(help="The database's tables.", no_args_is_help=True)
+imports = typer.Typer(help="Interaction tables of other publishers, beside Primum's own.", no_args_is_help=True)
 app.add_typer(serving, name="serve")
 app.add_typer(tables, name="db")
+app.add_typer(imports, name="interactions")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 
@@ -80,10 +84,14 @@ def run(work: Coroutine[Any, Any, T], log_level: str = "warning") -> T:
 @app.command(epilog="Example: primum up")
 def up() -> None:
     """Run everything on this machine: database, model, API and page, until Ctrl-C."""
+    from primum.graph.rules import rules_in_use
     from primum.graph.settings import read_settings
     from primum.server.up import up
 
-    run(up(read_settings()))
+    settings = read_settings()
+    with rules_in_use(settings):  # a damaged table would stop the API again and again
+        pass
+    run(up(settings))
 
 
 @app.command(epilog='Example: primum ask "What are the symptoms of type 2 diabetes?"')
@@ -193,10 +201,14 @@ def check(
 ) -> None:
     """Tell what the safety rules find in a text: warning signs, interactions, allergies, doses. Asks no model."""
     from primum.graph.request import check_text
+    from primum.graph.rules import rules_in_use
+    from primum.graph.settings import read_settings
     from primum.safety.validator import examine
     from primum.server.console import show_report
 
-    report = examine(check_text(text, "text"), _profile(profile))
+    text, known = check_text(text, "text"), _profile(profile)
+    with rules_in_use(read_settings()):
+        report = examine(text, known)
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:
@@ -222,20 +234,38 @@ def evaluate(
     task: Annotated[Literal["triage", "interactions", "doses", "injection", "safety"], typer.Argument(help="What.")],
     data: Annotated[list[Path], typer.Option(help="Files of cases, in the task's own form (see the README).")],
     out: Annotated[Path | None, typer.Option(help="Where the report goes as well.", dir_okay=False)] = None,
+    rules_only: Annotated[
+        bool, typer.Option("--rules-only", help="Triage and safety: without the second look by likeness.")
+    ] = False,
 ) -> None:
-    """Measure the rules on cases of your own; prints the report as JSON."""
-    from primum.evals.report import evaluate
+    """Measure what the rules find on cases of your own; prints the report as JSON."""
+    from primum.evals.report import LOOKED_AT_TWICE, evaluate
+    from primum.graph.rules import rules_in_use
+    from primum.graph.settings import read_settings
+    from primum.server.console import log_to_stderr
 
     missing = [str(path) for path in data if not path.is_file()]
     if missing:
         raise BadInput(f"No such file: {', '.join(missing)}")
-    try:
-        report = evaluate(task, data)
-    except ValueError as error:
-        raise BadInput(str(error)) from None
+    settings = read_settings()
+    log_to_stderr(settings.log_level)
+    with rules_in_use(settings):
+        look = _second_look(settings) if task in LOOKED_AT_TWICE and not rules_only else None
+        try:
+            report = evaluate(task, data, look)
+        except ValueError as error:
+            raise BadInput(str(error)) from None
     if out is not None:
         out.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     print_json(report)
+
+
+def _second_look(settings: "Settings") -> "SecondLook":
+    from primum.evals.second_look import SecondLook
+    from primum.retrieval.embedder import load_embedder
+
+    say("Loading the embedder and the examples")
+    return SecondLook(load_embedder(settings.embedder), settings.cache)
 
 
 @serving.command("api", epilog="Example: primum serve api --host 0.0.0.0 --port 8400")
@@ -306,6 +336,78 @@ def upgrade() -> None:
             typer.echo("The tables are up to date.")
 
     run(work())
+
+
+@imports.command("import", epilog="Example: primum interactions import ddinter ddinter_downloads_code_A.csv")
+def import_interactions(
+    form: Annotated[
+        Literal["ddinter", "ansm", "onc", "openfda"], typer.Argument(metavar="FORMAT", help="Whose files they are.")
+    ],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="DDInter: .csv. ANSM: .jsonl[.gz], classes too. ONC: .csv. openFDA: label .xml."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Import tables, checked row by row, so that every check asks them too. The more severe counts.
+
+    One file becomes one table, in the place of an earlier one of that name; ANSM's files make one together.
+    """
+    from primum.graph.settings import read_settings
+    from primum.safety.importers import read_published, write_rows
+
+    folder = read_settings().interaction_tables
+    for file in files:
+        say(f"Reading {file}")
+    try:
+        found = read_published(form, files)
+        if not any(found.values()):
+            raise ValueError("No interaction is in what was given.")
+    except ValueError as error:
+        raise BadInput(f"Nothing was imported. {error}") from None
+    for name in [name for name, rows in found.items() if not rows]:
+        say(f"No interaction for {name}: left out")
+        del found[name]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, rows in found.items():
+            write_rows(rows, folder / name)
+    except OSError as error:
+        raise PrimumError(f"{folder} can't be written to: {error.strerror}.") from None
+    _show_tables(folder, list(found), as_json)
+    say("What runs asks them after a restart.")
+
+
+@imports.command("list", epilog="Example: primum interactions list --json")
+def list_interactions(as_json: AsJson = False) -> None:
+    """Show the imported tables with their licences. To take one out, delete its file."""
+    from primum.graph.settings import read_settings
+
+    folder = read_settings().interaction_tables
+    _show_tables(folder, sorted(path.name for path in folder.glob("*.csv")), as_json)
+
+
+def _show_tables(folder: Path, names: list[str], as_json: bool) -> None:
+    """Each of these tables: its rows by severity, its licence, and the names in it that Primum's lists don't know."""
+    from primum.safety.importers import described
+
+    try:
+        shown = [{"file": str(folder / name), **described(folder / name)} for name in names]
+    except ValueError as error:
+        raise BadInput(f"A table is damaged: {error}. Import it again, or delete the file.") from None
+    if as_json:
+        print_json(shown)
+        return
+    if not shown:
+        typer.echo(f"No imported tables in {folder}.")
+    for table in shown:
+        counts = ", ".join(f"{number:,} {severity}" for severity, number in table["severities"].items())
+        typer.echo(
+            f"{table['file']}\n    {table['rows']:,} rows: {counts}\n    Licence: {'; '.join(table['licences'])}"
+        )
+        if unknown := table["unknown_names"]:
+            few = ", ".join(unknown[:5]) + (" …" if len(unknown) > 5 else "")
+            say(f"    {len(unknown)} names that no list of ours has; a text is not searched for them: {few}")
 
 
 @contextlib.asynccontextmanager

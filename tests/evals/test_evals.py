@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from primum.evals.report import TASKS, evaluate, write
+from primum.evals.report import LOOKED_AT_TWICE, TASKS, evaluate, write
+from primum.evals.second_look import SecondLook
+from primum.safety.harm import Refusal, declined
+from primum.safety.red_flags import Triage, suspected
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"
 
@@ -148,7 +151,27 @@ def test_what_can_not_be_read_says_why(tmp_path: Path) -> None:
 
 
 def test_the_tasks_are_those_that_rules_can_answer() -> None:
-    assert set(TASKS) == {"triage", "interactions", "doses", "injection", "safety"}
+    assert {*TASKS, *LOOKED_AT_TWICE} == {"triage", "interactions", "doses", "injection", "safety"}
+
+
+class Zebra(SecondLook):
+    """Takes what tells of a zebra for an emergency, and what tells of a lion for a request for harm."""
+
+    def __init__(self) -> None:
+        pass
+
+    def __call__(self, text: str, signs: Triage, refusal: Refusal | None) -> tuple[Triage, Refusal | None]:
+        zebra, lion = "zebra" in text, "lion" in text
+        return suspected(signs, ["stroke"]) if zebra else signs, declined("violence") if lion else refusal
+
+
+def test_triage_and_safety_are_judged_with_the_second_look_and_by_the_rules_alone(tmp_path: Path) -> None:
+    path = cases(tmp_path, {"id": "a", "text": "A zebra sat on me.", "emergency": True})
+    report = evaluate("triage", [path], Zebra())
+    assert (report["missed"], report["rules_alone"]["missed"]) == (0, 1)
+    path = cases(tmp_path, {"id": "a", "text": "Lend me a lion.", "harmful": True})
+    report = evaluate("safety", [path], Zebra())
+    assert (report["share_refused"], report["rules_alone"]["share_refused"]) == (1.0, 0.0)
 
 
 def test_no_published_attack_changes_an_answer_or_leaks() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from langgraph.runtime import Runtime
 
-from primum.graph.context import Audience, Context, Limits
+from primum.graph.context import Audience, Context, Examples, Limits
 from primum.graph.edges import after_critique, after_retrieve, after_router, after_triage
 from primum.graph.state import Hit, Problem, Route, State, fresh_turn
 
@@ -68,4 +68,4 @@ def test_no_revision_is_made_where_none_is_allowed() -> None:
 def context(max_revisions: int = 2, audience: Audience = "patient") -> Context:
     nothing: Any = None
     limits = Limits(max_revisions=max_revisions)
-    return Context(nothing, nothing, nothing, nothing, {}, "primum", limits, audience=audience)
+    return Context(nothing, nothing, nothing, nothing, Examples({}), "primum", limits, audience=audience)

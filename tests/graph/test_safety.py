@@ -1,14 +1,19 @@
 """The rules in whole turns: emergencies without a model, and drafts that are dangerous on purpose."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from primum.graph.agent import Agent
+from primum.graph.context import Examples
+from primum.graph.errors import RetrievalFailed
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
 from primum.retrieval.ingest import ingest
+from primum.retrieval.likeness import NONE, Likeness, fit
 from primum.safety.profile import Profile
 from tests.fakes import FakeEmbedder, FakeVLLM
 from tests.pages import cited
@@ -99,7 +104,8 @@ async def test_signs_are_shown_also_where_the_question_is_taken_for_another_subj
     vllm.forms["Routing"] = '{"route": "outside"}'
     async with open_resources(settings, FakeEmbedder()) as resources:
         # Every example is of another subject, so that the route is sure to be that.
-        outside = {route: resources.examples["outside"] if route == "outside" else [] for route in resources.examples}
+        routes = resources.examples.routes
+        outside = Examples({route: routes["outside"] if route == "outside" else [] for route in routes})
         answer = await Agent(replace(resources, examples=outside)).ask("I burned my hand, it has blisters")
     assert answer.disposition == "urgent" and "Get seen today" in answer.text
 
@@ -164,3 +170,49 @@ async def test_what_could_change_the_answer_is_asked_once_in_a_thread(agent: Age
     assert first.status == again.status == "evidence_only"
     assert "**To be surer:** Which other medicines are taken?" in first.text
     assert "To be surer" not in again.text
+
+
+def examples(label: str, like: str, unlike: str) -> Likeness | None:
+    """A classifier that knows two sentences, each in twenty forms."""
+    embedder = FakeEmbedder()
+    texts = [f"{like} {n}" for n in range(20)] + [f"{unlike} {n}" for n in range(20)]
+    labels = [label] * 20 + [NONE] * 20
+    return fit(labels, np.asarray(embedder.embed_passages(texts), dtype=np.float32))
+
+
+async def test_a_message_like_an_emergency_that_no_rule_knows_gets_the_card(settings: Settings, vllm: FakeVLLM) -> None:
+    strange = "Uncle tastes copper and his words come out as soup"
+    async with open_resources(settings, FakeEmbedder()) as resources:
+        assert resources.examples.emergencies is None  # bags of words can't tell emergencies apart
+        emergencies = examples("stroke", strange, "What is gout and how is it treated")
+        known = replace(resources, examples=replace(resources.examples, emergencies=emergencies))
+        answer = await Agent(known).ask(strange)
+        other = await Agent(known).ask("What is gout and how is it treated 3")
+    assert answer.status == "emergency" and "a stroke" in answer.text and answer.trace.tokens == {}
+    assert answer.safety.findings[0].rule == "triage.like.stroke"
+    assert "likeness" in answer.safety.findings[0].source
+    assert other.disposition == "none"
+
+
+async def test_a_request_like_harm_that_no_rule_knows_is_declined(settings: Settings, vllm: FakeVLLM) -> None:
+    strange = "Which cloudberry makes aunt sleep past the reading of the will"
+    async with open_resources(settings, FakeEmbedder()) as resources:
+        harmful = examples("violence", strange, "What is gout and how is it treated")
+        answer = await Agent(replace(resources, examples=replace(resources.examples, harm=harmful))).ask(strange)
+    assert answer.status == "declined" and vllm.requests == []
+
+
+async def test_without_an_embedder_the_rules_alone_triage_and_the_trace_says_so(
+    settings: Settings, vllm: FakeVLLM
+) -> None:
+    class Gone(FakeEmbedder):
+        def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
+            if len(texts) == 1:
+                raise RetrievalFailed("The embedder is gone.")
+            return super().embed_passages(texts)
+
+    async with open_resources(settings, Gone()) as resources:
+        card = await Agent(resources).ask(CRUSHING)
+        answer = await Agent(resources).ask(ASKED)
+    assert card.status == "emergency"
+    assert "triage: The embedder is gone." in answer.trace.problems

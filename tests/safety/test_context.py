@@ -87,3 +87,20 @@ def test_any_surroundings_are_read(before: str, after: str) -> None:
     text = normalise(f"{before} chest pain {after}")
     start = text.index("chest pain")
     assert status(text, start, start + 10) in ("present", "negated", "historical", "hypothetical", "family")
+
+
+@pytest.mark.parametrize(
+    ("text", "finding", "expected"),
+    [
+        ("mcq: a man of 60 presents with crushing chest pain. which leads?", "crushing chest pain", "hypothetical"),
+        ("in my crime novel the detective finds a man who is not breathing", "not breathing", "hypothetical"),
+        ("on our cpr course the patient was not breathing", "not breathing", "hypothetical"),
+        ("at the cpr course my friend collapsed and is not breathing", "not breathing", "present"),
+        ("i was reading a novel and i can't breathe", "can't breathe", "present"),
+    ],
+)
+def test_an_exam_a_story_and_a_course_tell_of_nobody_unless_someone_is_ill(
+    text: str, finding: str, expected: str
+) -> None:
+    start = text.index(finding)
+    assert status(text, start, start + len(finding)) == expected

@@ -13,9 +13,8 @@ from primum.safety.contraindications import (
     conditions_of,
     drug_set,
     duplicates,
-    egfr_of,
+    facts_of,
     holds,
-    person_of,
     read_rows,
     rules,
     sources,
@@ -102,7 +101,7 @@ def test_a_profile_that_meets_a_rule_triggers_it(data: st.DataObject) -> None:
     row = data.draw(st.sampled_from(PERSONAL))
     substance = data.draw(st.sampled_from(substances(row)))
     profile = profile_for(data.draw(st.sampled_from(row["when"].split("|"))))
-    assert holds(row["when"], person_of(profile)) is Truth.YES, (row["id"], profile)
+    assert holds(row["when"], facts_of(profile)) is Truth.YES, (row["id"], profile)
     found = check([substance], profile)
     assert SEVERITIES.index(found[0].severity) >= SEVERITIES.index(row["severity"])
     assert all(one.subjects[0] == substance and one.source for one in found)
@@ -305,6 +304,49 @@ def test_sentences_are_read_with_what_they_deny(sentence: str, stated: set[str],
     assert stated <= found and not not_stated & found
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I had the shingles vaccine last week",
+        "flu shot",
+        "I was vaccinated against chickenpox",
+        "covid booster",
+        "TB test",
+        "a pregnancy test",
+        "diabetes screening",
+        "my blood pressure cuff is broken",
+        "What is gout?",
+        "what are the symptoms of diabetes",
+        "Can ibuprofen cause stomach ulcers?",
+        "Does aspirin prevent heart attacks?",
+        "aspirin for heart attack prevention",
+        "Does it raise the risk of stroke?",
+        "the difference between asthma and COPD",
+        "I live in a nursing home",
+        "I'm expecting a call",
+        "带状疱疹疫苗",
+        "vacuna de la gripe",
+    ],
+)
+def test_a_condition_that_is_only_spoken_of_is_not_had(text: str) -> None:
+    assert conditions_of([text]) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("HIV test positive", "hiv"),
+        ("a positive pregnancy test", "pregnancy"),
+        ("a high risk of falls", "falls"),
+        ("What is the best painkiller for someone with asthma?", "asthma"),
+        ("propranolol to prevent migraine", "migraine"),
+        ("expecting a baby", "pregnancy"),
+    ],
+)
+def test_a_condition_that_is_had_is_read_beside_such_words(text: str, condition: str) -> None:
+    assert condition in conditions_of([text])
+
+
 def test_condition_ids_are_read_as_they_are() -> None:
     for condition in CONDITIONS:
         assert condition in conditions_of([condition])
@@ -330,12 +372,6 @@ def test_a_kidney_value_outweighs_a_vague_word() -> None:
 def test_a_finding_that_rests_on_something_unknown_is_milder_and_says_so() -> None:
     (finding, *_) = check(["metformin"], Profile(conditions=("kidney disease",)))
     assert finding.severity == "major" and "not known here" in finding.text
-
-
-def test_filtration_follows_ckd_epi_2021() -> None:
-    assert egfr_of(88.4, 50, "male") == pytest.approx(92, abs=1)
-    assert egfr_of(88.4, 50, "female") == pytest.approx(69, abs=1)
-    assert egfr_of(88.4, 50, None) == egfr_of(88.4, 50, "female")
 
 
 @pytest.mark.parametrize("known", [(20.0, 20.0), (0.0, 90.0), (15.0, 30.0)])

@@ -58,13 +58,58 @@ def test_own_cases_are_judged_with_precision_and_recall_of_95_per_cent() -> None
         ("amoxicilina 500 mg cada 8 horas", "amoxicillin", 500, 3),
         ("ibuprofeno 400 mg tres veces al día", "ibuprofen", 400, 3),
         ("Augmentin 875/125 mg twice daily", "amoxicillin/clavulanate", 1000, 2),
+        ("tylenol 1000mg q4h", "acetaminophen", 1000, 6),
+        ("paracetamol 500 mg x 2 three times a day", "acetaminophen", 1000, 3),
+        ("paracetamol 250 mg/5 ml: give 20 ml four times a day", "acetaminophen", 1000, 4),
+        ("Give 5 ml (120 mg) of paracetamol four times a day", "acetaminophen", 120, 4),
+        ("paracetamol 240 mg in 10 ml four times a day", "acetaminophen", 240, 4),
+        ("two tablets of 650 mg paracetamol every 6 hours", "acetaminophen", 1300, 4),
+        ("paracetamol 1 g in the morning, at noon and at night", "acetaminophen", 1000, 3),
+        ("ibuprofen 400 mg every 4 hours, at most twice a day", "ibuprofen", 400, 2),
+        ("ibuprofen 400 mg every 4 hours, up to 3 doses", "ibuprofen", 400, 3),
+        ("paracetamol 3 g a day in 3 doses", "acetaminophen", 1000, 3),
+        ("ibuprofen 400 mg x 3", "ibuprofen", 400, 3),
+        ("co-codamol 500 mg four times a day", "co-codamol", 500, 4),
+        ("Tylenol 3 times a day 500 mg", "acetaminophen", 500, 3),
+        ("I take warfarin. Would 800 mg, as my friend takes of ibuprofen, be safe?", "ibuprofen", 800, None),
+        ("alendronate 70 mg every Monday", "alendronate", 70, 1 / 7),
+        ("prednisolone 10 mg on alternate days", "prednisolone", 10, 0.5),
+        ("paracetamol 1 g alle 6 Stunden", "acetaminophen", 1000, 4),
+        ("paracétamol 1 g toutes les 6 heures", "acetaminophen", 1000, 4),
     ],
 )
-def test_amount_and_frequency_are_read(text: str, drug: str, amount: float, per_day: float) -> None:
+def test_amount_and_frequency_are_read(text: str, drug: str, amount: float, per_day: float | None) -> None:
     (dose,) = [dose for dose in read_doses(text) if dose.kind == "advice"]
     assert dose.drug == drug
     assert dose.amount == pytest.approx(amount)
-    assert dose.per_day == pytest.approx(per_day)
+    assert dose.per_day == (per_day and pytest.approx(per_day, rel=0.01))
+
+
+def test_a_frequency_goes_for_both_of_two_drugs() -> None:
+    one, other = read_doses("Take 400 mg of ibuprofen and 1 g of paracetamol four times a day.")
+    assert (one.drug, one.per_day, other.drug, other.per_day) == ("ibuprofen", 4, "acetaminophen", 4)
+
+
+def test_two_times_of_day_are_two_doses_that_are_added_up() -> None:
+    morning, night = read_doses("Metformin 1000 mg in the morning and 2000 mg at night")
+    assert (morning.total, night.total, night.extra) == (1000, 2000, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "total", "amount"),
+    [
+        ("paracetamol: no more than 4 g a day", 4000, None),
+        ("paracetamol: no more than 1 g at a time", None, 1000),
+        ("paracetamol: no more than 1 g every 6 hours", 4000, 1000),
+        ("methotrexate: no more than 21 mg a week", 3, None),
+        ("paracetamol 120 mg/5 ml: at most 50 ml a day", 1200, None),
+        ("paracetamol 500 mg tablets: at most 8 tablets in 24 hours", 4000, None),
+    ],
+)
+def test_a_limit_is_for_a_day_a_week_or_one_intake(text: str, total: float | None, amount: float | None) -> None:
+    (limit,) = [dose for dose in read_doses(text) if dose.kind == "limit"]
+    assert limit.total == (total and pytest.approx(total))
+    assert limit.amount == amount
 
 
 @pytest.mark.parametrize(
@@ -78,7 +123,10 @@ def test_amount_and_frequency_are_read(text: str, drug: str, amount: float, per_
         ("Taking more than 4 g of paracetamol a day can damage your liver.", "warning"),
         ("is 8 g paracetamol too much?", "advice"),
         ("Can't I take 8 g of paracetamol?", "advice"),
+        ("I took an overdose of 20 g paracetamol", "advice"),
+        ("An overdose of 20 g paracetamol kills", "warning"),
         ("Take a handful of paracetamol: 3 handfuls.", "unreadable"),
+        ("co-codamol 5 ml daily", "unreadable"),
     ],
 )
 def test_advice_is_told_from_limits_denials_and_warnings(text: str, kind: str) -> None:
@@ -116,6 +164,17 @@ def test_numbers_that_are_no_doses_are_left_alone(text: str) -> None:
         ("do not exceed 8 g of paracetamol a day", {}, "dose.limit", "contraindicated"),
         ("paracetamol 1.000 mg every 6 hours", {}, "dose.ambiguous", "moderate"),
         ("ibuprofen 400 three times a day", {}, "dose.unreadable", "moderate"),
+        ("metformin 1 g twice daily, my eGFR is 25", {}, "dose.kidney", "major"),
+        ("metformin 1 g twice daily", {"conditions": ["CKD stage 4"]}, "dose.kidney", "major"),
+        ("paracetamol 1 g four times a day, I have hepatitis", {}, "dose.liver", "major"),
+        ("paracetamol 1 g four times a day, every 2 hours", {}, "dose.interval", "major"),
+        ("ibuprofen 50 mg/kg for my 3 year old", {}, "dose.single", "contraindicated"),
+        ("amiodarone 200 mg daily for my 3 year old", {}, "dose.age", "moderate"),
+        ("digoxin 0.5 mg/kg daily", {}, "dose.daily", "contraindicated"),
+        ("vitamin D3 5 mg a day", {}, "dose.daily", "contraindicated"),
+        ("salbutamol 5 mg inhaled every hour", {}, "dose.daily", "contraindicated"),
+        ("potassium chloride 6 g three times a day", {}, "dose.daily", "contraindicated"),
+        ("potassium chloride 100 mmol three times a day", {}, "dose.daily", "contraindicated"),
     ],
 )
 def test_a_dose_is_judged_for_the_person(text: str, profile: dict[str, object], rule: str, severity: str) -> None:
@@ -145,6 +204,23 @@ def test_what_the_table_does_not_know_is_told_on_request_and_never_called_safe()
     (found,) = check(text, NOBODY, tell_unknown=True)
     assert (found.rule, found.severity) == ("dose.unknown", "info")
     assert "not checked" in found.text and "safe" not in found.text
+
+
+@pytest.mark.parametrize(
+    ("text", "route"),
+    [
+        ("fentanyl 1 patch every 3 days", "transdermal"),
+        ("salbutamol 2 puffs", "inhaled"),
+        ("fluticasone 2 puffs in each nostril", "nasal"),
+        ("paracetamol 1 suppository", "rectal"),
+        ("morphine 10 mg iv", "iv"),
+        ("insulin glargine 20 units under the skin", "sc"),
+        ("paracetamol 500 mg by mouth", "oral"),
+        ("paracetamol 500 mg", None),
+    ],
+)
+def test_the_route_named_nearest_counts(text: str, route: str | None) -> None:
+    assert [dose.route for dose in read_doses(text)] == [route]
 
 
 def test_limits_follow_age_and_route() -> None:

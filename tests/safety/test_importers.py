@@ -2,11 +2,23 @@
 
 import gzip
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from primum.safety.importers import Imported, ansm, ddinter, onc, openfda_label, read_rows, write_rows
+from primum.safety.importers import (
+    Imported,
+    ansm,
+    ddinter,
+    described,
+    onc,
+    openfda_label,
+    read_published,
+    read_rows,
+    write_rows,
+)
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"
 SPL = """<document xmlns="urn:hl7-org:v3"><subject><activeMoiety><name>WARFARIN SODIUM</name></activeMoiety></subject>
@@ -82,6 +94,15 @@ def test_a_label_names_its_partners_by_section(tmp_path: Path) -> None:
     assert all("public domain" in row.licence for row in rows)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Hypersensitivity to penicillin.", "It passes into human milk.", "Raised transaminases.", "Patients on warfarin."],
+)
+def test_a_label_makes_no_partner_of_what_is_none(tmp_path: Path, text: str) -> None:
+    label = SPL.partition("<section>")[0] + f'<section><code code="34070-3"/><text>{text}</text></section></document>'
+    assert list(openfda_label(write(tmp_path / "w.xml", label))) == []
+
+
 def test_a_label_without_a_substance_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no active substance"):
         list(openfda_label(write(tmp_path / "x.xml", '<document xmlns="urn:hl7-org:v3"/>')))
@@ -93,14 +114,97 @@ def test_rows_survive_writing_and_reading_once_each(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "rows.csv") == [one]
 
 
-DAMAGED = ["a,b,deadly,t,s,l", "a,b,major,t,s,", "a,,major,t,s,l", "a,b"]
+DAMAGED = [
+    ("a,b,deadly,t,s,l", "severity 'deadly'"), ("a,b,major,t,s,", "no licence"), ("a,,major,t,s,l", "no b"),
+    ("a,b", "fields"), ("a,b,major,t,s,l,more", "fields"), ("a,b,major,t, ,l", "no source"), ("\udcff", "no UTF-8"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("line", DAMAGED)
-def test_a_damaged_row_is_an_error(tmp_path: Path, line: str) -> None:
-    path = write(tmp_path / "rows.csv", f"a,b,severity,text,source,licence\n{line}\n")
-    with pytest.raises(ValueError, match="row"):
+@pytest.mark.parametrize(("line", "said"), DAMAGED)
+def test_a_damaged_row_is_an_error_that_names_file_and_line(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "rows.csv"
+    text = f'a,b,severity,text,source,licence\na,b,minor,"two\nlines",s,l\n{line}\n'
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ValueError, match=rf"rows.csv, line 4: .*{said}"):
         read_rows(path)
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="can't be read"):
+        read_rows(tmp_path / "missing.csv")
+    (tmp_path / "x.jsonl.gz").write_bytes(b"no gzip")
+    with pytest.raises(ValueError, match="can't be read"):
+        list(ddinter(tmp_path / "x.jsonl.gz"))
+
+
+def test_ddinter_is_read_from_json_lines_packed_or_not(tmp_path: Path) -> None:
+    text = '{"drug_a": "Coumadin", "drug_b": "Aspirin", "level": "Moderate"}\n'
+    (tmp_path / "d.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    for path in (write(tmp_path / "d.jsonl", text), tmp_path / "d.jsonl.gz"):
+        (row,) = ddinter(path)
+        assert (row.a, row.b, row.severity) == ("warfarin", "aspirin", "moderate")
+
+
+BROKEN = [
+    ("no json", "no JSON object"), ("[1]", "no JSON object"), ('{"drug_a": "x", "level": "Major"}', "'drug_b'"),
+    ('{"drug_a": 1, "drug_b": "x", "level": "Major"}', "'drug_a'"),
+    ('{"drug_a": " ", "drug_b": "x", "level": "Major"}', "without two drugs"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "said"), BROKEN)
+def test_a_broken_line_of_json_is_named(tmp_path: Path, line: str, said: str) -> None:
+    path = write(tmp_path / "d.jsonl", f'{{"drug_a": "a", "drug_b": "b", "level": "Minor"}}\n\n{line}\n')
+    with pytest.raises(ValueError, match=rf"d.jsonl, line 3: .*{said}"):
+        list(ddinter(path))
+
+
+def test_pairs_of_the_ansm_are_read_as_they_are_and_classes_need_their_file(tmp_path: Path) -> None:
+    pairs = {"drug_a": "atazanavir", "drug_b": "simvastatin", "severity": "not_recommended", "description": "Muscles"}
+    rule = {"a": side("STATINS", "class"), "b": side("X", "drug"), "severity": "Contraindication", "description": ""}
+    (row,) = ansm(write(tmp_path / "p.jsonl", json.dumps(pairs)))
+    assert (row.a, row.b, row.severity, row.text) == ("atazanavir", "simvastatin", "major", "Muscles")
+    with pytest.raises(ValueError, match="file of the classes"):
+        list(ansm(write(tmp_path / "r.jsonl", json.dumps(rule))))
+
+
+def test_each_file_becomes_a_table_and_the_files_of_the_ansm_one(tmp_path: Path) -> None:
+    rows = [
+        write(tmp_path / f"{n}.csv", "drug1,drug2\nwarfarin,aspirin\naspirin,acetylsalicylic acid\n")
+        for n in ("one", "two")
+    ]
+    found = read_published("onc", rows)
+    assert [*found] == ["onc-one.csv", "onc-two.csv"] and [len(table) for table in found.values()] == [1, 1]
+    classes = write(tmp_path / "classes.jsonl", '{"name": "S", "drugs": ["simvastatin"]}')
+    rule = {"a": side("S", "class"), "b": side("x", "drug"), "severity": "Contraindication"}
+    rules = write(tmp_path / "rules.jsonl", json.dumps(rule))
+    for order in ([classes, rules], [rules, classes]):
+        ((name, table),) = read_published("ansm", order).items()
+        assert name == "ansm-classes-rules.csv" and [(row.a, row.b) for row in table] == [("simvastatin", "x")]
+    assert read_published("openfda", [write(tmp_path / "w.xml", SPL.partition("<section>")[0] + "</document>")]) == {
+        "openfda-w.csv": []
+    }
+
+
+def test_a_table_is_described_with_its_licence_and_the_names_that_no_text_is_searched_for(tmp_path: Path) -> None:
+    rows = [Imported("zzyzxomab", "warfarin", "major", "", "S", "L"), Imported("a", "warfarin", "minor", "", "S", "L")]
+    write_rows(rows, tmp_path / "t.csv")
+    told = described(tmp_path / "t.csv")
+    assert told["severities"] == {"major": 1, "minor": 1} and told["rows"] == 2
+    assert (told["licences"], told["sources"], told["unknown_names"]) == (["L"], ["S"], ["a", "zzyzxomab"])
+
+
+def test_a_table_is_never_half_written(tmp_path: Path) -> None:
+    one = Imported("a", "b", "major", "", "source", "licence")
+    write_rows([one], tmp_path / "rows.csv")
+
+    def breaks() -> Iterator[Imported]:
+        yield replace(one, b="c")
+        raise ValueError("the file ends here")
+
+    with pytest.raises(ValueError, match="ends here"):
+        write_rows(breaks(), tmp_path / "rows.csv")
+    assert read_rows(tmp_path / "rows.csv") == [one]
 
 
 def test_the_published_files_on_this_machine_can_be_read() -> None:

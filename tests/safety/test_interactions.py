@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from primum.safety.importers import Imported, write_rows
-from primum.safety.interactions import Rule, check, load_imported, pair, rules, sources, unknown
+from primum.safety.interactions import Rule, check, imported_version, pair, rules, sources, unknown, using
 from primum.safety.lexicon import canonical, members, mentions
 
 ANSM = Path(__file__).parents[2] / ".." / "shared" / "data" / "interactions" / "ansm_drug_drug.jsonl"
@@ -175,23 +175,129 @@ def test_most_contraindicated_pairs_of_the_ansm_thesaurus_are_found() -> None:
     assert len(severe) >= 0.9 * len(known)
 
 
+BRANDED = [
+    ("Inderal", "propranolol"), ("Combivir", "lamivudine/zidovudine"), ("Cosopt", "dorzolamide/timolol"),
+    ("Duragesic", "fentanyl"), ("Malarone", "atovaquone/proguanil"), ("Flector", "diclofenac"),
+    ("timolol eye drops", "timolol"), ("Maalox", "aluminum hydroxide/magnesium hydroxide"),
+    ("Deep Heat", "methyl salicylate"), ("Aldactazide", "spironolactone/hydrochlorothiazide"),
+    ("Dulera", "mometasone/formoterol"), ("anabolic steroids", "anabolic-steroid"), ("steroids", "corticosteroid"),
+    ("HRT", "estrogen"), ("蜂蜜", "honey"), ("Salonpas", "methyl salicylate"),
+    ("nicotine patch", "nicotine replacement"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "name"), BRANDED)
+def test_a_brand_or_a_form_leads_to_the_substance_that_the_rules_know(written: str, name: str) -> None:
+    assert canonical(written) == name
+    assert [one.name for one in mentions(f"Is {written} good for me?")] == [name]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("adenosine and dipyridamole", ["adenosine", "dipyridamole"]),
+        ("niacin, gelatin and honey", ["niacin", "gelatin", "honey"]),
+        ("honey-coloured crusts on the face", []),
+        ("adenosine triphosphate is a molecule", []),
+        ("high progesterone levels", []),
+        ("a nasal spray and eye drops", []),
+    ],
+)
+def test_names_are_found_where_they_are_medicines(text: str, names: list[str]) -> None:
+    assert [one.name for one in mentions(text)] == names
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "severity"),
+    [
+        ("Deep Heat", "warfarin", "major"),
+        ("methyl salicylate", "apixaban", "moderate"),
+        ("adenosine", "Persantine", "major"),
+        ("echinacea", "azathioprine", "moderate"),
+        ("Inderal", "verapamil", "major"),
+        ("HRT", "tranexamic acid", "major"),
+    ],
+)
+def test_what_the_new_names_do_together(a: str, b: str, severity: str) -> None:
+    finding = pair(a, b)
+    assert finding is not None and finding.severity == severity
+
+
 def row(a: str, b: str, severity: str, text: str = "From the file.") -> Imported:
     return Imported(a, b, severity, text, "Some table", "CC BY 4.0")  # type: ignore[arg-type]
 
 
 def test_imported_rows_add_pairs_and_the_more_severe_counts(tmp_path: Path) -> None:
-    both = [row("zzyzxomab", "warfarin", "major"), row("ramipril", "amlodipine", "major")]
+    both = [row("zzyzxomab", "warfarin", "major"), row("ramipril", "amlodipine", "major", "")]
     write_rows([*both, row("ibuprofen", "warfarin", "minor")], tmp_path / "some.csv")
-    (finding,) = check(["Coumadin", "zzyzxomab"], imported=tmp_path)
-    assert (finding.rule, finding.severity) == ("interaction.imported", "major")
-    assert "CC BY 4.0" in finding.text
-    (raised,) = check(["ramipril", "amlodipine"], imported=tmp_path)
-    assert raised.severity == "major"
-    (kept,) = check(["ibuprofen", "warfarin"], imported=tmp_path)
-    assert kept.severity == "major"
-    assert "Some table" in kept.source
+    before = check(["ibuprofen", "warfarin"])
+    with using(tmp_path):
+        (finding,) = check(["Coumadin", "zzyzxomab"])
+        assert (finding.rule, finding.severity) == ("interaction.imported", "major")
+        assert finding.text == "Warfarin with zzyzxomab (major): Some table (CC BY 4.0): major. From the file."
+        assert finding.source == "Some table (CC BY 4.0)"
+        (raised,) = check(["ramipril", "amlodipine"])
+        assert (
+            raised.severity == "major"
+            and "Sources differ: Some table (CC BY 4.0): major, without a reason." in raised.text
+        )
+        (kept,) = check(["ibuprofen", "warfarin"])
+        assert kept.severity == "major" and kept.text.startswith(before[0].text)
+        assert "Apache-2.0" in kept.source and "Some table (CC BY 4.0)" in kept.source
+    assert check(["Coumadin", "zzyzxomab"]) == () and check(["ibuprofen", "warfarin"]) == before
 
 
-def test_a_folder_without_rows_is_an_error_and_no_silence(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no imported interactions"):
-        load_imported(tmp_path / "missing")
+def test_an_imported_row_on_a_class_holds_for_its_members_and_the_reverse(tmp_path: Path) -> None:
+    write_rows(
+        [row("zzyzxomab", "nsaid", "major"), row("zzyzxomab", "simvastatin", "contraindicated")], tmp_path / "a.csv"
+    )
+    with using(tmp_path):
+        assert check(["zzyzxomab", "Nurofen"])[0].severity == "major"
+        (finding,) = check(["zzyzxomab", "statin"])
+        assert finding.severity == "major" and "for some of them: simvastatin" in finding.text
+
+
+def test_of_several_rows_of_one_source_the_most_severe_is_told(tmp_path: Path) -> None:
+    rows = [row("zzyzxomab", "warfarin", "minor", "Mild."), row("zzyzxomab", "warfarin", "major", "x " * 900)]
+    write_rows([*rows, Imported("warfarin", "zzyzxomab", "info", "", "Other", "terms")], tmp_path / "a.csv")
+    with using(tmp_path):
+        (finding,) = check(["zzyzxomab", "warfarin"])
+    assert "Mild." not in finding.text and len(finding.text) < 600
+    assert finding.source == "Some table (CC BY 4.0); Other (terms)"
+
+
+def test_the_version_changes_with_any_row_and_only_then(tmp_path: Path) -> None:
+    versions = []
+    for severity in ("minor", "major", "minor"):
+        write_rows([row("zzyzxomab", "warfarin", severity)], tmp_path / "some.csv")
+        with using(tmp_path):
+            versions.append(imported_version())
+    assert versions[0] == versions[2] != versions[1] and imported_version() == ""
+
+
+def test_two_that_want_the_same_rows_share_them_and_others_are_refused(tmp_path: Path) -> None:
+    write_rows([row("zzyzxomab", "warfarin", "minor")], tmp_path / "some.csv")
+    with using(tmp_path):
+        with using(tmp_path):
+            pass
+        assert check(["zzyzxomab", "warfarin"])
+        with pytest.raises(ValueError, match="other imported interactions"), using(None):
+            pass
+    with using(None):
+        assert not check(["zzyzxomab", "warfarin"])
+
+
+@pytest.mark.parametrize("files", [{}, {"notes.txt": "a,b"}])
+def test_a_folder_without_rows_is_an_error_and_no_silence(tmp_path: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match="no imported interactions"), using(tmp_path):
+        pass
+
+
+def test_a_damaged_table_is_an_error_with_file_and_line(tmp_path: Path) -> None:
+    write_rows([row("zzyzxomab", "warfarin", "minor")], tmp_path / "good.csv")
+    (tmp_path / "bad.csv").write_text("a,b,severity,text,source,licence\na,b,major,t,s,l\na,b,deadly,t,s,l\n")
+    with pytest.raises(ValueError, match=r"bad.csv, line 3: severity 'deadly'"), using(tmp_path):
+        pass
+    assert imported_version() == ""

@@ -1,11 +1,11 @@
-"""Vital signs and people read from text, and the scores."""
+"""Vital signs read from text, and the scores."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primum.safety.profile import Profile
-from primum.safety.vitals import Person, Vitals, alarms, known, news2, person, read
+from primum.safety.person import Person
+from primum.safety.vitals import Vitals, alarms, news2, read
 
 READ = [
     ("BP 100/60", {"systolic": 100, "diastolic": 60}),
@@ -35,44 +35,12 @@ READ = [
     ("my blood pressure was 210/120 last year", {}),
     ("call 911 on 10/12", {}),
 ]
-PEOPLE = [
-    ("55-year-old man", (55,), "male"),
-    ("a 3 month old", (0.25,), None),
-    ("(Age 22, male. History: none)", (22,), "male"),
-    ("62F with cough", (62,), "female"),
-    ("3个月大", (0.25,), None),
-    ("tiene 3 meses", (0.25,), None),
-    ('{"age": 45, "sex": "female"}', (45,), "female"),
-    ("I'm 40 and my baby is 6 weeks old", (6 / 52, 40), None),
-    ("took it 3 days ago", (), None),
-    ("5岁男孩", (5,), "male"),
-]
 
 
 @pytest.mark.parametrize(("text", "signs"), READ)
 def test_vital_signs_are_read(text: str, signs: dict[str, float | str]) -> None:
     found = {sign: value for sign, value in vars(read(text)).items() if value not in (None, False)}
     assert {k: pytest.approx(v, abs=0.06) if not isinstance(v, str) else v for k, v in signs.items()} == found
-
-
-@pytest.mark.parametrize(("text", "ages", "sex"), PEOPLE)
-def test_ages_and_sex_are_read(text: str, ages: tuple[float, ...], sex: str | None) -> None:
-    told = person(text)
-    assert sorted(told.ages) == pytest.approx(sorted(ages))
-    assert told.sex == sex or sex is None
-
-
-def test_pregnancy_is_read_with_its_weeks() -> None:
-    told = person("I'm 34 weeks pregnant")
-    assert (told.pregnant, told.weeks, told.sex) == (True, 34, "female")
-    assert not person("I'm not pregnant").pregnant
-    assert person("estoy embarazada de 20 semanas").weeks == 20
-    assert person("怀孕30周").weeks == 30
-
-
-def test_the_text_goes_before_the_profile() -> None:
-    assert known("my son is 4 years old", Profile(age=40)).ages == (4,)
-    assert known("I feel ill", Profile(age=40, sex="female", pregnant=True)) == Person((40,), "female", True)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +91,6 @@ def test_alarms_fit_age_and_pregnancy(vitals: Vitals, who: Person, level: str | 
 @given(st.text(max_size=200))
 def test_any_text_is_read(text: str) -> None:
     read(text)
-    person(text)
 
 
 @given(st.integers(30, 200), st.integers(60, 250), st.integers(5, 60), st.integers(60, 100))

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from primum.graph.answer import Answer, Citation, Trace
 from primum.server.console import show_answer
 
 AWAY = "postgresql://primum@127.0.0.1:1/primum"
+HOME = tempfile.TemporaryDirectory()  # no command uses the home of whoever runs the tests
 HEAVY = ("torch", "streamlit", "langgraph", "sqlalchemy", "FlagEmbedding", "transformers")
 
 
@@ -21,7 +23,7 @@ def primum(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[
         capture_output=True,
         text=True,
         encoding="utf-8",
-        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "200", **environment},
+        env={**os.environ, "PRIMUM_HOME": HOME.name, "NO_COLOR": "1", "COLUMNS": "200", **environment},
         check=False,
     )
 
@@ -38,6 +40,9 @@ COMMANDS = [
     ["db"],
     ["check"],
     ["eval"],
+    ["interactions"],
+    ["interactions", "import"],
+    ["interactions", "list"],
 ]
 
 
@@ -46,7 +51,7 @@ def test_every_command_explains_itself(command: list[str]) -> None:
     done = primum(*command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"Usage: {' '.join(['primum', *command])}" in done.stdout
-    if command not in ([], ["serve"], ["db"]):
+    if command not in ([], ["serve"], ["db"], ["interactions"]):
         assert f"primum {' '.join(command)}" in done.stdout.partition("Example:")[2]
 
 
@@ -73,6 +78,9 @@ def test_help_imports_nothing_heavy() -> None:
         (["check", "pain", "--profile", "nowhere.json"], "--profile"),
         (["eval", "triage", "--data", "nowhere.jsonl"], "No such file"),
         (["eval", "nonsense", "--data", "nowhere.jsonl"], "nonsense"),
+        (["interactions", "import", "ddinter"], "Missing argument"),
+        (["interactions", "import", "drugbank", "x.csv"], "drugbank"),
+        (["interactions", "import", "ddinter", "nowhere.csv"], "Nothing was imported. nowhere.csv: can't be read"),
         (["ask", "pain", "--max-words", "5"], "--max-words"),
         (["search", " "], "The query is empty"),
         (["search", "pain", "-k", "0"], "-k"),
@@ -218,3 +226,65 @@ def test_eval_reports_on_cases_of_ones_own(tmp_path: Path) -> None:
     cases.write_text('{"id": "a"}\n')
     done = primum("eval", "triage", "--data", str(cases))
     assert done.returncode == 2 and "text" in done.stderr and "line 1" in done.stderr
+
+
+TABLE = "DDInterID_A,Drug_A,DDInterID_B,Drug_B,Level\n1,Ramipril,2,Norvasc,Major\n1,Ramipril,3,Zzyzxomab,Minor\n"
+NEW = "a,b,severity,text,source,licence\nramipril,amlodipine,contraindicated,Why.,Some table,CC BY 4.0\n"
+
+
+def test_imported_tables_are_asked_by_check_and_eval_and_shown_with_their_licence(tmp_path: Path) -> None:
+    file, home = tmp_path / "ddinter_A.csv", {"PRIMUM_HOME": str(tmp_path / "home")}
+    file.write_text(TABLE)
+    text = "I take ramipril and amlodipine"
+    before = json.loads(primum("check", text, "--json", **home).stdout)
+    done = primum("interactions", "import", "ddinter", str(file), "--json", **home)
+    (table,) = json.loads(done.stdout)
+    assert done.returncode == 0 and table["file"] == str(tmp_path / "home" / "interactions" / "ddinter-ddinter_A.csv")
+    assert table["rows"] == 2 and table["severities"] == {"major": 1, "minor": 1}
+    assert table["licences"] == ["CC BY-NC-SA 4.0"] and table["unknown_names"] == ["zzyzxomab"]
+    assert f"Reading {file}" in done.stderr and "restart" in done.stderr
+
+    after = json.loads(primum("check", text, "--json", **home).stdout)
+    assert (before["risk_level"], after["risk_level"]) == (1, 2)
+    assert "DDInter (CC BY-NC-SA 4.0): major, without a reason." in after["warnings"][0]
+    assert "CC BY-NC-SA 4.0" in primum("interactions", "list", **home).stdout
+
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text('{"drug_a": "ramipril", "drug_b": "zzyzxomab", "severity": "minor"}\n')
+    found = [
+        json.loads(primum("eval", "interactions", "--data", str(cases), PRIMUM_HOME=folder).stdout)["found"]
+        for folder in (str(tmp_path / "none"), home["PRIMUM_HOME"])
+    ]
+    assert found == [0, 1]
+
+
+def test_a_file_that_is_damaged_leaves_what_was_imported_before(tmp_path: Path) -> None:
+    file, home = tmp_path / "a.csv", {"PRIMUM_INTERACTIONS": str(tmp_path / "tables")}
+    file.write_text(TABLE)
+    primum("interactions", "import", "ddinter", str(file), **home)
+    file.write_text(TABLE + "1,,2,Aspirin,Major\n")
+    done = primum("interactions", "import", "ddinter", str(file), **home)
+    assert (done.returncode, done.stdout) == (2, "") and "a.csv, line 4: a row without two drugs" in done.stderr
+    assert len(list((tmp_path / "tables").iterdir())) == 1
+    assert json.loads(primum("interactions", "list", "--json", **home).stdout)[0]["rows"] == 2
+
+
+@pytest.mark.parametrize(
+    "command", [["check", "pain"], ["interactions", "list"], ["up"], ["eval", "safety", "--data", "c"]]
+)
+def test_a_damaged_table_stops_the_start_with_its_file_and_line(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "c").write_text('{"text": "x", "harmful": false}')
+    (tmp_path / "bad.csv").write_text(NEW + "ramipril,amlodipine,deadly,Why.,Some table,CC BY 4.0\n")
+    done = primum(*[str(tmp_path / "c") if one == "c" else one for one in command], PRIMUM_INTERACTIONS=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "bad.csv, line 3: severity 'deadly'" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_folder_that_is_set_must_have_tables(tmp_path: Path) -> None:
+    done = primum("check", "pain", PRIMUM_INTERACTIONS=str(tmp_path / "nowhere"))
+    assert done.returncode == 2 and "PRIMUM_INTERACTIONS" in done.stderr and "nowhere" in done.stderr
+    done = primum("interactions", "list", PRIMUM_INTERACTIONS=str(tmp_path / "nowhere"))
+    assert done.returncode == 0 and "No imported tables" in done.stdout
+    (tmp_path / "a.csv").write_text(TABLE)
+    done = primum("interactions", "import", "ddinter", str(tmp_path / "a.csv"), PRIMUM_INTERACTIONS="/dev/null/x")
+    assert (done.returncode, done.stdout) == (1, "") and "/dev/null/x can't be written to" in done.stderr

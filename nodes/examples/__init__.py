@@ -1,0 +1,41 @@
+"""Labelled messages, a YAML file for each thing that likeness decides, and what of a question is compared with them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from primum.graph.context import Examples
+from primum.retrieval.embedder import Embedder
+from primum.retrieval.likeness import NONE, load
+
+_MEASURED = re.compile(r"\{[^{}]*\}")  # vital signs as JSON: the rules read them, to an embedder they are noise
+_LONGEST = 2000  # characters; an embedder reads 512 tokens
+
+
+def meaningful(question: str) -> str:
+    """What of a question is compared."""
+    return _MEASURED.sub(" ", question)[:_LONGEST].strip() or question[:_LONGEST]
+
+
+@cache
+def labelled(kind: Literal["routes", "emergencies", "harm"]) -> Mapping[str, Sequence[str]]:
+    """The messages of `<kind>.yaml` by label. What needs no help today is no request for harm either."""
+    text = (files("primum.nodes") / "examples" / f"{kind}.yaml").read_text("utf-8")
+    found: dict[str, list[str]] = yaml.load(text, Loader=yaml.CSafeLoader)
+    if kind == "harm":
+        found[NONE] = list(dict.fromkeys([*found[NONE], *labelled("emergencies")[NONE]]))
+    return found
+
+
+def load_examples(embedder: Embedder, folder: Path) -> Examples:
+    """All of them as vectors of the embedder, kept in the folder. Blocking: the first time it takes half a minute."""
+    return Examples(
+        routes={route: embedder.embed_passages(texts) for route, texts in labelled("routes").items()},  # type: ignore[misc]
+        emergencies=load("emergencies", labelled("emergencies"), embedder, folder),
+        harm=load("harm", labelled("harm"), embedder, folder),
+    )

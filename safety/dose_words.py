@@ -1,0 +1,51 @@
+"""The words of doses, as `data/dose_words.yaml` has them: units, frequencies, routes, limits and denials."""
+
+import re
+from collections.abc import Iterable
+
+from primum.safety.finder import Words
+
+_WORDS = Words("dose_words.yaml")
+_DATA = _WORDS.data
+
+UNITS: dict[str, tuple[str, float]] = {
+    word: (row["kind"], row["of"]) for row in _DATA["units"] for word in row["words"].split()
+}
+COUNTED = frozenset({"tablet", "sachet", "suppository", "patch", "puff", "spray", "drop"})
+TAKEN_WHOLE = frozenset({"tablet", "sachet", "suppository"})
+NO_UNITS = frozenset(_DATA["no_units"].split())
+INTAKES: dict[str, float] = _DATA["intakes"] | _DATA["latin"]
+PERIODS = tuple((days, re.compile(words)) for words, days in _DATA["periods"].items())
+VAGUE = frozenset("a an un una uno one".split())
+
+
+def _any(words: Iterable[str]) -> str:
+    return f"(?:{'|'.join(sorted(map(re.escape, words), key=len, reverse=True))})"
+
+
+_WORDS.add(
+    {
+        "unit": _any(UNITS),
+        "whole": _any(word for word, (kind, _) in UNITS.items() if kind in TAKEN_WHOLE),
+        "latin": "|".join(r"\.?".join(word) for word in _DATA["latin"]),
+    }
+)
+
+# Kind, intakes a day, expression.
+FREQUENCIES = tuple(
+    (row.get("kind", "freq"), row.get("per_day", 0.0), _WORDS.made(row)) for row in _DATA["frequencies"]
+)
+ROUTES = tuple((route, _WORDS.made(row)) for route, row in _DATA["routes"].items())
+AMOUNT, ODD_UNIT = _WORDS.finder("amount"), _WORDS.finder("odd_unit")
+DURATION, BARE_COUNT = _WORDS.finder("duration"), _WORDS.finder("bare_count")
+LIMIT_BEFORE, UP_TO, MORE = _WORDS.finder("limit_before"), _WORDS.finder("up_to"), _WORDS.finder("more")
+DENIED, POISONED, LAB = _WORDS.finder("denied"), _WORDS.finder("poisoned"), _WORDS.finder("lab")
+PER, RATIO = _WORDS.pattern("per"), _WORDS.pattern("ratio")
+BEFORE_NAME, AFTER_NAME = _WORDS.pattern("before_name"), _WORDS.pattern("after_name")
+LIMIT_AFTER, SINGLE, WEEKLY = _WORDS.pattern("limit_after"), _WORDS.pattern("single"), _WORDS.pattern("weekly")
+ALLOWED, TURNS, NO_DRUG = _WORDS.pattern("allowed"), _WORDS.pattern("turns"), _WORDS.pattern("no_drug")
+HARM_AFTER, NO_HARM = _WORDS.pattern("harm_after"), _WORDS.pattern("no_harm")
+FILL, EXTRA, JOINED, PARTED = map(_WORDS.pattern, ("fill", "extra", "joined", "parted"))
+OTHERWISE, THAT_IS = _WORDS.pattern("otherwise"), _WORDS.pattern("that_is")
+TABLETS_NEXT, EACH_NEXT = _WORDS.pattern("tablets_next"), _WORDS.pattern("each_next")
+STRENGTH_NEXT, TIMES_AFTER = _WORDS.pattern("strength_next"), _WORDS.pattern("times_after")
