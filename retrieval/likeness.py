@@ -20,8 +20,7 @@ Floats = npt.NDArray[np.float32]
 
 NONE = "none"
 WIDTH, RIDGE = 0.5, 0.3  # of the kernel; leave-one-out recall is flat from half to twice of each
-ALLOWED = 0.05  # share of the examples of `none` that may score higher; they are chosen to be hard, messages are easier
-USEFUL = 0.6  # share of the other examples that must be found at that: an embedder that finds fewer is not asked
+USEFUL = 0.5  # share of the other examples that must be found at that: an embedder that finds fewer is not asked
 NEAREST = 3
 
 log = structlog.get_logger(__name__)
@@ -45,15 +44,20 @@ class Likeness:
         return tuple(label for label in order if label != NONE)[:NEAREST]
 
 
-def fit(labels: Sequence[str], vectors: Floats) -> Likeness | None:
-    """From the examples' labels and unit vectors (n, d); None if the embedder can't tell them apart."""
+def fit(labels: Sequence[str], vectors: Floats, allowed: float) -> Likeness | None:
+    """From the examples' labels and unit vectors (n, d); None if the embedder can't tell them apart.
+
+    Args:
+        allowed: share of the examples of `none` that may score higher than what is called alike. They are chosen to be
+            hard; most messages are easier.
+    """
     alike = np.array([label != NONE for label in labels])
     target = np.where(alike, 1.0, -1.0)
     share = np.where(alike, 0.5 / alike.sum(), 0.5 / (~alike).sum()) * len(labels)  # both kinds weigh the same
     inverse = np.linalg.inv(_kernel((vectors @ vectors.T).astype(np.float64)) + RIDGE * np.diag(1 / share))
     weights = inverse @ target
     unseen = target - weights / np.diag(inverse)
-    threshold = float(np.quantile(unseen[~alike], 1 - ALLOWED))
+    threshold = float(np.quantile(unseen[~alike], 1 - allowed))
     if float(np.mean(unseen[alike] > threshold)) < USEFUL:
         return None
     return Likeness(tuple(labels), vectors, weights.astype(np.float32), threshold)
@@ -64,7 +68,9 @@ def _kernel(cosines: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return found
 
 
-def load(kind: str, examples: Mapping[str, Sequence[str]], embedder: Embedder, folder: Path) -> Likeness | None:
+def load(
+    kind: str, examples: Mapping[str, Sequence[str]], embedder: Embedder, folder: Path, allowed: float
+) -> Likeness | None:
     """The classifier of these examples by label; None if the embedder can't tell them apart.
 
     Their vectors are kept in `folder`, since making them takes many seconds.
@@ -76,7 +82,7 @@ def load(kind: str, examples: Mapping[str, Sequence[str]], embedder: Embedder, f
     if vectors is None:
         vectors = np.asarray(embedder.embed_passages(texts), dtype=np.float32)
         _keep(path, vectors)
-    likeness = fit(labels, vectors)
+    likeness = fit(labels, vectors, allowed)
     if likeness is None:
         log.warning("likeness.unfit", kind=kind, embedder=embedder.name)
     return likeness

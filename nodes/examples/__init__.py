@@ -13,6 +13,9 @@ from primum.graph.context import Examples
 from primum.retrieval.embedder import Embedder
 from primum.retrieval.likeness import NONE, load
 
+# Shares of the harmless examples that may score higher. Of 60 frank questions, all chosen to be hard, 5 % would decline
+# 5 more than the rules do, 2 % declines 2; what is let through meets an answer from checked sources or none.
+CALLED_EMERGENCY, DECLINED = 0.05, 0.02
 _MEASURED = re.compile(r"\{[^{}]*\}")  # vital signs as JSON: the rules read them, to an embedder they are noise
 _LONGEST = 2000  # characters; an embedder reads 512 tokens
 
@@ -36,6 +39,6 @@ def load_examples(embedder: Embedder, folder: Path) -> Examples:
     """All of them as vectors of the embedder, kept in the folder. Blocking: the first time it takes half a minute."""
     return Examples(
         routes={route: embedder.embed_passages(texts) for route, texts in labelled("routes").items()},  # type: ignore[misc]
-        emergencies=load("emergencies", labelled("emergencies"), embedder, folder),
-        harm=load("harm", labelled("harm"), embedder, folder),
+        emergencies=load("emergencies", labelled("emergencies"), embedder, folder, CALLED_EMERGENCY),
+        harm=load("harm", labelled("harm"), embedder, folder, DECLINED),
     )

@@ -177,7 +177,7 @@ def examples(label: str, like: str, unlike: str) -> Likeness | None:
     embedder = FakeEmbedder()
     texts = [f"{like} {n}" for n in range(20)] + [f"{unlike} {n}" for n in range(20)]
     labels = [label] * 20 + [NONE] * 20
-    return fit(labels, np.asarray(embedder.embed_passages(texts), dtype=np.float32))
+    return fit(labels, np.asarray(embedder.embed_passages(texts), dtype=np.float32), 0.05)
 
 
 async def test_a_message_like_an_emergency_that_no_rule_knows_gets_the_card(settings: Settings, vllm: FakeVLLM) -> None:

@@ -13,6 +13,8 @@ from primum.retrieval.likeness import NONE, Likeness, fit, load
 from primum.safety import harm, red_flags
 from tests.fakes import FakeEmbedder
 
+ALLOWED = 0.05
+
 
 def unit(rows: np.ndarray) -> likeness.Floats:
     found: likeness.Floats = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
@@ -29,7 +31,7 @@ def two_clouds(apart: float, each: int = 80) -> tuple[list[str], likeness.Floats
 
 def test_a_message_like_the_examples_gets_their_labels_and_one_like_none_gets_no_label() -> None:
     labels, vectors = two_clouds(apart=1.0)
-    found = fit(labels, vectors)
+    found = fit(labels, vectors, ALLOWED)
     assert found is not None
     assert found.nearest(list(vectors[3])) and found.nearest(list(vectors[3]))[0] == "fire"
     assert NONE not in found.nearest(list(vectors[3]))
@@ -38,29 +40,29 @@ def test_a_message_like_the_examples_gets_their_labels_and_one_like_none_gets_no
 
 def test_few_of_the_harmless_examples_score_high_when_they_are_left_out() -> None:
     labels, vectors = two_clouds(apart=0.5)
-    found = fit(labels, vectors)
+    found = fit(labels, vectors, ALLOWED)
     assert found is not None
     held = unit(np.random.default_rng(8).normal(size=(400, 16)) * 0.3 - np.eye(16)[0] * 0.5)
-    assert sum(bool(found.nearest(list(row))) for row in held) <= 400 * 2 * likeness.ALLOWED
+    assert sum(bool(found.nearest(list(row))) for row in held) <= 400 * 2 * ALLOWED
 
 
 def test_an_embedder_that_cannot_tell_the_examples_apart_is_not_asked() -> None:
-    assert fit(*two_clouds(apart=0.0)) is None
+    assert fit(*two_clouds(apart=0.0), ALLOWED) is None
 
 
 def test_vectors_are_made_once_and_made_again_if_damaged_or_of_other_texts(tmp_path: Path) -> None:
     embedder = FakeEmbedder()
     examples = {"fire": ["smoke and flames"] * 20, NONE: ["a calm day"] * 20}
-    first = load("x", examples, embedder, tmp_path)
+    first = load("x", examples, embedder, tmp_path, ALLOWED)
     made = len(embedder.passages)
     assert isinstance(first, Likeness) and made == 40
-    load("x", examples, embedder, tmp_path)
+    load("x", examples, embedder, tmp_path, ALLOWED)
     assert len(embedder.passages) == made
     (kept,) = tmp_path.glob("*.npy")
     kept.write_bytes(b"no array")
-    load("x", examples, embedder, tmp_path)
+    load("x", examples, embedder, tmp_path, ALLOWED)
     assert len(embedder.passages) == 2 * made
-    load("x", {**examples, NONE: ["another day"] * 20}, embedder, tmp_path)
+    load("x", {**examples, NONE: ["another day"] * 20}, embedder, tmp_path, ALLOWED)
     assert len(embedder.passages) == 3 * made
 
 
@@ -68,7 +70,7 @@ def test_a_home_that_cannot_be_written_to_costs_time_only(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("no folder")
     examples = {"fire": ["smoke and flames"] * 20, NONE: ["a calm day"] * 20}
     with capture_logs() as logs:
-        found = load("x", examples, FakeEmbedder(), tmp_path / "file" / "cache")
+        found = load("x", examples, FakeEmbedder(), tmp_path / "file" / "cache", ALLOWED)
     assert found is not None and logs[0]["event"] == "likeness.not_kept"
 
 
