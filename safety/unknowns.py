@@ -40,6 +40,8 @@ def question_back(question: str, profile: Profile) -> str:
     A fact is asked for if, were it so, a rule would find something major about a medicine that the question names and
     now finds nothing of that weight. What the profile holds, or rules out, is not asked.
     """
+    if "pregnancy" in contraindications.conditions_of(profile.conditions):
+        profile = profile.model_copy(update={"pregnant": True})
     names = list(dict.fromkeys(one.name for one in mentions(question)))
     names = [name for name in names if name not in map(canonical, profile.medicines)]
     if not names or not _FOR_SOMEONE.search(question):

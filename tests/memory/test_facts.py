@@ -180,3 +180,311 @@ ANSWERS: list[tuple[str, str, set[str]]] = [
 @pytest.mark.parametrize(("asked", "answer", "expected"), ANSWERS)
 def test_an_answer_makes_facts_of_what_was_asked(asked: str, answer: str, expected: set[str]) -> None:
     assert labels(told(answer, asked)) == expected
+
+
+def only(message: str, asked: str = "", kind: str = "medicine", **options: object) -> Fact:
+    found = [fact for fact in told(message, asked, **options) if fact.kind == kind]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_details_of_a_medicine_are_read() -> None:
+    fact = only("Since 2019 I take metformin 500 mg twice a day")
+    assert (fact.value, fact.dose, fact.frequency, fact.valid_from) == ("metformin", "500 mg", "twice a day", "2019")
+    assert only("I've been on lisinopril for three years").valid_from == "2022"
+    assert only("I stopped taking sertraline in May").valid_until == "2025-05"
+    assert only("I stopped taking sertraline in December").valid_until == "2024-12"  # none is after today
+    assert only("I was on naproxen until last year but I stopped it because of my stomach").valid_until == "2024"
+
+
+def test_details_of_an_answer_are_read() -> None:
+    asked = "How long have you been on Accutane?"
+    assert only("About three months now.", asked).valid_from == "2025-08"
+    fact = only("Yes, 50 mg twice a day.", "Are you taking metoprolol?")
+    assert (fact.dose, fact.frequency) == ("50 mg", "twice a day")
+    assert only("Yes, 20 weeks.", "Are you pregnant?", kind="pregnancy").value == "pregnant"
+
+
+def test_details_of_an_allergy_are_read() -> None:
+    fact = only("I'm allergic to penicillin. It gives me hives.", kind="allergy")
+    assert (fact.reaction, fact.severity) == ("hives", "mild")
+    assert [quote.text for quote in fact.quotes] == ["I'm allergic to penicillin.", "It gives me hives."]
+    assert only("I had a severe allergic reaction to latex", kind="allergy").severity == "severe"
+    assert only("Codeine makes me nauseous and gave me vomiting", kind="allergy").severity == "intolerance"
+    fact = only("I get a really bad rash.", "What happens when you take clonidine?", kind="allergy", topic="allergy")
+    assert (fact.value, fact.severity) == ("clonidine", "mild")
+
+
+def test_details_of_the_body_and_of_tests_are_read() -> None:
+    fact = only("My creatinine was 1.4 mg/dl on 3 March 2025", kind="laboratory")
+    assert (fact.value, fact.number, fact.unit, fact.valid_from) == ("creatinine", 1.4, "mg/dl", "2025-03-03")
+    assert only("I'm 12 weeks pregnant", kind="pregnancy").weeks == 12
+    assert only("My blood pressure is 150/90", kind="laboratory").number == 150
+    assert only("My grandfather had glaucoma", kind="family_history").relative == "grandfather"
+    assert only("I quit smoking in 2015", kind="smoking").valid_from == "2015"
+
+
+def test_who_answers_for_somebody_tells_that_persons_facts() -> None:
+    asked = "Does she take any medicine?"
+    assert labels(told("She takes one aspirin a day.", asked)) == {"medicine: aspirin"}
+    assert labels(told("She takes one aspirin a day.")) == set()
+    assert labels(told("She is allergic to latex.", spoken_for=True)) == {"allergy: latex"}
+
+
+def test_a_question_that_goes_on_is_about_what_was_spoken_of() -> None:
+    assert labels(told("Yes I do.", "How about simvastatin?", topic="medicine")) == {"medicine: simvastatin"}
+    assert labels(told("Yes I do.", "How about simvastatin?")) == set()
+
+
+# Proof.
+
+WORDS = st.sampled_from(
+    ["I take", "metformin", "500 mg", "my mother", "has diabetes", "I'm allergic to", "penicillin", "and", ".", ",", "?",
+     "no", "not", "I don't smoke", "since 2019", "I am 40", "pregnant", "我对青霉素过敏", "Tomo", "ibuprofeno", "\n", "  ",
+     "Can I", "stopped", "it", "if", "but", "creatinine 120", "É", "😀", "she", "İ", "ß", "½", "yes", "hives"]
+)  # fmt: skip
+TEXTS = st.one_of(st.lists(WORDS, max_size=14).map(" ".join), st.text(max_size=60))
+
+
+@given(TEXTS, TEXTS)
+def test_every_quote_stands_in_its_message(message: str, asked: str) -> None:
+    texts = {"message": message, "asked": asked}
+    for fact in told(message, asked):
+        for quote in fact.quotes:
+            assert texts[quote.message][quote.start : quote.stop] == quote.text
+            assert quote.message == ("message" if quote.role == "patient" else "asked")
+        assert any(quote.role == "patient" for quote in fact.quotes)
+        assert any(fact.written in quote.text for quote in fact.quotes)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["user", "assistant"]), TEXTS), max_size=5))
+def test_every_fact_of_a_dialogue_is_proven_by_its_turns(turns: list[tuple[str, str]]) -> None:
+    found = extract_dialogue([{"role": role, "content": content} for role, content in turns], today=TODAY)
+    for fact in found:
+        assert proven(fact, {str(number): content for number, (_, content) in enumerate(turns)})
+        for quote in fact.quotes:
+            assert (turns[int(quote.message)][0] == "user") == (quote.role == "patient")
+
+
+def quoted(text: str, message: str = "m", role: str = "patient") -> Quote:
+    return Quote.model_validate({"role": role, "message": message, "start": 0, "stop": len(text), "text": text})
+
+
+def fact(kind: str, value: str, said: date = TODAY, **details: object) -> Fact:
+    written = str(details.pop("written", value))
+    return Fact.model_validate(
+        {"kind": kind, "value": value, "written": written, "said": said, "quotes": (quoted(written),), **details}
+    )
+
+
+def test_a_made_up_quote_is_refused() -> None:
+    made_up = fact("medicine", "warfarin")
+    assert proven(made_up, {"m": "warfarin, every day"}) == made_up
+    with pytest.raises(UnprovenFact, match="not in message"):
+        proven(made_up, {"m": "I take aspirin"})
+    with pytest.raises(UnprovenFact, match="not in message"):
+        proven(made_up, {})
+    with pytest.raises(UnprovenFact, match="tells its value"):
+        proven(fact("medicine", "warfarin", quotes=(quoted("I take aspirin"),)), {"m": "I take aspirin"})
+
+
+def test_a_doctors_words_alone_prove_nothing() -> None:
+    with pytest.raises(ValidationError, match="no words of the patient"):
+        fact("medicine", "warfarin", quotes=(quoted("You take warfarin", role="doctor"),))
+    said = [{"role": "assistant", "content": "You take warfarin. You're allergic to latex and I take aspirin."}]
+    assert extract_dialogue(said, today=TODAY) == []
+
+
+def test_a_fact_has_details_of_its_kind_only() -> None:
+    with pytest.raises(ValidationError, match="a fact of allergy has no dose"):
+        fact("allergy", "latex", dose="5 mg")
+    with pytest.raises(ValidationError):
+        fact("medicine", "aspirin", valid_from="in May")
+
+
+def test_a_yes_is_proven_by_the_question_and_the_answer() -> None:
+    turns = [
+        {"role": "doctor", "content": "Good morning."},
+        {"role": "doctor", "content": "Are you still taking metoprolol?"},
+        {"role": "patient", "content": "Yeah."},
+    ]
+    (found,) = extract_dialogue(turns, today=TODAY)
+    assert [(quote.role, quote.message, quote.text) for quote in found.quotes] == [
+        ("doctor", "1", "Are you still taking metoprolol?"),
+        ("patient", "2", "Yeah."),
+    ]
+
+
+def test_an_answer_after_asking_back_still_answers() -> None:
+    turns = [
+        ("doctor", "Do you take any medication?"), ("patient", "You mean prescriptions?"),
+        ("doctor", "I mean anything at all?"), ("patient", "No, I don't."),
+    ]  # fmt: skip
+    found = extract_dialogue([{"role": role, "content": content} for role, content in turns], today=TODAY)
+    assert labels(found) == {"medicine: none"}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("Yes", "yes"), ("Um, yeah.", "yes"), ("Not that I know of", "no"), ("I don't know", ""), ("No idea", ""),
+     ("Maybe", ""), ("是的", "yes"), ("没有", "no"), ("Sí", "yes"), ("I don't know of any", "no"), ("Sure", "yes")],
+)  # fmt: skip
+def test_answers_are_yes_or_no_or_neither(words: str, expected: str) -> None:
+    assert polarity(words.lower().replace("í", "i")) == expected
+
+
+# Merging.
+
+METFORMIN = fact("medicine", "metformin", said=date(2024, 1, 1), dose="500 mg", valid_from="2019")
+PENICILLIN = fact("allergy", "penicillin-class", written="penicillin")
+
+
+def test_a_medicine_that_was_stopped_ends() -> None:
+    merged = merge([METFORMIN], [fact("medicine", "metformin", valid_until="2025-05")])
+    assert merged.current == ()
+    (ended,) = merged.ended
+    assert (ended.valid_from, ended.valid_until, ended.dose) == ("2019", "2025-05", "500 mg")
+    assert merged.contradictions == ()
+
+
+def test_what_was_started_again_later_is_not_ended() -> None:
+    again = fact("medicine", "metformin", valid_from="2025-06")
+    assert merge([again], [fact("medicine", "metformin", valid_until="2025-05")]).current == (again,)
+
+
+def test_a_single_intake_ends_no_medicine() -> None:
+    taken = fact("medicine", "metformin", valid_until="2025-11-22", once=True)
+    assert merge([METFORMIN], [taken]).current == (METFORMIN,)
+
+
+def test_a_fact_told_again_keeps_its_details_and_all_its_proof() -> None:
+    again = fact("medicine", "metformin", quotes=(quoted("metformin", "later"),))
+    (current,) = merge([METFORMIN], [again]).current
+    assert (current.dose, current.valid_from, len(current.quotes)) == ("500 mg", "2019", 2)
+
+
+def test_a_new_dose_takes_the_place_of_the_old() -> None:
+    merged = merge([METFORMIN], [fact("medicine", "metformin", dose="1 g")])
+    assert [one.dose for one in merged.current] == ["1 g"]
+    assert [(one.dose, one.valid_until) for one in merged.ended] == [("500 mg", "2025-11-22")]
+
+
+def test_a_class_gives_way_to_its_member() -> None:
+    blood_thinner = fact("medicine", "anticoagulant")
+    assert merge([blood_thinner], [fact("medicine", "warfarin")]).current == (fact("medicine", "warfarin"),)
+    assert merge([fact("medicine", "warfarin")], [blood_thinner]).current == (fact("medicine", "warfarin"),)
+
+
+def test_an_allergy_that_is_denied_stays_and_is_flagged() -> None:
+    for denial in (fact("allergy", "any", negated=True), fact("allergy", "penicillin-class", negated=True)):
+        merged = merge([PENICILLIN], [denial])
+        assert merged.current == (PENICILLIN,)
+        assert [(one.known, one.new, one.kept) for one in merged.contradictions] == [(PENICILLIN, denial, "known")]
+
+
+def test_an_allergy_after_a_denial_is_taken_and_flagged() -> None:
+    merged = merge([fact("allergy", "any", negated=True)], [PENICILLIN])
+    assert merged.current == (PENICILLIN,)
+    assert [one.kept for one in merged.contradictions] == ["new"]
+
+
+def test_no_drug_allergies_leaves_an_allergy_to_food() -> None:
+    peanut, no_drugs = fact("allergy", "peanut"), fact("allergy", "drugs", negated=True)
+    assert set(merge([peanut], [no_drugs]).current) == {peanut, no_drugs}
+    assert merge([PENICILLIN], [no_drugs]).contradictions
+
+
+def test_a_correction_takes_the_place_of_what_was_wrong() -> None:
+    merged = merge([PENICILLIN], [fact("allergy", "penicillin-class", negated=True, corrects=True)])
+    assert [one.label for one in merged.current] == ["no penicillin-class"]
+    assert merged.contradictions == ()
+    (found,) = told("Sorry, I meant I'm not allergic to penicillin")
+    assert found.corrects
+    assert found.negated
+
+
+def test_what_changes_in_time_is_no_contradiction() -> None:
+    for kind, old, new in (("weight", "70 kg", "72 kg"), ("smoking", "yes", "former"), ("age", "40", "41")):
+        known = fact(kind, old, said=date(2024, 11, 20), **({"number": float(old[:2])} if kind != "smoking" else {}))
+        later = fact(kind, new, **({"number": float(new[:2])} if kind != "smoking" else {}))
+        merged = merge([known], [later])
+        assert merged.current == (later,)
+        assert merged.contradictions == ()
+
+
+def test_what_can_not_change_is_a_contradiction() -> None:
+    for old, new in (
+        (fact("sex", "female"), fact("sex", "male")),
+        (fact("birth_date", "1980"), fact("birth_date", "1975")),
+        (fact("age", "40", number=40.0), fact("age", "60", number=60.0)),
+        (fact("birth_date", "1980"), fact("age", "60", number=60.0)),
+    ):
+        merged = merge([old], [new])
+        assert new in merged.current
+        assert len(merged.contradictions) == 1
+
+
+def test_a_medicine_that_is_denied_is_flagged() -> None:
+    merged = merge([METFORMIN], [fact("medicine", "metformin", negated=True)])
+    assert [one.label for one in merged.current] == ["no metformin"]
+    assert len(merged.contradictions) == 1
+    merged = merge([fact("medicine", "any", negated=True)], [METFORMIN])
+    assert merged.current == (METFORMIN,)
+    assert merged.contradictions == ()
+
+
+def test_of_two_values_of_a_test_the_later_counts() -> None:
+    march, june = (
+        fact("laboratory", "egfr", number=n, valid_from=day) for n, day in ((58.0, "2025-03"), (44.0, "2025-06"))
+    )
+    assert merge([march], [june]).current == (june,)
+    assert merge([june], [march]).current == (june,)
+    assert merge([june], [march]).ended == (march,)
+
+
+KINDS = st.sampled_from(["allergy", "medicine", "condition", "smoking", "pregnancy"])
+FACTS = st.builds(
+    lambda kind, value, negated, until: fact(kind, value, negated=negated, valid_until=until),
+    KINDS, st.sampled_from(["any", "aspirin", "warfarin", "asthma"]), st.booleans(), st.sampled_from([None, "2024"]),
+)  # fmt: skip
+
+
+@given(st.lists(FACTS, max_size=6))
+def test_what_is_current_has_not_ended_and_stays_so(facts: list[Fact]) -> None:
+    merged = merge([], facts)
+    assert all(one.valid_until is None for one in merged.current)
+    assert len({one.key for one in merged.current}) == len(merged.current)
+    again = merge(merged.current, [])
+    assert again.current == merged.current
+    assert again.contradictions == ()
+
+
+# The profile.
+
+
+def test_the_profile_holds_what_is_current() -> None:
+    message = (
+        "I'm a 45 year old woman, I weigh 70 kg. I take metformin 500 mg twice a day and I stopped aspirin in May. "
+        "I have asthma. I'm allergic to penicillin, it gives me hives. My eGFR is 58. I'm not pregnant. My mother has gout."
+    )
+    profile = profile_of(told(message))
+    assert (profile.age, profile.sex, profile.weight_kg, profile.egfr) == (45, "female", 70, 58)
+    assert (profile.pregnant, profile.breastfeeding) == (False, None)
+    assert profile.medicines == ("metformin 500 mg twice a day",)
+    assert profile.conditions == ("asthma",)
+    assert profile.allergies == ("penicillin (mild, hives)",)
+
+
+def test_an_age_and_a_pregnancy_go_on() -> None:
+    facts = told("I'm 40 and 12 weeks pregnant")
+    assert profile_of(facts).weeks_pregnant == 12
+    assert profile_of(facts, today=TODAY + timedelta(days=70)).weeks_pregnant == 22
+    later = profile_of(facts, today=TODAY + timedelta(days=400))
+    assert (later.age, later.pregnant) == (41, None)
+    assert profile_of(told("I was born on 3 May 1980"), today=date(2026, 5, 4)).age == 46
+
+
+def test_creatinine_is_in_micromoles() -> None:
+    assert profile_of(told("My creatinine is 1.4 mg/dl")).creatinine_umol_l == pytest.approx(123.8, abs=0.1)
+    assert profile_of(told("My creatinine is 140 µmol/l")).creatinine_umol_l == 140
+    assert profile_of([]).creatinine_umol_l is None

@@ -13,6 +13,7 @@ from primum.safety.unknowns import ASKED, question_back
         ("Can I take ibuprofen for my knee?", Profile(age=40, sex="male"), "Which other medicines are taken?"),
         ("How much paracetamol can I give my child?", Profile(), "How old is the child, and how heavy?"),
         ("Can I take naproxen?", Profile(pregnant=True, medicines=("iron",)), "How many weeks is the pregnancy?"),
+        ("Can I take ibuprofen?", Profile(conditions=("pregnancy",)), "How many weeks is the pregnancy?"),
         ("Can I take amoxicillin?", Profile(), "Is there an allergy to a medicine?"),
         ("Is metformin right for my patient?", Profile(), "Is there kidney disease?"),
     ],
