@@ -8,6 +8,7 @@ from typing import Any
 from primum.evals import doses, injection, interactions, safety, triage
 from primum.evals.cases import Case, Report, read
 from primum.evals.second_look import SecondLook
+from primum.safety.validator import rules_version
 
 TASKS: dict[str, Callable[[Sequence[Case]], Report]] = {
     "interactions": interactions.run,
@@ -43,7 +44,7 @@ def evaluate(task: str, paths: Sequence[Path], look: SecondLook | None = None) -
         raise ValueError(f"{task}: no file of cases given")
     cases = [case for path in paths for case in read(path, _ROWS[task])]
     found = LOOKED_AT_TWICE[task](cases, look) if task in LOOKED_AT_TWICE else TASKS[task](cases)
-    return {"task": task, "data": [str(path) for path in paths], **found}
+    return {"task": task, "data": [str(path) for path in paths], "rules_version": rules_version(), **found}
 
 
 def write(report: Report, path: Path) -> None:

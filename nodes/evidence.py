@@ -11,7 +11,7 @@ from primum.safety.findings import Disposition
 from primum.safety.profile import Profile
 from primum.safety.sentences import split_answer
 from primum.safety.support import Evidence, Verdict, Violation, check
-from primum.safety.validator import dangers
+from primum.safety.validator import dangers, rules_version
 
 # Of the cosine to the question. Of twelve questions to the starter library, the section that answers is within 0.1 of
 # the best one; "Treatment" is 0.27 below "Symptoms" where symptoms are asked for.
@@ -50,11 +50,13 @@ def judge(text: str, passages: Mapping[int, Passage], state: State) -> list[Verd
 def unsafe(sentences: tuple[str, ...], state: State) -> tuple[tuple[str, ...], ...]:
     """For each sentence, why it must not be said to this person."""
     disposition = state.get("report", {}).get("disposition", "none")
-    return _unsafe(sentences, Profile(**state.get("profile", {})), disposition)
+    return _unsafe(sentences, Profile(**state.get("profile", {})), disposition, rules_version())
 
 
 @lru_cache(maxsize=256)
-def _unsafe(sentences: tuple[str, ...], profile: Profile, disposition: Disposition) -> tuple[tuple[str, ...], ...]:
+def _unsafe(
+    sentences: tuple[str, ...], profile: Profile, disposition: Disposition, _rules: str
+) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(one.text for one in found) for found in dangers(sentences, profile, disposition))
 
 

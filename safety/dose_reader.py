@@ -1,6 +1,6 @@
 """Doses of a text: how much of which drug, how often, by which route, and whether it is advised, limited or denied.
 
-First the text's tokens (amounts, frequencies, durations) are read and given to the drugs named; then the tokens of
+First the text's tokens (amounts, frequencies) are read and given to the drugs named; then the tokens of
 each drug are put together to doses.
 """
 
@@ -49,7 +49,6 @@ class Dose:
     daily: float | None = None
     per_kg: bool = False
     route: str | None = None
-    days: float | None = None
     other: float | None = None
     note: str = ""
     extra: bool = False
@@ -86,7 +85,7 @@ class Name:
 
 @dataclass
 class _Token:
-    """A part of a dose: an amount, a frequency, a duration. `value` is in `unit`, or intakes a day, or days."""
+    """A part of a dose: an amount or a frequency. `value` is in `unit`, or intakes a day."""
 
     kind: str
     start: int
@@ -187,12 +186,12 @@ class _Text:
 
 
 def _tokens(text: _Text) -> list[_Token]:
-    """Amounts, frequencies and durations in order, none overlapping another; what is read first wins."""
+    """Amounts and frequencies in order, none overlapping another; what is read first wins."""
     found: list[_Token] = []
     for name in text.names:
         if any(sign.isdigit() for sign in name.written):
             text.take(name.start, name.stop)
-    for read in (_ratios, _frequencies, _durations, _amounts, _odd_units, _bare_counts, _beside_names):
+    for read in (_ratios, _frequencies, _amounts, _odd_units, _bare_counts, _beside_names):
         for token in read(text):
             if text.free(token.start, token.stop):
                 text.take(token.start, token.stop)
@@ -241,12 +240,6 @@ def _many(word: str) -> float:
 def _days(period: str) -> float:
     """The days of `a week`, `monthly`, `天`."""
     return next((days for days, pattern in words.PERIODS if pattern.search(period)), 1.0)
-
-
-def _durations(text: _Text) -> Iterator[_Token]:
-    for match in words.DURATION.finditer(text.plain):
-        days = number(match["n"])[0] * _days(match["p"]) if match["n"] else 0.0
-        yield _Token("duration", *match.span(), days)
 
 
 def _amounts(text: _Text) -> Iterator[_Token]:
@@ -641,13 +634,11 @@ class _Builder:
             self.done.append(Dose(self.drug, written, token.start, token.stop, "unreadable", note=self._said(token)))
 
     def _when(self, token: _Token) -> None:
-        """A frequency, a time of day or a duration, of the dose in hand or the next."""
+        """A frequency or a time of day, of the dose in hand or the next."""
         now = self.now
         if now is None:
             self.waiting = token if token.kind in ("freq", "week") else self.waiting
             self.day_before = token if token.kind == "day" else self.day_before
-        elif token.kind == "duration":
-            self.now = replace(now, days=token.value or None)
         elif token.kind in ("freq", "week"):
             self._often(now, token)
         elif token.kind == "day":

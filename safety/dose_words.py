@@ -37,7 +37,7 @@ FREQUENCIES = tuple(
 )
 ROUTES = tuple((route, _WORDS.made(row)) for route, row in _DATA["routes"].items())
 AMOUNT, ODD_UNIT = _WORDS.finder("amount"), _WORDS.finder("odd_unit")
-DURATION, BARE_COUNT = _WORDS.finder("duration"), _WORDS.finder("bare_count")
+BARE_COUNT = _WORDS.finder("bare_count")
 LIMIT_BEFORE, UP_TO, MORE = _WORDS.finder("limit_before"), _WORDS.finder("up_to"), _WORDS.finder("more")
 DENIED, POISONED, LAB = _WORDS.finder("denied"), _WORDS.finder("poisoned"), _WORDS.finder("lab")
 PER, RATIO = _WORDS.pattern("per"), _WORDS.pattern("ratio")

@@ -353,8 +353,7 @@ def _too_much(part: _Part) -> list[Finding]:
 def _by_plan(part: _Part) -> bool:
     """A loading dose taken once, or a dose that is taken but once a week."""
     row, dose, amount = part.row, part.dose, part.amount
-    once = dose.per_day is None or (dose.days is not None and dose.days <= 1)
-    loading = row.load is not None and amount is not None and (dose.per_day or 0) <= 1 and amount <= row.load and once
+    loading = row.load is not None and amount is not None and dose.per_day is None and amount <= row.load
     seldom = dose.per_day is not None and dose.per_day <= 1 / 6.9
     return loading or (row.weekly_dose is not None and seldom and (amount or 0) <= row.weekly_dose)
 

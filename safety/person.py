@@ -72,6 +72,7 @@ _AGE, _BEFORE_AGE = _WORDS.pattern("age"), _WORDS.pattern("before_age")
 _NO_AGE_AFTER, _NO_AGE_BEFORE = _WORDS.pattern("no_age_after"), _WORDS.pattern("no_age_before")
 _BARE_AGE, _BEFORE_BARE_AGE = _WORDS.pattern("bare_age"), _WORDS.pattern("before_bare_age")
 _AGE_WITH_SEX, _UNDER = _WORDS.pattern("age_with_sex"), _WORDS.pattern("under")
+_BABY = _WORDS.pattern("baby")
 _ANYONES, _OR_OVER, _NOT_MEANT = _WORDS.pattern("anyones"), _WORDS.pattern("or_over"), _WORDS.pattern("not_meant")
 _GROUPS = tuple((_WORDS.made(row), float(row["years"]), bool(row["one"])) for row in _WORDS.data["groups"])
 _NEWBORN = _GROUPS[0][1]
@@ -185,7 +186,10 @@ def _is_age(plain: str, match: re.Match[str], cue: re.Match[str] | None) -> bool
         return False
     if unit.startswith("ano"):
         return not _NO_AGE_BEFORE.search(plain, max(0, match.start() - 20), match.start())
-    return cue is not None and (not cue["self"] or unit.startswith(("y", "mo", "mes")))
+    if cue is None or unit.startswith(("y", "mo", "mes")):
+        return cue is not None
+    # "She is 7 days into it", "for this toddler, 7 days": of weeks and days only a baby's are sure to be an age.
+    return bool(_BABY.search(cue.group())) or not (cue["self"] or cue.group().rstrip().endswith(","))
 
 
 def _without_unit(text: str, plain: str, start: int) -> Age | None:
