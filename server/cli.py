@@ -231,7 +231,9 @@ def _profile(path: Path | None) -> "Profile":
 
 @app.command(name="eval", epilog="Example: primum eval triage --data cases.jsonl --out report.json")
 def evaluate(
-    task: Annotated[Literal["triage", "interactions", "doses", "injection", "safety"], typer.Argument(help="What.")],
+    task: Annotated[
+        Literal["triage", "interactions", "doses", "injection", "memory", "safety"], typer.Argument(help="What.")
+    ],
     data: Annotated[list[Path], typer.Option(help="Files of cases, in the task's own form (see the README).")],
     out: Annotated[Path | None, typer.Option(help="Where the report goes as well.", dir_okay=False)] = None,
     rules_only: Annotated[

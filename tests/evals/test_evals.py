@@ -151,7 +151,7 @@ def test_what_can_not_be_read_says_why(tmp_path: Path) -> None:
 
 
 def test_the_tasks_are_those_that_rules_can_answer() -> None:
-    assert {*TASKS, *LOOKED_AT_TWICE} == {"triage", "interactions", "doses", "injection", "safety"}
+    assert {*TASKS, *LOOKED_AT_TWICE} == {"triage", "interactions", "doses", "injection", "memory", "safety"}
 
 
 class Zebra(SecondLook):

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from primum.memory.extract import extract, extract_dialogue, polarity
+from primum.evals.memory import run, turns_of
+from primum.memory.extract import extract, extract_dialogue
 from primum.memory.facts import Fact, Quote, UnprovenFact, merge, profile_of, proven
+from primum.memory.questions import polarity
 
 TODAY = date(2025, 11, 22)
 
@@ -108,7 +110,31 @@ STATEMENTS: list[tuple[str, set[str]]] = [
     ("My creatinine is 140 µmol/L", {"laboratory: creatinine"}),
     ("I speak Spanish", {"language: es"}),
     ("Please answer in Spanish", {"language: es"}),
+    # whose it is, and whether it is so
+    ("A patient of mine takes warfarin and is allergic to latex.", set()),
+    ("My 4 year old son weighs 16 kg", set()),
+    ("My aunt on my father's side had breast cancer", {"family_history: breast-cancer"}),
+    ("I'm breastfeeding my 3 month old", {"breastfeeding: breastfeeding"}),
+    ("I haven't stopped taking warfarin", {"medicine: warfarin"}),
+    ("My doctor told me to stop taking naproxen", set()),
+    ("I'm not taking aspirin anymore, only losartan", {"ended medicine: aspirin", "medicine: losartan"}),
+    ("Actually I'm not on metformin, I take gliclazide", {"medicine: no metformin", "medicine: gliclazide"}),
+    ("I don't have any allergies but my brother is allergic to shellfish", {"allergy: none"}),
+    ("Allergies: sulfa (rash), codeine (nausea)", {"allergy: sulfonamide-antibiotic", "allergy: codeine"}),
+    ("Medications: amlodipine 5 mg daily, omeprazole 20 mg", {"medicine: amlodipine", "medicine: omeprazole"}),
+    ("I just stopped taking aspirin", {"ended medicine: aspirin"}),
+    ("I'm allergic to sulfa drugs, taking labetalol", {"allergy: sulfonamide-antibiotic", "medicine: labetalol"}),
+    ("Took 1 g of paracetamol an hour ago and still have a fever", {"ended medicine: acetaminophen"}),
+    ("I was given amoxicillin in hospital last month", {"ended medicine: amoxicillin"}),
+    ("They removed my gallbladder last year", {"procedure: cholecystectomy"}),
+    ("I'm on day 3 of azithromycin", {"medicine: azithromycin"}),
+    ("My potassium was 5.6 mmol/L last week", {"laboratory: potassium"}),
+    ("I don't smoke anymore", {"smoking: former"}),
+    ("I drink a lot of water", set()),
+    ("If I were allergic to penicillin, what would I take?", set()),
     # Spanish
+    ("No soy alérgico a ningún medicamento", {"allergy: none"}),
+    ("Soy diabético y tomo metformina desde 2018", {"condition: diabetes", "medicine: metformin"}),
     ("Soy alérgica a la penicilina", {"allergy: penicillin-class"}),
     ("No tengo alergias", {"allergy: none"}),
     ("Tomo metformina dos veces al día", {"medicine: metformin"}),
@@ -238,11 +264,12 @@ def test_a_question_that_goes_on_is_about_what_was_spoken_of() -> None:
 
 # Proof.
 
-WORDS = st.sampled_from(
-    ["I take", "metformin", "500 mg", "my mother", "has diabetes", "I'm allergic to", "penicillin", "and", ".", ",", "?",
-     "no", "not", "I don't smoke", "since 2019", "I am 40", "pregnant", "我对青霉素过敏", "Tomo", "ibuprofeno", "\n", "  ",
-     "Can I", "stopped", "it", "if", "but", "creatinine 120", "É", "😀", "she", "İ", "ß", "½", "yes", "hives"]
-)  # fmt: skip
+PARTS = (
+    "I take|metformin|500 mg|my mother|has diabetes|I'm allergic to|penicillin|and|.|,|no|not|I don't smoke|since 2019"
+    "|I am 40|pregnant|我对青霉素过敏|Tomo|ibuprofeno|\n|Can I|stopped|it|if|but|creatinine 120|É|😀|she|İ|ß|½|yes"
+    "|hives|?"
+)
+WORDS = st.sampled_from(PARTS.split("|"))
 TEXTS = st.one_of(st.lists(WORDS, max_size=14).map(" ".join), st.text(max_size=60))
 
 
@@ -405,8 +432,8 @@ def test_a_correction_takes_the_place_of_what_was_wrong() -> None:
 
 def test_what_changes_in_time_is_no_contradiction() -> None:
     for kind, old, new in (("weight", "70 kg", "72 kg"), ("smoking", "yes", "former"), ("age", "40", "41")):
-        known = fact(kind, old, said=date(2024, 11, 20), **({"number": float(old[:2])} if kind != "smoking" else {}))
-        later = fact(kind, new, **({"number": float(new[:2])} if kind != "smoking" else {}))
+        known = fact(kind, old, said=date(2024, 11, 20), number=None if kind == "smoking" else float(old[:2]))
+        later = fact(kind, new, number=None if kind == "smoking" else float(new[:2]))
         merged = merge([known], [later])
         assert merged.current == (later,)
         assert merged.contradictions == ()
@@ -465,7 +492,8 @@ def test_what_is_current_has_not_ended_and_stays_so(facts: list[Fact]) -> None:
 def test_the_profile_holds_what_is_current() -> None:
     message = (
         "I'm a 45 year old woman, I weigh 70 kg. I take metformin 500 mg twice a day and I stopped aspirin in May. "
-        "I have asthma. I'm allergic to penicillin, it gives me hives. My eGFR is 58. I'm not pregnant. My mother has gout."
+        "I have asthma. I'm allergic to penicillin, it gives me hives. My eGFR is 58. I'm not pregnant. "
+        "My mother has gout."
     )
     profile = profile_of(told(message))
     assert (profile.age, profile.sex, profile.weight_kg, profile.egfr) == (45, "female", 70, 58)
@@ -488,3 +516,49 @@ def test_creatinine_is_in_micromoles() -> None:
     assert profile_of(told("My creatinine is 1.4 mg/dl")).creatinine_umol_l == pytest.approx(123.8, abs=0.1)
     assert profile_of(told("My creatinine is 140 µmol/l")).creatinine_umol_l == 140
     assert profile_of([]).creatinine_umol_l is None
+
+
+# The evaluation.
+
+
+def mts(section: str, note: str, dialogue: str) -> dict[str, str]:
+    return {"id": "row", "section": section, "section_text": note, "dialogue": dialogue}
+
+
+def test_rows_of_turns_are_compared_with_their_facts() -> None:
+    turns = [{"role": "user", "content": "I take metformin and I'm allergic to latex. I don't smoke."}]
+    gold = [("medications", "Metformin"), ("allergy", "peanuts"), ("smoking", "no yes")]
+    row = {"id": "a", "turns": turns, "facts": [{"kind": kind, "value": value} for kind, value in gold]}
+    report = run([row], TODAY)
+    assert (report["n"], report["facts"], report["found"], report["unproven"]) == (1, 3, 3, 0)
+    assert (report["precision"], report["recall"]) == (0.6667, 0.6667)
+    assert (report["misses"], report["false"]) == (["a: allergy peanuts"], ["a: allergy latex"])
+
+
+@pytest.mark.parametrize(
+    ("section", "note", "answer", "misses", "false"),
+    [
+        ("ALLERGY", "No known drug allergies.", "No.", [], []),
+        ("ALLERGY", "He is allergic to sulfa and eggs.", "Sulfa and eggs.", [], []),
+        ("ALLERGY", "Latex.", "Peanuts.", ["row: allergy latex"], ["row: allergy peanut"]),
+        ("ALLERGY", "The patient has asthma.", "Not sure.", [], []),
+    ],
+)
+def test_notes_on_allergies_are_read(section: str, note: str, answer: str, misses: list[str], false: list[str]) -> None:
+    report = run([mts(section, note, f"Doctor: Any allergies?\r\nPatient: {answer}")], TODAY)
+    assert (report["misses"], report["false"]) == (misses, false)
+
+
+def test_notes_on_medicines_are_read() -> None:
+    dialogue = "Doctor: What do you take?\nPatient: I take Xylozap and aspirin, and a water pill."
+    report = run([mts("MEDICATIONS", "Aspirin, Xylozap and furosemide.", dialogue)], TODAY)
+    assert report["misses"] == ["row: medicine furosemide"]
+    assert report["false"] == []  # neither the unknown name nor the class of what the note names
+    assert run([mts("MEDICATIONS", "None.", "Doctor: Any medications?\nPatient: No.")], TODAY)["recall"] == 1.0
+    assert run([mts("IMMUNIZATIONS", "None.", "Patient: I take aspirin.")], TODAY)["n"] == 0
+
+
+def test_guests_speak_for_the_patient() -> None:
+    turns = turns_of("Doctor: Does he take anything?\r\nGuest_family: He takes aspirin.\r\nPatient: Yes.")
+    assert [turn["role"] for turn in turns] == ["doctor", "family", "patient"]
+    assert turns[1]["content"] == "He takes aspirin."

@@ -69,6 +69,13 @@ def test_own_cases_are_judged_with_precision_and_recall_of_95_per_cent() -> None
         ("ibuprofen 400 mg every 4 hours, up to 3 doses", "ibuprofen", 400, 3),
         ("paracetamol 3 g a day in 3 doses", "acetaminophen", 1000, 3),
         ("ibuprofen 400 mg x 3", "ibuprofen", 400, 3),
+        ("ibuprofen 400 mg x 3 daily", "ibuprofen", 400, 3),
+        ("ibuprofen 400 mg morning, noon and night", "ibuprofen", 400, 3),
+        ("ibuprofen 400 mg 6-hourly", "ibuprofen", 400, 4),
+        ("zoledronic acid 5 mg yearly", "zoledronic acid", 5, 1 / 365),
+        ("2 tablets of paracetamol (1000 mg each) once daily", "acetaminophen", 2000, 1),
+        ("强的松10毫克每2天一次", "prednisone", 10, 0.5),
+        ("阿莫西林每日1.5克，分3次", "amoxicillin", 500, 3),
         ("co-codamol 500 mg four times a day", "co-codamol", 500, 4),
         ("Tylenol 3 times a day 500 mg", "acetaminophen", 500, 3),
         ("I take warfarin. Would 800 mg, as my friend takes of ibuprofen, be safe?", "ibuprofen", 800, None),
@@ -121,6 +128,9 @@ def test_a_limit_is_for_a_day_a_week_or_one_intake(text: str, total: float | Non
         ("不要服用8克对乙酰氨基酚。", "denied"),
         ("No tome 8 g de paracetamol.", "denied"),
         ("Taking more than 4 g of paracetamol a day can damage your liver.", "warning"),
+        ("The lethal dose of paracetamol is 20 g.", "warning"),
+        ("8 g of paracetamol a day is not dangerous.", "advice"),
+        ("4 g of paracetamol a day is the maximum.", "limit"),
         ("is 8 g paracetamol too much?", "advice"),
         ("Can't I take 8 g of paracetamol?", "advice"),
         ("I took an overdose of 20 g paracetamol", "advice"),
@@ -140,6 +150,7 @@ def test_advice_is_told_from_limits_denials_and_warnings(text: str, kind: str) -
         "Take vitamin B12 as your doctor says; glucose was 250 mg/dL.",
         "Metformin: eat 30 g of fibre a day.",
         "Your digoxin level is 2.5 ng/ml.",
+        "I take lithium; the trough was 1.2 mmol.",
     ],
 )
 def test_numbers_that_are_no_doses_are_left_alone(text: str) -> None:
@@ -186,6 +197,9 @@ def test_the_same_substance_in_several_products_is_added_up() -> None:
     text = "co-codamol 30/500 two tablets four times a day and paracetamol 500 mg four times a day"
     assert "dose.sum" in rules(text)
     assert "dose.sum" not in rules("co-codamol 30/500 one tablet four times a day and paracetamol 500 mg twice a day")
+    assert "dose.sum" in rules("ibuprofen 800 mg three times a day plus another 800 mg of ibuprofen at bedtime")
+    assert "dose.sum" in rules("metformin 2000 mg in the morning and 2000 mg at night")
+    assert "dose.sum" not in rules("metformin 2000 mg in the morning or 2000 mg at night")
     medicines = Profile(medicines=("co-codamol 30/500 2 tablets four times a day",))
     assert "dose.sum" in rules("Take paracetamol 1 g four times a day.", medicines)
 

@@ -41,6 +41,7 @@ NO_AGES = [
     "I walk 5 m without pain",
     "怀孕3个月的女性",
     "for up to 5 years",
+    "amoxicillin for this toddler, 7 days",
     "for children under 6",
     "Children aged 6-8 years: 250 mg",
     "men aged 75 and over",
