@@ -13,12 +13,12 @@ ROOMS = {
     "app": {"page"},
     "page": {"page"},
     "server": {"server", "graph", "nodes", "retrieval", "safety", "memory", "evals", "__version__", "open_agent"},
-    "evals": {"evals", "safety"},
+    "evals": {"evals", "graph", "nodes", "tools", "retrieval", "safety", "memory"},
     "tools": {"tools", "safety"},
     "graph": {"graph", "nodes", "retrieval", "safety", "memory"},
     "nodes": {"graph.state", "graph.context", "nodes", "retrieval", "safety", "memory"},
     "retrieval": {"retrieval", "safety", "memory"},
-    "memory": {"memory"},
+    "memory": {"memory", "safety"},
     "safety": {"safety"},
 }
 HEAVY = {"torch", "streamlit", "langgraph", "langchain_openai", "sqlalchemy", "fastapi", "pydantic", "sentencex"}

@@ -144,3 +144,9 @@ def test_a_sentence_that_points_back_goes_with_the_one_before() -> None:
 def test_an_emergency_is_not_made_light_of(sentence: str) -> None:
     assert dangers([sentence], Profile(), "emergency") != [()]
     assert dangers([sentence], Profile(), "none") == [()]
+
+
+def test_what_a_question_tells_of_kidneys_and_breast_feeding_is_read() -> None:
+    assert examine("My eGFR is 25. Can I take metformin?").risk_level == 3
+    assert told("I am breastfeeding. Can I take codeine?", Profile()).breastfeeding
+    assert told("He weighs 14 kg.", Profile()).weight_kg == 14
