@@ -38,7 +38,9 @@ async def triage(state: State, runtime: Runtime[Context]) -> State:
     return State(
         **fresh_turn()
         | {
-            "told": said.model_dump(mode="json", exclude_defaults=True, exclude={"age", "weight_kg", "height_cm", "sex"}),
+            "told": said.model_dump(
+                mode="json", exclude_defaults=True, exclude={"age", "weight_kg", "height_cm", "sex"}
+            ),
             "profile": profile.model_dump(mode="json", exclude_defaults=True),
             "report": report.model_dump(mode="json"),
             "card": red_flags.card(signs, context.region),
