@@ -5,7 +5,7 @@ threshold is tied to one embedder.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,24 +68,15 @@ def _kernel(cosines: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return found
 
 
-def load(
-    kind: str, examples: Mapping[str, Sequence[str]], embedder: Embedder, folder: Path, allowed: float
-) -> Likeness | None:
-    """The classifier of these examples by label; None if the embedder can't tell them apart.
-
-    Their vectors are kept in `folder`, since making them takes many seconds.
-    """
-    labels, texts = zip(*((label, text) for label, texts in examples.items() for text in texts), strict=True)
+def embed_once(texts: Sequence[str], embedder: Embedder, folder: Path) -> Floats:
+    """The texts' unit vectors (n, d), kept in `folder`, since making thousands takes half a minute."""
     known = hashlib.sha256("\0".join((embedder.fingerprint, *texts)).encode()).hexdigest()[:16]
-    path = folder / f"{kind}-{known}.npy"
+    path = folder / f"examples-{known}.npy"
     vectors = _read(path, len(texts))
     if vectors is None:
         vectors = np.asarray(embedder.embed_passages(texts), dtype=np.float32)
         _keep(path, vectors)
-    likeness = fit(labels, vectors, allowed)
-    if likeness is None:
-        log.warning("likeness.unfit", kind=kind, embedder=embedder.name)
-    return likeness
+    return vectors
 
 
 def _read(path: Path, size: int) -> Floats | None:

@@ -7,11 +7,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import structlog
 import yaml
 
 from primum.graph.context import Examples
 from primum.retrieval.embedder import Embedder
-from primum.retrieval.likeness import NONE, load
+from primum.retrieval.likeness import NONE, Likeness, embed_once, fit
+
+Kind = Literal["routes", "emergencies", "harm"]
+
+log = structlog.get_logger(__name__)
 
 # Shares of the harmless examples that may score higher. Of 60 frank questions, all chosen to be hard, 5 % would decline
 # 5 more than the rules do, 2 % declines 2; what is let through meets an answer from checked sources or none.
@@ -26,7 +32,7 @@ def meaningful(question: str) -> str:
 
 
 @cache
-def labelled(kind: Literal["routes", "emergencies", "harm"]) -> Mapping[str, Sequence[str]]:
+def labelled(kind: Kind) -> Mapping[str, Sequence[str]]:
     """The messages of `<kind>.yaml` by label. What needs no help today is no request for harm either."""
     text = (files("primum.nodes") / "examples" / f"{kind}.yaml").read_text("utf-8")
     found: dict[str, list[str]] = yaml.load(text, Loader=yaml.CSafeLoader)
@@ -37,8 +43,19 @@ def labelled(kind: Literal["routes", "emergencies", "harm"]) -> Mapping[str, Seq
 
 def load_examples(embedder: Embedder, folder: Path) -> Examples:
     """All of them as vectors of the embedder, kept in the folder. Blocking: the first time it takes half a minute."""
+    kinds: tuple[Kind, ...] = ("routes", "emergencies", "harm")
+    texts = list(dict.fromkeys(text for kind in kinds for texts in labelled(kind).values() for text in texts))
+    vectors = dict(zip(texts, embed_once(texts, embedder, folder), strict=True))
+
+    def likeness(kind: Kind, allowed: float) -> Likeness | None:
+        rows = [(label, vectors[text]) for label, texts in labelled(kind).items() for text in texts]
+        found = fit([label for label, _ in rows], np.stack([vector for _, vector in rows]), allowed)
+        if found is None:
+            log.warning("examples.unfit", kind=kind, embedder=embedder.name)
+        return found
+
     return Examples(
-        routes={route: embedder.embed_passages(texts) for route, texts in labelled("routes").items()},  # type: ignore[misc]
-        emergencies=load("emergencies", labelled("emergencies"), embedder, folder, CALLED_EMERGENCY),
-        harm=load("harm", labelled("harm"), embedder, folder, DECLINED),
+        routes={route: [vectors[text].tolist() for text in texts] for route, texts in labelled("routes").items()},  # type: ignore[misc]
+        emergencies=likeness("emergencies", CALLED_EMERGENCY),
+        harm=likeness("harm", DECLINED),
     )

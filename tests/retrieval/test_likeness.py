@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from primum.nodes.examples import labelled, meaningful
 from primum.retrieval import likeness
-from primum.retrieval.likeness import NONE, Likeness, fit, load
+from primum.retrieval.likeness import NONE, embed_once, fit
 from primum.safety import harm, red_flags
 from tests.fakes import FakeEmbedder
 
@@ -51,27 +51,22 @@ def test_an_embedder_that_cannot_tell_the_examples_apart_is_not_asked() -> None:
 
 
 def test_vectors_are_made_once_and_made_again_if_damaged_or_of_other_texts(tmp_path: Path) -> None:
-    embedder = FakeEmbedder()
-    examples = {"fire": ["smoke and flames"] * 20, NONE: ["a calm day"] * 20}
-    first = load("x", examples, embedder, tmp_path, ALLOWED)
-    made = len(embedder.passages)
-    assert isinstance(first, Likeness) and made == 40
-    load("x", examples, embedder, tmp_path, ALLOWED)
-    assert len(embedder.passages) == made
+    embedder, texts = FakeEmbedder(), ["smoke and flames", "a calm day"]
+    first = embed_once(texts, embedder, tmp_path)
+    assert len(embedder.passages) == 2
+    assert np.array_equal(embed_once(texts, embedder, tmp_path), first) and len(embedder.passages) == 2
     (kept,) = tmp_path.glob("*.npy")
     kept.write_bytes(b"no array")
-    load("x", examples, embedder, tmp_path, ALLOWED)
-    assert len(embedder.passages) == 2 * made
-    load("x", {**examples, NONE: ["another day"] * 20}, embedder, tmp_path, ALLOWED)
-    assert len(embedder.passages) == 3 * made
+    assert np.array_equal(embed_once(texts, embedder, tmp_path), first) and len(embedder.passages) == 4
+    embed_once([*texts, "another day"], embedder, tmp_path)
+    assert len(embedder.passages) == 7
 
 
 def test_a_home_that_cannot_be_written_to_costs_time_only(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    examples = {"fire": ["smoke and flames"] * 20, NONE: ["a calm day"] * 20}
     with capture_logs() as logs:
-        found = load("x", examples, FakeEmbedder(), tmp_path / "file" / "cache", ALLOWED)
-    assert found is not None and logs[0]["event"] == "likeness.not_kept"
+        vectors = embed_once(["smoke"], FakeEmbedder(), tmp_path / "file" / "cache")
+    assert vectors.shape == (1, 64) and logs[0]["event"] == "likeness.not_kept"
 
 
 def test_every_label_is_one_that_the_rules_know() -> None:
