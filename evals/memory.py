@@ -78,7 +78,7 @@ def run(rows: Sequence[Case], today: date | None = None) -> Report:
     A row of MTS-Dialog counts for the kind of its section alone, other sections not at all. What its note tells in
     other words is not wrong: a medicine that the lexicon doesn't know, a class ("water pill") whose member it names.
     """
-    wanted = found = right = unproven = 0
+    wanted = found = right = strictly = unproven = 0
     misses: list[str] = []
     false: list[str] = []
     scored = [row for row in rows if "turns" in row or row.get("section") in _SECTIONS]
@@ -89,12 +89,14 @@ def run(rows: Sequence[Case], today: date | None = None) -> Report:
         gold, said = gold_of(row), said_of(row, facts)
         met = {(want, one) for want in gold for one in said if _same(want, said[one]) or _same(want, one)}
         missed, wrong = gold - {want for want, _ in met}, said.keys() - {one for _, one in met}
+        strictly += len(said) - len(wrong)
         wrong = {one for one in wrong if not _in_note(row, one, gold)}
         wanted, found, right = wanted + len(gold), found + len(said), right + len(said) - len(wrong)
         misses += [_shown(row, one) for one in sorted(missed)]
         false += [_shown(row, one) for one in sorted(wrong)]
     return {
         "n": len(scored), "facts": wanted, "found": found, "precision": share(right, found),
+        "precision_strict": share(strictly, found),
         "recall": share(wanted - len(misses), wanted), "unproven": unproven, "misses": misses, "false": false,
     }  # fmt: skip
 

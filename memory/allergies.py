@@ -8,9 +8,9 @@ from typing import Any
 from primum.memory.clauses import EXCEPT, TAKES, Clause, Message, Place, Told, Topic
 from primum.memory.facts import ANY, DRUGS, FOODS
 from primum.safety.allergies import reaction_of
-from primum.safety.contraindications import read_rows
 from primum.safety.lexicon import canonical, mentions
 from primum.safety.phrases import Phrases
+from primum.safety.tables import read_table
 
 # What is told of allergies. LIST is what follows.
 _ALLERGIC_TO = re.compile(
@@ -112,7 +112,7 @@ _LETTER = re.compile(r"[a-z\u4e00-\u9fff]")
 @cache
 def _allergens() -> Phrases:
     """The groups of allergens that safety knows, by their names."""
-    rows = (*read_rows("allergies.csv"), *read_rows("excipients.csv"))
+    rows = (*read_table("allergies.csv"), *read_table("excipients.csv"))
     return Phrases({name: row["id"] for row in rows for name in row["names"].split("|") if name})
 
 
@@ -236,13 +236,10 @@ def _each(
     """The allergens of a list; `cue` is where the words before it begin, by which it is the patient's and denied."""
     if not message.states(clause, cue):
         return
-    before = clause.plain[: cue - clause.start]
     negated = _denied(clause.plain, cue - clause.start) if denied is None else denied
     if negated and (other := EXCEPT.search(clause.plain, start - clause.start)):
         yield from _each(message, clause, clause.start + other.end(), stop, cue, False)
         return
-    if negated and re.search(r"\bn?either\b", before):
-        negated = True
     for a, b, written in _items(message, start, stop):
         yield _allergy(message, clause, a, b, written, negated)
 

@@ -147,7 +147,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Message:
-    """A message that is read. `speaks_of`: whose `he` and `she` are; `you_is_patient`: it is said to the patient."""
+    """A message that is read. `third_is_patient`: it says `he` or `she` of the patient; `you_is_patient`: `you`."""
 
     text: str
     third_is_patient: bool = False

@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from primum.safety.calculators import CREATININE_UMOL_PER_MG_DL
-from primum.safety.contraindications import label, read_rows
+from primum.safety.contraindications import label
 from primum.safety.lexicon import classes, drugs, members
 from primum.safety.profile import Profile
+from primum.safety.tables import read_table
 
 Kind = Literal[
     "age", "birth_date", "sex", "pregnancy", "breastfeeding", "weight", "height", "allergy", "medicine", "condition",
@@ -283,7 +284,7 @@ def _is_drug(value: str) -> bool:
 
 @cache
 def _drug_allergens() -> frozenset[str]:
-    return frozenset(row["id"] for row in read_rows("allergies.csv"))
+    return frozenset(row["id"] for row in read_table("allergies.csv"))
 
 
 def _joined(known: Fact, fact: Fact) -> Fact:

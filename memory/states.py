@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from primum.memory.clauses import Clause, Message, Told
 from primum.memory.dates import dates
 from primum.memory.facts import Kind
-from primum.safety.contraindications import read_rows
 from primum.safety.finder import Finder
 from primum.safety.person import Person, read
 from primum.safety.phrases import Phrases
+from primum.safety.tables import read_table
 from primum.safety.units import numbers
 
 _NOT = re.compile(
@@ -202,7 +202,7 @@ _KINDS: tuple[tuple[str, Kind, str], ...] = (
 def _conditions() -> Phrases:
     names = {
         name: row["id"]
-        for row in read_rows("conditions.csv")
+        for row in read_table("conditions.csv")
         for name in (row["label"], *row["names"].split("|"))
         if name
     }

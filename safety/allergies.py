@@ -11,11 +11,11 @@ from primum.safety.contraindications import (
     drug_set,
     ingredients,
     most_severe,
-    read_rows,
 )
 from primum.safety.findings import SEVERITIES, Finding, Severity
 from primum.safety.lexicon import canonical, classes, members, mentions
 from primum.safety.phrases import Phrases, blanked, plain
+from primum.safety.tables import read_table
 
 Reaction = Literal["skin-severe", "severe", "mild", "intolerance", "unknown", "ruled-out"]
 
@@ -164,7 +164,7 @@ class Allergy:
 
 @cache
 def _rows() -> tuple[dict[str, str], ...]:
-    return (*read_rows("allergies.csv"), *read_rows("excipients.csv"))
+    return (*read_table("allergies.csv"), *read_table("excipients.csv"))
 
 
 @cache

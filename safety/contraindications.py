@@ -1,12 +1,10 @@
 """Who should not take what: by condition, age, pregnancy and breast-feeding; and two medicines that do one thing."""
 
-import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
-from importlib.resources import files
 from itertools import combinations
 
 from primum.safety.findings import SEVERITIES, Finding, Severity
@@ -14,6 +12,7 @@ from primum.safety.lexicon import canonical, members
 from primum.safety.person import Person, egfr_of, read
 from primum.safety.phrases import Phrases, blanked, plain
 from primum.safety.profile import Profile
+from primum.safety.tables import read_table
 
 Range = tuple[float, float]
 _LIMIT = re.compile(r"(age|egfr|weeks|weight)(<|>=)([\d.]+)")
@@ -92,16 +91,10 @@ class Facts:
     sex: str | None
 
 
-def read_rows(name: str) -> list[dict[str, str]]:
-    """The rows of one of the tables in `data/`."""
-    with (files("primum.safety") / "data" / name).open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 @cache
 def sources() -> dict[str, str]:
     """Title, year and address of each source that the tables on persons name."""
-    return {row["key"]: f"{row['title']}, {row['year']}, {row['address']}" for row in read_rows("person_sources.csv")}
+    return {row["key"]: f"{row['title']}, {row['year']}, {row['address']}" for row in read_table("person_sources.csv")}
 
 
 def cited(keys: str) -> str:
@@ -139,7 +132,7 @@ def rules() -> tuple[Rule, ...]:
             row["id"], drug_set(row["drug"]), row["when"], grades[row["severity"]],
             row["why"], row["instead"], cited(row["source"]),
         )
-        for row in read_rows("contraindications.csv")
+        for row in read_table("contraindications.csv")
     )  # fmt: skip
 
 
@@ -155,7 +148,7 @@ def _personal() -> dict[str, tuple[Rule, ...]]:
 
 @cache
 def _conditions() -> dict[str, dict[str, str]]:
-    return {row["id"]: row for row in read_rows("conditions.csv")}
+    return {row["id"]: row for row in read_table("conditions.csv")}
 
 
 @cache

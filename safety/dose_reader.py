@@ -14,10 +14,10 @@ from math import log
 from typing import Literal
 
 from primum.safety import dose_words as words
-from primum.safety.contraindications import read_rows
 from primum.safety.dose_words import COUNTED, TAKEN_WHOLE
 from primum.safety.lexicon import mentions
 from primum.safety.phrases import Phrases, plain
+from primum.safety.tables import read_table
 from primum.safety.units import level, number, numbers
 
 Kind = Literal["advice", "limit", "denied", "warning", "unreadable"]
@@ -108,7 +108,7 @@ class _Token:
 def products() -> dict[str, tuple[Ingredient, ...]]:
     """What each product holds, from `data/products.csv`; an alias holds its one substance, without an amount."""
     found: dict[str, list[Ingredient]] = {}
-    for row in read_rows("products.csv"):
+    for row in read_table("products.csv"):
         amount = float(row["amount"]) if row["amount"] else None
         per_amount, _, per = row["per"].rpartition(" ")
         item = Ingredient(row["substance"], amount, row["unit"] or "mg", per, float(per_amount or 1))
@@ -120,7 +120,7 @@ def products() -> dict[str, tuple[Ingredient, ...]]:
 @cache
 def usual_units() -> dict[str, str]:
     """The substances that the table of doses knows, each with the unit in which it is usually written."""
-    return {row["substance"]: row["unit"] for row in reversed(read_rows("doses.csv"))}
+    return {row["substance"]: row["unit"] for row in reversed(read_table("doses.csv"))}
 
 
 @cache

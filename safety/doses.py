@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from primum.safety.contraindications import conditions_of, implied, read_rows
+from primum.safety.contraindications import conditions_of, implied
 from primum.safety.dose_reader import Dose, read_doses, sentence_at
 from primum.safety.dose_words import COUNTED, TAKEN_WHOLE
 from primum.safety.findings import SEVERITIES, Finding, Severity
 from primum.safety.lexicon import canonical
 from primum.safety.person import Person, at
 from primum.safety.profile import Profile
+from primum.safety.tables import read_table
 from primum.safety.units import level
 
 __all__ = ["Dose", "Limit", "check", "limits", "read_doses"]
@@ -75,7 +76,7 @@ class Limit:
 
 @cache
 def _sources() -> dict[str, tuple[str, str]]:
-    return {row["key"]: (row["title"], row["address"]) for row in read_rows("dose_sources.csv")}
+    return {row["key"]: (row["title"], row["address"]) for row in read_table("dose_sources.csv")}
 
 
 def _limit(row: dict[str, str]) -> Limit:
@@ -102,7 +103,7 @@ def _limit(row: dict[str, str]) -> Limit:
 def table() -> dict[str, tuple[Limit, ...]]:
     """The rows of each substance."""
     found: dict[str, list[Limit]] = {}
-    for row in read_rows("doses.csv"):
+    for row in read_table("doses.csv"):
         found.setdefault(row["substance"], []).append(_limit(row))
     return {name: tuple(rows) for name, rows in found.items()}
 

@@ -137,9 +137,9 @@ def judge(text: str) -> Refusal | None:
     for line, words in _shown(plain):
         found.setdefault(line.id, (line, words))
     for sentence, asked in _sentences(plain):
-        asks = {"any", *(name for name, frame in _frames().items() if asked or frame.search(sentence))}
         if any(pattern.search(sentence) for pattern in _exceptions()):
             continue
+        asks = {"any", *(name for name, frame in _frames().items() if asked or frame.search(sentence))}
         rules = [rule for rule in _rules() if rule.asks in asks and rule.id not in found]
         found |= {rule.id: (rule, words) for rule in rules if (words := _said(rule, sentence))}
     if not found:

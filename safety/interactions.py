@@ -1,12 +1,10 @@
 """Interactions between drugs, classes of drugs, and food: `data/interactions.csv`, and tables that a user imported."""
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from hashlib import sha256
-from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
 from textwrap import shorten
@@ -16,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 from primum.safety.findings import SEVERITIES, Finding, Severity
 from primum.safety.importers import Imported, read_rows
 from primum.safety.lexicon import canonical, classes, members, substances
+from primum.safety.tables import read_table
 
 _MOST_NAMED = 4
 _TOLD = 400  # characters of what an imported row says
@@ -35,22 +34,19 @@ class Rule:
     sources: tuple[str, ...]
 
 
-def _rows(file_name: str) -> list[dict[str, str]]:
-    text = (files("primum.safety") / "data" / file_name).read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))
-
-
 @cache
 def sources() -> dict[str, str]:
     """Title, year and address of each source, by its key."""
-    return {row["key"]: f"{row['title']}, {row['year']}, {row['address']}" for row in _rows("interaction_sources.csv")}
+    return {
+        row["key"]: f"{row['title']}, {row['year']}, {row['address']}" for row in read_table("interaction_sources.csv")
+    }
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
     """The built-in rules; a ValueError if a row is damaged."""
     found = []
-    for row in _rows("interactions.csv"):
+    for row in read_table("interactions.csv"):
         keys = tuple(row["sources"].split(";"))
         if row["severity"] not in SEVERITIES or not sources().keys() >= set(keys):
             raise ValueError(f"interactions.csv: {row['id']}")

@@ -1,15 +1,14 @@
 """Drug names of a text: brands, spellings, salts and other languages as one name for each substance."""
 
-import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.resources import files
 from itertools import pairwise, zip_longest
 from types import ModuleType
 
 from primum.safety.spelling import Spellings
+from primum.safety.tables import read_table
 
 # Words that the drug table knows but that mean something else in everyday advice.
 _EVERYDAY = frozenset(
@@ -58,10 +57,6 @@ class Name:
     kind: str
 
 
-def _rows(file_name: str) -> Iterator[dict[str, str]]:
-    yield from csv.DictReader((files("primum.safety") / "data" / file_name).read_text(encoding="utf-8").splitlines())
-
-
 def _key(text: str) -> str:
     return " ".join(_TOKEN.findall(text.lower().replace("’", "'")))
 
@@ -69,7 +64,7 @@ def _key(text: str) -> str:
 @cache
 def _own() -> dict[str, Name]:
     """Our own names by key, those of `data/names.csv`."""
-    rows = (Name(row["written"], row["name"], row["kind"]) for row in _rows("names.csv"))
+    rows = (Name(row["written"], row["name"], row["kind"]) for row in read_table("names.csv"))
     return {_key(row.written): row for row in rows}
 
 
@@ -106,7 +101,7 @@ def _salts(known: dict[str, str], ours: dict[str, str]) -> dict[str, str]:
 
 @cache
 def _member_names() -> dict[str, str]:
-    return {_key(row["member"]): row["member"] for row in _rows("classes.csv")}
+    return {_key(row["member"]): row["member"] for row in read_table("classes.csv")}
 
 
 @cache
@@ -221,7 +216,9 @@ def _look_up(key: str) -> tuple[str, str] | None:
 @cache
 def _spellings() -> Spellings:
     """The names of one word that a misspelt word is compared with."""
-    foreign = {_key(row["written"]) for row in _rows("names.csv") if row["kind"] == "drug" and row["language"] == "es"}
+    foreign = {
+        _key(row["written"]) for row in read_table("names.csv") if row["kind"] == "drug" and row["language"] == "es"
+    }
     written = sorted((_member_names().keys() | foreign) - _LISTED_ONLY)
     return Spellings(name for name in written if len(name) >= 7 and name.isalpha() and not _HAN.search(name))
 
@@ -260,14 +257,14 @@ def substances(name: str) -> tuple[str, ...]:
 
 @cache
 def _classes_as_written() -> frozenset[str]:
-    return frozenset(row["class"] for row in _rows("classes.csv"))
+    return frozenset(row["class"] for row in read_table("classes.csv"))
 
 
 @cache
 def _classes() -> dict[str, frozenset[str]]:
     """Members of each class, from `data/classes.csv` (class, member, atc, source)."""
     members: dict[str, set[str]] = {}
-    for row in _rows("classes.csv"):
+    for row in read_table("classes.csv"):
         members.setdefault(row["class"], set()).add(canonical(row["member"]))
     for drugs in members.values():
         drugs -= members.keys()

@@ -5,7 +5,6 @@ that `context` finds negated, past, hypothetical or a relative's don't count. No
 disposition.
 """
 
-import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from primum.safety.literals import Sieve, literals, matches
 from primum.safety.person import Person, known
 from primum.safety.profile import Profile
 from primum.safety.spelling import Spellings
+from primum.safety.tables import read_table
 from primum.safety.vitals import ADULT, Alarm, Vitals, alarms, read
 
 Language = Literal["en", "es", "zh"]
@@ -361,8 +361,7 @@ class Region:
 @cache
 def regions() -> dict[str, Region]:
     """By upper-case ISO code, and EU and INT."""
-    with (files("primum.safety") / "data" / "regions.csv").open(encoding="utf-8") as rows:
-        return {row["code"]: Region(**row) for row in csv.DictReader(rows)}
+    return {row["code"]: Region(**row) for row in read_table("regions.csv")}
 
 
 _CARD = {

@@ -3,18 +3,17 @@
 A finding is never taken away, only lowered, and says why; what `data/routes.csv` does not name keeps its severity.
 """
 
-import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.resources import files
 from itertools import zip_longest
 
 from primum.safety import contraindications, interactions
 from primum.safety.contraindications import drug_set
 from primum.safety.findings import SEVERITIES, Finding, Severity
 from primum.safety.lexicon import Mention, members, mentions, substances
+from primum.safety.tables import read_table
 
 Local = Mapping[str, frozenset[str]]
 
@@ -68,11 +67,6 @@ class Rule:
     source: str
 
 
-def _rows(file_name: str) -> list[dict[str, str]]:
-    with (files("primum.safety") / "data" / file_name).open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 @cache
 def rules() -> tuple[Rule, ...]:
     """Every row of `data/routes.csv`."""
@@ -84,7 +78,7 @@ def rules() -> tuple[Rule, ...]:
             frozenset(filter(None, row["with"].split("|"))), drug_set(row["with"]) if row["with"] else frozenset(),
             row["why"], "; ".join(known[key] for key in row["source"].split(";")),
         )
-        for row in _rows("routes.csv")
+        for row in read_table("routes.csv")
     )  # fmt: skip
 
 
@@ -92,7 +86,7 @@ def rules() -> tuple[Rule, ...]:
 def _forms() -> dict[str, dict[str, _Form]]:
     """The written forms by their place: nouns that follow a name, adjectives before it, and brands of one form."""
     found: dict[str, dict[str, _Form]] = {"after": {}, "before": {}, "brand": {}}
-    for row in _rows("forms.csv"):
+    for row in read_table("forms.csv"):
         for place in ("before", "after") if row["place"] == "both" else (row["place"],):
             found[place].setdefault(row["written"].casefold(), _Form(row["form"], row["route"]))
     return found

@@ -4,18 +4,17 @@ NEWS2 (Royal College of Physicians, 2017) from 16 years on, scale 1; maternal li
 obstetric warning score, CEMACH 2007); limits by age in children (APLS 6th ed.; NICE NG143, 2019).
 """
 
-import csv
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from importlib.resources import files
 from itertools import chain
 from typing import Literal, NamedTuple, cast
 
 from primum.safety.context import normalise, status
 from primum.safety.finder import Finder
 from primum.safety.person import Person
+from primum.safety.tables import read_table
 
 Consciousness = Literal["A", "C", "V", "P", "U"]
 Level = Literal["emergency", "urgent", "none"]
@@ -154,10 +153,9 @@ def _value(sign: str, match: re.Match[str]) -> float:
 @cache
 def _bands() -> dict[str, tuple[tuple[float, float, int], ...]]:
     bands: dict[str, list[tuple[float, float, int]]] = {}
-    with (files("primum.safety") / "data" / "news2.csv").open(encoding="utf-8") as rows:
-        for row in csv.DictReader(rows):
-            bands.setdefault(row["sign"], []).append((float(row["from"]), float(row["below"]), int(row["score"])))
-    return {sign: tuple(rows_) for sign, rows_ in bands.items()}
+    for row in read_table("news2.csv"):
+        bands.setdefault(row["sign"], []).append((float(row["from"]), float(row["below"]), int(row["score"])))
+    return {sign: tuple(rows) for sign, rows in bands.items()}
 
 
 def _awake(vitals: Vitals) -> Consciousness | None:

@@ -15,7 +15,6 @@ from primum.safety.contraindications import (
     duplicates,
     facts_of,
     holds,
-    read_rows,
     rules,
     sources,
     unknown_conditions,
@@ -23,9 +22,10 @@ from primum.safety.contraindications import (
 from primum.safety.findings import SEVERITIES, Finding
 from primum.safety.lexicon import members
 from primum.safety.profile import Profile
+from primum.safety.tables import read_table
 
-ROWS = read_rows("contraindications.csv")
-CONDITIONS = {row["id"]: row for row in read_rows("conditions.csv")}
+ROWS = read_table("contraindications.csv")
+CONDITIONS = {row["id"]: row for row in read_table("conditions.csv")}
 STATES = {"pregnant", "could-be-pregnant", "breastfeeding", "female", "male"}
 PERSONAL = [row for row in ROWS if not row["when"].startswith("with:")]
 

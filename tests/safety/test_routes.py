@@ -6,6 +6,7 @@ from primum.safety import contraindications, routes
 from primum.safety.findings import SEVERITIES, Severity
 from primum.safety.lexicon import canonical, classes, members, mentions
 from primum.safety.profile import Profile
+from primum.safety.tables import read_table
 from primum.safety.validator import between, dangers, examine, named_in, taken, told
 
 TABLET = "By mouth or as an injection it would hold in full: "
@@ -159,12 +160,12 @@ def test_other_findings_are_left_alone() -> None:
 def test_every_row_is_sound() -> None:
     known_terms = {term for rule in contraindications.rules() for term in routes._terms(rule.id)}
     known_terms |= {rule.id for rule in contraindications.rules()} | {"interaction", "contraindication", "duplicate"}
-    known_terms |= {row["id"] for row in contraindications.read_rows("conditions.csv")}
+    known_terms |= {row["id"] for row in read_table("conditions.csv")}
     assert len({rule.id for rule in routes.rules()}) == len(routes.rules())
     for rule in routes.rules():
         assert rule.why and rule.source and rule.routes <= routes._WHERE.keys(), rule.id
         assert SEVERITIES.index(rule.most) >= SEVERITIES.index("minor"), rule.id
-    for row in routes._rows("routes.csv"):
+    for row in read_table("routes.csv"):
         for name in row["drugs"].replace("!", "").split("|"):
             assert members(name) or classes(canonical(name)) or mentions(name), f"{row['id']}: {name}"
     for rule in routes.rules():
