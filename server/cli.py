@@ -58,13 +58,21 @@ def print_json(value: object) -> None:
 
 
 def run(work: Coroutine[Any, Any, T], log_level: str = "warning") -> T:
-    """Run to the end; SIGTERM and a closed terminal stop it as Ctrl-C does, so that nothing is left running."""
+    """Run to the end; SIGTERM and a closed terminal stop it as Ctrl-C does, so that nothing is left running.
+
+    While it is being stopped a second Ctrl-C changes nothing: it would break off the stopping of what still runs.
+    """
 
     async def stoppable() -> T:
         task = asyncio.ensure_future(work)
+
+        def stop() -> None:
+            if not task.cancelling():
+                task.cancel()
+
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as nohup wants it
-                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+                asyncio.get_running_loop().add_signal_handler(number, stop)
         return await task
 
     import uvloop

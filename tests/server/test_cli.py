@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -288,3 +289,31 @@ def test_a_folder_that_is_set_must_have_tables(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(TABLE)
     done = primum("interactions", "import", "ddinter", str(tmp_path / "a.csv"), PRIMUM_INTERACTIONS="/dev/null/x")
     assert (done.returncode, done.stdout) == (1, "") and "/dev/null/x can't be written to" in done.stderr
+
+
+STOPS_SLOWLY = """
+import asyncio
+from primum.server.cli import run
+
+async def work():
+    print("started", flush=True)
+    try:
+        await asyncio.sleep(60)
+    finally:
+        print("stopping", flush=True)
+        await asyncio.sleep(0.5)
+        print("all is stopped", flush=True)
+
+run(work())
+"""
+
+
+def test_a_second_ctrl_c_does_not_break_off_the_stopping() -> None:
+    with subprocess.Popen([sys.executable, "-c", STOPS_SLOWLY], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "started\n"
+        child.send_signal(signal.SIGINT)
+        assert child.stdout.readline() == "stopping\n"
+        child.send_signal(signal.SIGINT)
+        assert child.stdout.readline() == "all is stopped\n"
+        assert child.wait(timeout=30) == 130
