@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -41,11 +42,29 @@ def labelled(kind: Kind) -> Mapping[str, Sequence[str]]:
     return found
 
 
+@dataclass(frozen=True)
+class _Source:
+    """Where vectors come from; two embedders of one fingerprint make the same ones."""
+
+    fingerprint: str
+    embedder: Embedder = field(compare=False)
+    folder: Path = field(compare=False)
+
+
 def load_examples(embedder: Embedder, folder: Path) -> Examples:
-    """All of them as vectors of the embedder, kept in the folder. Blocking: the first time it takes half a minute."""
+    """All of them as vectors of the embedder, kept in the folder and, since fitting takes a second, in the process.
+
+    Blocking: the first time of all it takes half a minute.
+    """
+    return _loaded(_Source(embedder.fingerprint, embedder, folder))
+
+
+@lru_cache(maxsize=2)
+def _loaded(source: _Source) -> Examples:
+    embedder = source.embedder
     kinds: tuple[Kind, ...] = ("routes", "emergencies", "harm")
     texts = list(dict.fromkeys(text for kind in kinds for texts in labelled(kind).values() for text in texts))
-    vectors = dict(zip(texts, embed_once(texts, embedder, folder), strict=True))
+    vectors = dict(zip(texts, embed_once(texts, embedder, source.folder), strict=True))
 
     def likeness(kind: Kind, allowed: float) -> Likeness | None:
         rows = [(label, vectors[text]) for label, texts in labelled(kind).items() for text in texts]
