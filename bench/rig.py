@@ -121,7 +121,7 @@ async def resources(model_url: str) -> AsyncIterator[Resources]:
                 connection.execute("create database bench owner primum")
             url = postgres.url(data, database="bench")
             upgrade(url)
-            database, embedder = Database(url), FakeEmbedder()
+            database, embedder = Database(url, owner=True), FakeEmbedder()
             await ingest([STARTER], database, embedder)
             await database.close()
             settings = read_settings(database_url=SecretStr(url), model_url=model_url, database_pool=16)

@@ -136,7 +136,7 @@ async def bench(data: Path, limit: int | None, home: Path) -> dict[str, Any]:
     settings = read_settings(home=home, database_url=None)  # never the library of a running Primum
     async with embedded(settings, need=DATABASE) as settings:
         assert settings.database_url
-        database = Database(settings.database_url.get_secret_value())
+        database = Database(settings.database_url.get_secret_value(), owner=True)
         report = await ingest([data / "corpus.jsonl.gz"], database, embedder, tell)
         retriever = Retriever(database, embedder)
         documents = await names(database)

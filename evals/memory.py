@@ -5,7 +5,7 @@ note says: allergens in a section on allergies, drug names in one on medications
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any, NotRequired
 
@@ -14,10 +14,12 @@ from typing_extensions import TypedDict
 from primum.evals.cases import Case, Report, share
 from primum.memory.extract import PATIENTS, SPOKESMEN, extract_dialogue
 from primum.memory.facts import Fact, UnprovenFact, merge, proven
+from primum.memory.proposals import Proposals, confirmed, worth_asking
 from primum.safety.lexicon import canonical, classes, mentions
 
 NONE = "none"
 Said = tuple[str, str]
+Propose = Callable[[str], Proposals]
 _KINDS = {
     other: kind
     for kind, others in {
@@ -72,19 +74,31 @@ class Row(TypedDict):
     dialogue: NotRequired[str]
 
 
-def run(rows: Sequence[Case], today: date | None = None) -> Report:
+def run(
+    rows: Sequence[Case],
+    today: date | None = None,
+    propose: Propose | None = None,
+    knows_condition: Callable[[str], bool] = lambda _: False,
+) -> Report:
     """Extracts the facts of each dialogue and compares those that are current at its end with the row's own.
 
     A row of MTS-Dialog counts for the kind of its section alone, other sections not at all. What its note tells in
     other words is not wrong: a medicine that the lexicon doesn't know, a class ("water pill") whose member it names.
+
+    Args:
+        propose: asks a model what a message tells; what code confirms of it is merged in, and counted as `added`.
+        knows_condition: the names of conditions that a library knows besides the rules.
     """
-    wanted = found = right = strictly = unproven = 0
+    wanted = found = right = strictly = unproven = added = added_wrong = 0
     misses: list[str] = []
     false: list[str] = []
     scored = [row for row in rows if "turns" in row or row.get("section") in _SECTIONS]
     for row in scored:
         turns: Sequence[Any] = row["turns"] if "turns" in row else turns_of(row["dialogue"])
         facts = extract_dialogue(turns, today=today)
+        by_rules = said_of(row, facts)
+        if propose:
+            facts = [*facts, *_noticed(turns, facts, propose, today or date.today(), knows_condition)]
         unproven += sum(not _is_proven(fact, turns) for fact in facts)
         gold, said = gold_of(row), said_of(row, facts)
         met = {(want, one) for want in gold for one in said if _same(want, said[one]) or _same(want, one)}
@@ -92,13 +106,31 @@ def run(rows: Sequence[Case], today: date | None = None) -> Report:
         strictly += len(said) - len(wrong)
         wrong = {one for one in wrong if not _in_note(row, one, gold)}
         wanted, found, right = wanted + len(gold), found + len(said), right + len(said) - len(wrong)
+        added += len(said.keys() - by_rules.keys())
+        added_wrong += len(wrong - by_rules.keys())
         misses += [_shown(row, one) for one in sorted(missed)]
         false += [_shown(row, one) for one in sorted(wrong)]
     return {
         "n": len(scored), "facts": wanted, "found": found, "precision": share(right, found),
         "precision_strict": share(strictly, found),
-        "recall": share(wanted - len(misses), wanted), "unproven": unproven, "misses": misses, "false": false,
+        "recall": share(wanted - len(misses), wanted), "unproven": unproven,
+        "added": added, "added_wrong": added_wrong, "misses": misses, "false": false,
     }  # fmt: skip
+
+
+def _noticed(
+    turns: Sequence[Any], facts: Sequence[Fact], propose: Propose, today: date, knows_condition: Callable[[str], bool]
+) -> Iterator[Fact]:
+    """What a model finds in the patient's turns besides the facts that are known, as the agent asks it."""
+    known = {fact.key for fact in facts}
+    for number, turn in enumerate(turns):
+        text = turn["content"]
+        if turn["role"].lower() in PATIENTS and worth_asking(text):
+            for fact in confirmed(
+                propose(text), text, message_id=str(number), today=today, knows_condition=knows_condition
+            ):
+                if fact.key not in known:
+                    yield fact
 
 
 def turns_of(dialogue: str) -> list[Turn]:

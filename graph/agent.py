@@ -1,7 +1,10 @@
 """The agent as an object: ask, or follow a turn as it happens."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,16 +15,40 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from primum.graph.answer import Answer
 from primum.graph.context import Audience, Run
-from primum.graph.errors import MemoryUnavailable, PrimumError
+from primum.graph.errors import MemoryUnavailable, PrimumError, TurnFailed
 from primum.graph.request import check_name, check_text
 from primum.graph.resources import Resources
 from primum.graph.state import TurnInput
 from primum.graph.stream import Event, of_answer, of_error, of_passages, of_task
+from primum.memory.identity import Identity
+from primum.memory.jobs import Worker, open_worker
+from primum.memory.threads import LEASE
+from primum.nodes.remember import remember
 from primum.safety.profile import Profile
+
+BEAT = LEASE / 3  # seconds between signs of life of the turns under way
+LOOK = 0.2  # seconds between looks at a turn that waits for another
 
 log = structlog.get_logger(__name__)
 
 Queue = asyncio.Queue[Event | None]
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """A turn of this process: whose it is, and what was asked how."""
+
+    identity: Identity
+    run_id: UUID
+    thread: str
+    thread_key: UUID
+    question: str
+    request: Mapping[str, Any]
+    queue: Queue | None = None
+
+    @property
+    def actor(self) -> str:
+        return str(self.request.get("audience") or "patient")
 
 
 class Agent:
@@ -30,6 +57,8 @@ class Agent:
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
         self._running: set[asyncio.Task[Answer]] = set()
+        self._runs: set[UUID] = set()
+        self._heart: asyncio.Task[None] | None = None
 
     async def ask(
         self,
@@ -37,21 +66,25 @@ class Agent:
         *,
         patient: str = "me",
         thread: str | None = None,
+        tenant: str | None = None,
         audience: Audience = "patient",
         max_words: int | None = None,
         temperature: float | None = None,
         profile: Profile | None = None,
+        idempotency_key: str | None = None,
     ) -> Answer:
         """One question, one audited answer.
 
         Args:
             question: up to 8,000 characters.
-            patient: whose conversation it is.
+            patient: whose conversation it is; what is known of them is taken into account.
             thread: the conversation to go on with; none starts a new one.
+            tenant: whose patient it is; the settings' unless given.
             audience: how to speak; clinicians get doses and grades of evidence.
             max_words: the answer's length, 200 unless set; no sentence is cut.
             temperature: of the draft, 0 unless set.
-            profile: what is known of the person: allergies, medicines, age …
+            profile: what is known of the person beside their chart: allergies, medicines, age …
+            idempotency_key: of a question that may be sent again; the same key gets the first answer.
 
         Raises:
             BadInput: question, patient or thread can't be used.
@@ -59,7 +92,8 @@ class Agent:
             MemoryUnavailable: the database can't be reached.
         """
         request = _request(audience, max_words, temperature, profile)
-        task = await self._start(question, patient, thread, request, None)
+        identity = self.resources.identity(patient, tenant)
+        task = await self._start(identity, question, thread, request, idempotency_key, None)
         # A caller that gives up does not take an accepted question with it.
         return await asyncio.shield(task)
 
@@ -69,15 +103,18 @@ class Agent:
         *,
         patient: str = "me",
         thread: str | None = None,
+        tenant: str | None = None,
         audience: Audience = "patient",
         max_words: int | None = None,
         temperature: float | None = None,
         profile: Profile | None = None,
+        idempotency_key: str | None = None,
     ) -> AsyncIterator[Event]:
         """The same turn as events, ended by `done` or `error`; raises as `ask` does before the first."""
         queue: Queue = asyncio.Queue()
         request = _request(audience, max_words, temperature, profile)
-        task = await self._start(question, patient, thread, request, queue)
+        identity = self.resources.identity(patient, tenant)
+        task = await self._start(identity, question, thread, request, idempotency_key, queue)
         while (event := await queue.get()) is not None:
             yield event
         await asyncio.wait([task])
@@ -86,45 +123,92 @@ class Agent:
 
     async def recover(self) -> int:
         """Answers the questions whose process died before it could; their number."""
-        found = 0
-        while turn := await self.resources.threads.claim():
-            found += 1
-            log.info("turn.recovered", run_id=str(turn.run_id))
-            task = self._run(turn.run_id, turn.thread_id, turn.patient, turn.question, turn.request, None)
-            await asyncio.wait([task])
-        return found
+        found = []
+        while claimed := await self.resources.threads.claim():
+            identity, row = claimed
+            log.info("turn.recovered", run_id=str(row.run_id))
+            turn = _Turn(identity, row.run_id, row.thread_id, row.thread_key, row.question, row.request)
+            found.append(self._run(turn, queued=row.status == "queued"))
+        if found:
+            await asyncio.wait(found)
+        return len(found)
 
-    async def forget(self, thread: str, patient: str) -> None:
+    async def forget(self, thread: str, patient: str, tenant: str | None = None) -> None:
         """Removes a thread with its turns and checkpoints. Raises UnknownThread, and ThreadBusy in mid-turn."""
-        await self.resources.threads.delete(check_name(thread, "thread"), check_name(patient, "patient"))
+        identity = self.resources.identity(patient, tenant)
+        key = await self.resources.threads.delete(identity, check_name(thread, "thread"))
         saver = self.resources.graph.checkpointer
         if isinstance(saver, BaseCheckpointSaver):
-            await saver.adelete_thread(thread)
+            await saver.adelete_thread(str(key))
+
+    async def remember(self, run_id: UUID) -> None:
+        """What is done after the reply of a run; nothing if it was erased meanwhile."""
+        found = await self.resources.threads.turn(run_id)
+        if found is None:
+            return
+        identity, row = found
+        audience: Audience = row.request.get("audience") or "patient"
+        run = self.resources.new_run(str(run_id))
+        await remember(row, self.resources.context(run, identity, row.thread_id, audience))
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[Worker]:
+        """Does the jobs of the database while it is open: what is remembered of turns, and what is too old."""
+        settings = self.resources.settings
+
+        async def retain() -> None:
+            await self.resources.erasure.retain(settings.keep_days)
+
+        async with open_worker(self.resources.database.url, self.remember, retain) as worker:
+            work = asyncio.create_task(worker.run())
+            try:
+                yield worker
+            finally:
+                work.cancel()
+                await asyncio.wait([work])
 
     async def close(self) -> None:
         """Waits for the turns that are under way."""
         if self._running:
             await asyncio.wait(self._running, timeout=self.resources.settings.turn_timeout)
+        if self._heart is not None:
+            self._heart.cancel()
 
     async def _start(
         self,
+        identity: Identity,
         question: str,
-        patient: str,
         thread: str | None,
         request: Mapping[str, Any],
+        idempotency_key: str | None,
         queue: Queue | None,
     ) -> asyncio.Task[Answer]:
         question = check_text(question)
-        patient = check_name(patient, "patient")
         thread = check_name(thread, "thread") if thread is not None else str(uuid4())
-        run_id = uuid4()
-        await self.resources.threads.admit(run_id, thread, patient, question, request)
-        return self._run(run_id, thread, patient, question, request, queue)
+        if idempotency_key is not None:
+            check_name(idempotency_key, "idempotency key")
+        taken = await self.resources.threads.admit(
+            identity,
+            uuid4(),
+            thread,
+            question,
+            request,
+            idempotency_key=idempotency_key,
+            may_queue=self.resources.settings.when_busy == "queue",
+        )
+        turn = _Turn(identity, taken.run_id, thread, taken.thread_key, question, request, queue)
+        if taken.repeats:
+            return self._watch(self._repeated(turn))
+        return self._run(turn, queued=taken.status == "queued")
 
-    def _run(
-        self, run_id: UUID, thread: str, patient: str, question: str, request: Mapping[str, Any], queue: Queue | None
-    ) -> asyncio.Task[Answer]:
-        task = asyncio.create_task(self._execute(run_id, thread, patient, question, request, queue))
+    def _run(self, turn: _Turn, *, queued: bool = False) -> asyncio.Task[Answer]:
+        self._runs.add(turn.run_id)
+        if self._heart is None:
+            self._heart = asyncio.create_task(self._beat())
+        return self._watch(self._execute(turn, queued))
+
+    def _watch(self, work: Any) -> asyncio.Task[Answer]:
+        task: asyncio.Task[Answer] = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._done)
         return task
@@ -134,24 +218,40 @@ class Agent:
         if not task.cancelled() and (error := task.exception()) and not isinstance(error, PrimumError):
             log.error("turn.broke", error=type(error).__name__)
 
-    async def _execute(
-        self,
-        run_id: UUID,
-        thread: str,
-        patient: str,
-        question: str,
-        request: Mapping[str, Any],
-        queue: Queue | None,
-    ) -> Answer:
-        """Runs the graph and keeps what came of it. The row of an interrupted turn stays `running`: see `recover`."""
-        run = self.resources.new_run(str(run_id))
+    async def _beat(self) -> None:
+        """Signs of life of the turns under way, so that nobody takes them over."""
+        while True:
+            await asyncio.sleep(BEAT)
+            if self._runs:
+                with contextlib.suppress(PrimumError):  # the database is away; its turns will find out
+                    await self.resources.threads.beat(self._runs)
+
+    async def _repeated(self, turn: _Turn) -> Answer:
+        """The answer of a question that was sent before, waited for if it is still being made."""
         try:
-            answer = await self._run_graph(run, thread, patient, question, request, queue)
+            while True:
+                status, kept = await self.resources.threads.look(turn.identity, turn.run_id)
+                if kept is not None:
+                    self._tell(turn, kept)
+                    return Answer.model_validate(kept)
+                if status == "failed":
+                    raise TurnFailed("No answer could be made of this question. Send it with another idempotency key.")
+                await asyncio.sleep(LOOK)
+        finally:
+            self._end_of(turn)
+
+    async def _execute(self, turn: _Turn, queued: bool) -> Answer:
+        """Runs the graph and keeps what came of it. The row of an interrupted turn stays `running`: see `recover`."""
+        threads = self.resources.threads
+        try:
+            if queued:
+                await self._wait_for_turn(turn)
+            run = self.resources.new_run(str(turn.run_id))
+            answer = await self._run_graph(run, turn)
             kept = answer.model_dump(mode="json")
-            await self.resources.threads.finish(run_id, kept)
-            if queue is not None:
-                for event in of_answer(kept):
-                    queue.put_nowait(event)
+            if not await threads.finish(turn.identity, turn.run_id, kept, turn.actor, self._made_of(answer, kept)):
+                return await self._repeated(turn)  # it was taken for dead, and another process answers
+            self._tell(turn, kept)
         except (psycopg.Error, psycopg_pool.PoolTimeout) as error:
             raise MemoryUnavailable(
                 "The database can't be reached. Your question was kept if it was there before."
@@ -160,26 +260,55 @@ class Agent:
             raise
         except Exception as error:
             # Ours or not: a question that breaks a turn would break it again.
-            await self.resources.threads.fail(run_id, type(error).__name__)
+            await threads.fail(turn.identity, turn.run_id, type(error).__name__, turn.actor)
             raise
         finally:
-            if queue is not None:
-                queue.put_nowait(None)
-        log.info("turn.answered", run_id=str(run_id), status=answer.status, ms=answer.trace.timings_ms)
+            self._end_of(turn)
+        log.info("turn.answered", run_id=str(turn.run_id), status=answer.status, ms=answer.trace.timings_ms)
         return answer
 
-    async def _run_graph(
-        self, run: Run, thread: str, patient: str, question: str, request: Mapping[str, Any], queue: Queue | None
-    ) -> Answer:
+    async def _wait_for_turn(self, turn: _Turn) -> None:
+        """Until the thread's earlier questions are answered, by whatever process."""
+        while not await self.resources.threads.begin(turn.identity, turn.run_id):  # noqa: ASYNC110
+            await asyncio.sleep(LOOK)
+
+    def _tell(self, turn: _Turn, kept: Mapping[str, Any]) -> None:
+        if turn.queue is not None:
+            for event in of_answer(kept):
+                turn.queue.put_nowait(event)
+
+    def _end_of(self, turn: _Turn) -> None:
+        self._runs.discard(turn.run_id)
+        if turn.queue is not None:
+            turn.queue.put_nowait(None)
+
+    def _made_of(self, answer: Answer, kept: Mapping[str, Any]) -> dict[str, Any]:
+        """What an answer was made of, for the audit: names, versions, numbers of rows, and a mark of its text."""
+        trace = answer.trace
+        return {
+            "status": answer.status,
+            "model": trace.model,
+            "adapter": trace.adapter,
+            "prompts": trace.prompt_hashes,
+            "corpus": trace.corpus_version,
+            "rules": trace.rules_version,
+            "chunks": [citation.chunk_id for citation in answer.citations],
+            "facts": [fact.id for fact in answer.facts],
+            "findings": [finding.rule for finding in answer.safety.findings],
+            "answer": self.resources.secret.mark(str(kept["text"]).encode()),
+        }
+
+    async def _run_graph(self, run: Run, turn: _Turn) -> Answer:
+        request, queue = turn.request, turn.queue
         given = {key: request[key] for key in ("max_words", "temperature") if request.get(key) is not None}
-        turn = TurnInput(question=question, **given)  # type: ignore[typeddict-item]
+        asked = TurnInput(question=turn.question, **given)  # type: ignore[typeddict-item]
         profile = Profile.model_validate(request.get("profile") or {})
-        context = self.resources.context(run, patient, request.get("audience") or "patient", profile)
+        context = self.resources.context(run, turn.identity, turn.thread, request.get("audience") or "patient", profile)
         answer: dict[str, Any] = {}
         # `exit` writes one checkpoint a turn; a turn that dies on the way is run again from its admitted row.
         async for task in self.resources.graph.astream(
-            turn,
-            config={"configurable": {"thread_id": thread}, "recursion_limit": 50},
+            asked,
+            config={"configurable": {"thread_id": str(turn.thread_key)}, "recursion_limit": 50},
             context=context,
             stream_mode="tasks",
             durability="exit",

@@ -1,5 +1,6 @@
 """What a turn returns (DESIGN.md, section 4). This is also its JSON schema: `Answer.model_json_schema()`."""
 
+from datetime import date
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,6 +28,17 @@ class Citation(_Part):
         default_factory=list, description="title, publisher, url of what the document rests on"
     )
     reviewed: str | None = None
+
+
+class UsedFact(_Part):
+    """A fact of the patient's chart that the answer took into account, and the words that prove it."""
+
+    id: int
+    kind: str
+    text: str
+    proof: str
+    said: date
+    source: str
 
 
 class Support(_Part):
@@ -63,6 +75,7 @@ class Answer(_Part):
     disposition: Disposition = "none"
     citations: list[Citation] = Field(default_factory=list)
     safety: SafetyReport = SafetyReport()
+    facts: list[UsedFact] = Field(default_factory=list, description="of the patient, that were taken into account")
     support: Support = Support()
     confidence: float = Field(0, ge=0, le=1)
     reasoning: str | None = None

@@ -16,6 +16,7 @@ from primum.graph.errors import ModelUnavailable
 from primum.graph.state import State, TurnInput, TurnOutput
 from primum.nodes.critique import critique
 from primum.nodes.draft import draft
+from primum.nodes.recall import recall
 from primum.nodes.refine import refine
 from primum.nodes.respond import respond
 from primum.nodes.retrieve import retrieve
@@ -47,13 +48,14 @@ def build_graph(checkpointer: Checkpointer = None) -> Graph:
     graph = StateGraph(State, input_schema=TurnInput, output_schema=TurnOutput, context_schema=Context)
     # LangGraph gives a handler its error by parameter, which its types do not say.
     graph.set_node_defaults(retry_policy=RETRY, timeout=MODEL_TIMEOUT, error_handler=cast(Any, degrade))
-    nodes: tuple[Node, ...] = (triage, router, rewrite, draft, critique, refine)
+    nodes: tuple[Node, ...] = (recall, triage, router, rewrite, draft, critique, refine)
     for node in nodes:
         graph.add_node(node.__name__, timed(node))
     graph.add_node("retrieve", timed(retrieve), timeout=SEARCH_TIMEOUT)
     graph.add_node("respond", timed(respond), timeout=SEARCH_TIMEOUT)
 
-    graph.add_edge(START, "triage")
+    graph.add_edge(START, "recall")
+    graph.add_edge("recall", "triage")
     graph.add_conditional_edges("triage", after_triage)
     graph.add_conditional_edges("router", after_router)
     graph.add_edge("rewrite", "retrieve")

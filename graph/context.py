@@ -3,12 +3,16 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Literal, Protocol, TypeVar
 from uuid import uuid4
 
 from pydantic import BaseModel
 
 from primum.graph.state import Route
+from primum.memory.chart import Charts
+from primum.memory.identity import Identity
+from primum.memory.summaries import Summaries
 from primum.retrieval.likeness import Likeness
 from primum.retrieval.search import Passage, Retriever
 from primum.safety.profile import Profile
@@ -56,6 +60,7 @@ class Limits:
     max_words: int = 200
     passages: int = 8
     history_turns: int = 6
+    summarise_after: int = 1500
 
 
 @dataclass(frozen=True)
@@ -98,14 +103,18 @@ class Context:
     critic: Model
     router: Model
     library: Retriever
+    charts: Charts
+    summaries: Summaries
     examples: Examples
     model_name: str
+    identity: Identity
+    thread: str
     limits: Limits = Limits()
     run: Run = field(default_factory=Run)
-    patient: str = "me"
     audience: Audience = "patient"
     profile: Profile = field(default_factory=Profile)
     region: str = "INT"
+    today: date = field(default_factory=lambda: datetime.now(UTC).date())
 
     async def vector(self, text: str) -> Sequence[float]:
         """The text's unit vector, made once a run."""

@@ -4,8 +4,10 @@
 
     PrimumError
     ├── BadInput             what was given can't be used (exit 2, HTTP 4xx)
-    │   └── UnknownThread    no such thread (HTTP 404)
+    │   ├── UnknownThread    no such thread (HTTP 404)
+    │   └── UnknownPatient   nothing of such a patient (HTTP 404)
     ├── ThreadBusy           the thread's last question is still being answered (HTTP 409)
+    ├── TurnFailed           a question came to nothing when it was first sent
     ├── ModelUnavailable     the model server can't be reached, hangs, breaks off or repeats itself
     ├── InvalidModelOutput   the model answered, twice, but not in the form that was asked for
     ├── RetrievalFailed      the library can't be searched (no embedder, or one that does not fit the index)
@@ -28,8 +30,16 @@ class UnknownThread(BadInput):
     """No such thread for this patient."""
 
 
+class UnknownPatient(BadInput):
+    """Nothing of such a patient is here."""
+
+
 class ThreadBusy(PrimumError):
     """The thread's last question is still being answered."""
+
+
+class TurnFailed(PrimumError):
+    """A question that was sent again came to nothing the first time."""
 
 
 class ModelUnavailable(PrimumError):

@@ -13,10 +13,18 @@ from primum.graph.builder import Graph, build_graph
 from primum.graph.context import Audience, Context, Examples, Limits, Run
 from primum.graph.errors import BadInput, PrimumError
 from primum.graph.llm import Endpoint, open_client
+from primum.graph.request import check_name
 from primum.graph.rules import rules_in_use
 from primum.graph.settings import Settings
+from primum.memory.audit import Audit
+from primum.memory.chart import Charts
 from primum.memory.checkpoints import open_checkpointer
+from primum.memory.erasure import Erasure
+from primum.memory.identity import Identity
+from primum.memory.records import Records
+from primum.memory.secret import Secret, find_secret
 from primum.memory.session import Database
+from primum.memory.summaries import Summaries
 from primum.memory.threads import Threads
 from primum.nodes.examples import load_examples
 from primum.retrieval.embedder import Embedder, load_embedder
@@ -33,8 +41,14 @@ class Resources:
     """Shared by all turns; `context` makes what one turn gets."""
 
     settings: Settings
+    secret: Secret
     database: Database
+    audit: Audit
     threads: Threads
+    charts: Charts
+    summaries: Summaries
+    records: Records
+    erasure: Erasure
     library: Retriever
     graph: Graph
     examples: Examples
@@ -43,22 +57,38 @@ class Resources:
     critic: Endpoint
     router: Endpoint
 
-    def context(self, run: Run, patient: str, audience: Audience, profile: Profile | None = None) -> Context:
+    def context(
+        self, run: Run, identity: Identity, thread: str, audience: Audience, profile: Profile | None = None
+    ) -> Context:
         settings = self.settings
         return Context(
             writer=self.writer.bind("writer", run),
             critic=self.critic.bind("critic", run),
             router=self.router.bind("router", run),
             library=self.library,
+            charts=self.charts,
+            summaries=self.summaries,
             examples=self.examples,
             model_name=settings.model_name,
-            limits=Limits(settings.max_revisions, settings.max_words, settings.passages, settings.history_turns),
+            identity=identity,
+            thread=thread,
+            limits=Limits(
+                settings.max_revisions,
+                settings.max_words,
+                settings.passages,
+                settings.history_turns,
+                settings.summarise_after,
+            ),
             run=run,
-            patient=patient,
             audience=audience,
             profile=profile or Profile(),
             region=settings.region,
         )
+
+    def identity(self, patient: str, tenant: str | None = None) -> Identity:
+        """A patient of a tenant, of the settings' unless given. Raises BadInput."""
+        own = self.settings.tenant if tenant is None else check_name(tenant, "tenant")
+        return Identity(own, check_name(patient, "patient"))
 
     def new_run(self, run_id: str) -> Run:
         return Run(id=run_id, deadline=time.monotonic() + self.settings.turn_timeout * (1 - RESERVE))
@@ -125,7 +155,9 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
         stack.enter_context(rules_in_use(settings))
         database = Database(url, settings.database_pool)
         stack.push_async_callback(database.close)
-        saver = await stack.enter_async_context(open_checkpointer(url, settings.database_pool))
+        secret = find_secret(settings.secret.get_secret_value() if settings.secret else None, settings.home)
+        await database.check(secret.check)
+        saver = await stack.enter_async_context(open_checkpointer(url, settings.database_pool, secret.cipher))
         http = await stack.enter_async_context(open_client(settings.model_url, settings.model_key.get_secret_value()))
         loaded, _ = await asyncio.gather(
             asyncio.to_thread(load_embedder, settings.embedder) if embedder is None else _given(embedder),
@@ -136,10 +168,18 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
         def endpoint(name: str | None) -> Endpoint:
             return Endpoint.open(name or settings.model_name, http)
 
+        audit = Audit(database, secret)
+        charts = Charts(database, audit)
         yield Resources(
             settings=settings,
+            secret=secret,
             database=database,
-            threads=Threads(database, settings.turn_timeout),
+            audit=audit,
+            threads=Threads(database, audit),
+            charts=charts,
+            records=Records(charts, audit),
+            summaries=Summaries(database),
+            erasure=Erasure(database, audit),
             library=library,
             graph=build_graph(saver),
             examples=await asyncio.to_thread(load_examples, loaded, settings.cache),

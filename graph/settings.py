@@ -30,6 +30,15 @@ class Settings(BaseSettings):
     )
     database_pool: int = Field(10, ge=2, le=200, description="Connections that one process keeps at most.")
 
+    secret: SecretStr | None = Field(
+        None,
+        description="Key of checkpoints, audit and receipts: 32 random characters or more, the same for all that share "
+        "a database. Unset: made once, in PRIMUM_HOME.",
+    )
+    tenant: str = Field(
+        "main", pattern=r"^[!-~]{1,128}$", description="Whose patients these are: a clinic, a service. Kept apart."
+    )
+
     model_url: str | None = Field(
         None,
         pattern=r"^https?://",
@@ -56,11 +65,21 @@ class Settings(BaseSettings):
         description="Folder of imported interaction tables, asked as well. Unset: `interactions` in PRIMUM_HOME.",
     )
 
+    when_busy: Literal["refuse", "queue"] = Field(
+        "refuse", description="A question while the thread's last is being answered: refused (409), or queued."
+    )
     turn_timeout: float = Field(120, ge=1, le=3600, description="Seconds that one turn may take.")
     max_revisions: int = Field(2, ge=0, le=5, description="Times that a draft may be refined.")
     max_words: int = Field(200, ge=20, le=2000, description="Words of an answer, unless a request says more.")
     passages: int = Field(8, ge=1, le=20, description="Passages that a draft may rest on.")
     history_turns: int = Field(6, ge=0, le=50, description="Earlier turns that the model sees word for word.")
+
+    summarise_after: int = Field(
+        1500, ge=200, le=100_000, description="Tokens of a thread that are kept word for word before it is summarised."
+    )
+    keep_days: int | None = Field(
+        None, ge=1, description="Days after which a thread nobody used goes, and a patient without any. Unset: never."
+    )
 
     api_host: str = Field("127.0.0.1", description="Address that the HTTP API listens on.")
     api_port: Port = 8400

@@ -46,9 +46,13 @@ class State(TypedDict, total=False):
     max_words: int
     temperature: float
     # The thread: kept from turn to turn.
-    history: list[Exchange]
-    told: dict[str, Any]  # a `Profile` of what the questions said of the person
+    told: dict[str, Any]  # a `Profile` of what its questions said of somebody who has no chart
     # The turn: reset by its first node.
+    known: dict[str, Any]  # the `Profile` that the patient's chart makes
+    facts: list[dict[str, Any]]  # of the chart, each with its proof: id, kind, text, proof, said, source
+    unclear: list[dict[str, Any]]  # contradictions of the chart that nobody has settled
+    summary: dict[str, Any]  # what the thread was about before `history`
+    history: list[Exchange]  # its latest turns
     profile: dict[str, Any]  # the `Profile` that the rules of this turn read
     report: dict[str, Any]  # the question's `SafetyReport`
     card: str  # what to do about warning signs
@@ -71,6 +75,11 @@ class State(TypedDict, total=False):
 def fresh_turn() -> State:
     """The per-turn keys as they are before anything was done; an old checkpoint holds the last turn's."""
     return State(
+        known={},
+        facts=[],
+        unclear=[],
+        summary={},
+        history=[],
         profile={},
         report={},
         card="",

@@ -1,25 +1,37 @@
-"""LangGraph's checkpoints: where a thread stands, in a schema of their own, read back in strict msgpack."""
+"""LangGraph's checkpoints: where a thread stands, sealed, in a schema of their own, read back in strict msgpack."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from time import monotonic
-from typing import cast
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import psycopg
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from primum.memory.session import CONNECT_TIMEOUT, doubtful
+from primum.graph.errors import MemoryUnavailable
+from primum.memory.secret import Cipher
+from primum.memory.session import APP, CONNECT_TIMEOUT, WORKER, doubtful
 
 SCHEMA = "checkpoints"
 _TRY_LOCK = "select 1 where pg_try_advisory_lock(hashtext('primum.checkpoints'))"
+# The application saves and reads; the worker removes what belongs to no thread any more.
+_GRANTS = f"""
+grant all on all tables in schema {SCHEMA} to {APP};
+grant usage on schema {SCHEMA} to {APP}, {WORKER};
+grant delete on {SCHEMA}.checkpoints, {SCHEMA}.checkpoint_blobs, {SCHEMA}.checkpoint_writes to {WORKER};
+grant select (thread_id) on {SCHEMA}.checkpoints, {SCHEMA}.checkpoint_blobs, {SCHEMA}.checkpoint_writes to {WORKER};
+"""
 _used: WeakKeyDictionary[AsyncConnection[DictRow], float] = WeakKeyDictionary()
 _SEARCH_PATH = f"-c search_path={SCHEMA}"
 
@@ -34,10 +46,51 @@ def setup(url: str) -> None:
         while connection.execute(_TRY_LOCK).fetchone() is None:
             time.sleep(0.05)
         PostgresSaver(connection).setup()
+        connection.execute(_GRANTS, prepare=False)
+
+
+class Sealed:
+    """A text on its way into a checkpoint."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+class SealingSerializer(EncryptedSerializer):
+    """Encrypts all that is saved, and reads nothing back that is not encrypted."""
+
+    def __init__(self, cipher: Cipher) -> None:
+        # Only plain values are ever saved, so nothing else may be built from what is read back.
+        super().__init__(cipher, JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None))
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        return super().dumps_typed(obj.text if isinstance(obj, Sealed) else obj)
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        if "+" not in data[0]:
+            raise MemoryUnavailable("A checkpoint is not encrypted, so it is not Primum's. Remove it, and ask again.")
+        return super().loads_typed(data)
+
+
+class SealingSaver(AsyncPostgresSaver):
+    """The saver, which by itself writes texts into the checkpoint's row as they are; here they are sealed as well."""
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        values = {
+            name: Sealed(value) if isinstance(value, str) else value
+            for name, value in checkpoint["channel_values"].items()
+        }
+        return await super().aput(config, {**checkpoint, "channel_values": values}, metadata, new_versions)
 
 
 @asynccontextmanager
-async def open_checkpointer(url: str, pool: int) -> AsyncIterator[AsyncPostgresSaver]:
+async def open_checkpointer(url: str, pool: int, cipher: Cipher) -> AsyncIterator[AsyncPostgresSaver]:
     """A saver on a pool of its own; the pool opens when the database answers, and heals after it was gone."""
     connections: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
         url,
@@ -49,7 +102,7 @@ async def open_checkpointer(url: str, pool: int) -> AsyncIterator[AsyncPostgresS
             "prepare_threshold": 0,
             "row_factory": dict_row,
             # A checkpoint reaches the disk with the turn's answer, whose commit comes after it and waits.
-            "options": f"{_SEARCH_PATH} -c synchronous_commit=off",
+            "options": f"{_SEARCH_PATH} -c role={APP} -c synchronous_commit=off",
             "connect_timeout": CONNECT_TIMEOUT,
         },
         check=_check,
@@ -58,9 +111,7 @@ async def open_checkpointer(url: str, pool: int) -> AsyncIterator[AsyncPostgresS
     )
     await connections.open(wait=False)
     try:
-        # Only plain values are ever saved, so nothing else may be built from what is read back.
-        strict = JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None)
-        saver = AsyncPostgresSaver(connections, serde=strict)
+        saver = SealingSaver(connections, serde=SealingSerializer(cipher))
         # Its lock is for one connection; on a pool it would make all turns of a process wait for each other.
         saver.lock = cast(asyncio.Lock, nullcontext())
         yield saver

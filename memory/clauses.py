@@ -14,6 +14,7 @@ from primum.safety.units import level
 
 Topic = Literal["", "allergy", "medicine"]
 Whose = Literal["patient", "relative", "other"]
+Subject = Literal["patient", "other", "both"]
 Place = tuple[int, int]
 
 _SENTENCE = re.compile(r"[.!](?=\s|$|[\"')])(?<!\bdr\.)(?<!\bmr\.)(?<!\bmrs\.)(?<!\bvs\.)|[?;。!?](?!\d)|\n+|…")
@@ -85,12 +86,20 @@ _MARK = re.compile(
     r"|esta)|ella)\b|他|她)|(?P<self>\b(?:i|i'm|im|i've|ive|i'd|i'll|me|my|mine|myself|yo|mi|mis|soy|tengo|tomo|estoy"
     r"|me)\b|我|本人)"
 )
+_NOBODY = frozenset(
+    "you your we our they people someone somebody everyone everybody most nobody patients 你 您".split()
+)
 _THIRD_VERB = re.compile(r"\W*(?:takes|has|is|was|had|died|uses|suffers|smokes|drinks|tiene|toma|murio)\b")
 _DEATH = re.compile(r"\b(?:died|passed away|murio|fallecio)\b|去世")
+# Words that take back what was said before, and those that may only be polite: "Sorry to bother you".
 _CORRECTS = re.compile(
-    r"\b(?:actually|correction|sorry|i (?:was|am) wrong|i meant|i mean|my mistake|i misspoke|i said"
-    r"|not (?:\w+ ){1,3}but|en realidad|perdon|quise decir|me equivoque|it turns? out|turned out|no longer allergic"
-    r"|tested negative)\b|其实|更正|说错|搞错"
+    r"\b(?:correction|i (?:was|am) wrong|i'm wrong|i meant|i mean,? not|my mistake|i misspoke|i made a mistake|typo"
+    r"|was a mistake|not (?:\w+ ){1,3}but|quise decir|me equivoque|fue un error|it turns? out|turned out"
+    r"|tested negative)\b|更正|[说搞弄写]错|记错"
+)
+_PERHAPS_CORRECTS = re.compile(
+    r"\b(?:actually|in fact|sorry(?=\W+(?:i|i'm|i've|no|not|it's|that|my)\b)|en realidad|perdon(?=\W+(?:no|soy|tengo|mi|tomo"
+    r"|peso|es)\b))\b|其实"
 )
 # A statement of what somebody wants, plans, is told or has read, not of what is.
 _UNREAL = re.compile(
@@ -143,6 +152,7 @@ class Told:
     until: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
     also: tuple[Place, ...] = ()
+    corrects: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,7 +169,16 @@ class Message:
 
     @cached_property
     def corrects(self) -> bool:
-        return bool(_CORRECTS.search(self.plain))
+        """Whether it takes something back that was said before."""
+        return bool(_CORRECTS.search(self.plain) or _PERHAPS_CORRECTS.search(self.plain))
+
+    def corrects_at(self, clause: Clause) -> bool:
+        """Whether a clause does: its sentence says so, or the one before takes something back and tells nothing."""
+        near = [one for one in self.clauses if 0 <= clause.sentence - one.sentence <= 1]
+        own = "".join(one.plain for one in near if one.sentence == clause.sentence)
+        before = "".join(one.plain for one in near if one.sentence < clause.sentence)
+        short = len(before) <= 40 and bool(_CORRECTS.search(before) or _PERHAPS_CORRECTS.search(before))
+        return short or bool(_CORRECTS.search(own) or _PERHAPS_CORRECTS.search(own))
 
     @cached_property
     def clauses(self) -> tuple[Clause, ...]:
@@ -233,6 +252,22 @@ class Message:
 
     def status(self, start: int, stop: int) -> str:
         return status(self.plain, start, stop)
+
+
+def subject_of(text: str) -> Subject:
+    """Whom a message is about: the one who writes it, somebody else (`can I give my son ibuprofen?`), or both.
+
+    Of each clause it is the person that it names last; a message that names nobody is about its writer.
+    """
+    found: set[str] = set()
+    for clause in Message(text).clauses:
+        named = [
+            "patient" if match["self"] else "other"
+            for match in _MARK.finditer(clause.plain)
+            if match["family"] is None and (match["other"] or "") not in _NOBODY
+        ]
+        found.update(named[-1:])
+    return "both" if len(found) == 2 else "other" if "other" in found else "patient"
 
 
 def _sentences(plain: str) -> Iterator[tuple[int, int, bool]]:

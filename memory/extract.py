@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from primum.memory.allergies import REACTION, allergen, reaction_told
-from primum.memory.clauses import Message, Told, Topic
+from primum.memory.clauses import Message, Place, Told, Topic
 from primum.memory.dates import began, dates
-from primum.memory.facts import ANY, DRUGS, Fact, Kind, Quote, Role, proven
+from primum.memory.facts import ANY, DRUGS, Fact, Kind, Quote, Role, possible, proven
 from primum.memory.medicines import STOPS, how_often
 from primum.memory.questions import EITHER, NO, OPEN, OTHERS_ASKED, UNSURE, WHAT_HAPPENS, Asked, polarity, read
 from primum.memory.states import states
@@ -61,12 +61,12 @@ def extract(
     whole = Message(message, third_is_patient=spoken_for or bool(OTHERS_ASKED.search(question.message.plain)))
     about = question.topic if asked else topic
     told = read(whole, today, about)
-    maker = _Maker({message_id: message, asked_id: asked}, message_id, asked_id, today, whole.corrects)
+    maker = _Maker({message_id: message, asked_id: asked}, message_id, asked_id, today, whole)
     facts = [maker.made(one) for one in told]
     if asked:
         facts += _answers(question, whole, told, maker)
         facts += _completions(question, whole, told, maker)
-    return _unique(facts)
+    return _unique(filter(possible, facts))
 
 
 def extract_dialogue(turns: Iterable[Mapping[str, str]], *, today: date | None = None) -> list[Fact]:
@@ -121,38 +121,46 @@ class _Maker:
     message_id: str
     asked_id: str
     today: date
-    corrects: bool
+    whole: Message
 
     def quote(self, start: int, stop: int, role: Role = "patient") -> Quote:
-        """The words at a place, without the blanks around them."""
+        """The words at a place, without the blanks and commas around them."""
         name = self.message_id if role == "patient" else self.asked_id
-        text = self.messages[name]
-        while start < stop and text[start].isspace():
-            start += 1
-        while start < stop and (text[stop - 1].isspace() or text[stop - 1] == ","):
-            stop -= 1
-        return Quote(role=role, message=name, start=start, stop=stop, text=text[start:stop])
+        start, stop = _trimmed(self.messages[name], start, stop)
+        return Quote(role=role, message=name, start=start, stop=stop, text=self.messages[name][start:stop])
+
+    def clause(self, told: Told, role: Role = "patient") -> Quote:
+        """The clause that tells something, with all of its words."""
+        return self.quote(min(told.clause.start, told.start), max(told.clause.stop, told.stop), role)
 
     def made(self, told: Told, quotes: tuple[Quote, ...] = (), role: Role = "patient") -> Fact:
-        name = self.message_id if role == "patient" else self.asked_id
-        own = quotes or (
-            self.quote(told.clause.start, told.clause.stop),
-            *(self.quote(start, stop) for start, stop in told.also),
-        )
+        text = self.messages[self.message_id if role == "patient" else self.asked_id]
+        start, stop = _trimmed(text, told.start, told.stop)
+        own = quotes or (self.clause(told), *(self.quote(*place) for place in told.also))
         details = {key: value for key, value in told.details.items() if value is not None}
+        corrects = self.whole.corrects_at(told.clause) if role == "patient" else self.whole.corrects
         fact = Fact(
             kind=told.kind,
             value=told.value,
-            written=self.messages[name][told.start : told.stop].strip(),
+            written=text[start:stop],
             negated=told.negated,
             valid_from=told.since,
             valid_until=told.until,
             said=self.today,
-            corrects=self.corrects,
+            corrects=told.corrects or corrects,
             quotes=own,
             **details,
         )
         return proven(fact, self.messages)
+
+
+def _trimmed(text: str, start: int, stop: int) -> Place:
+    """A place without the blanks and commas around it, unless there is nothing else."""
+    while start < stop - 1 and (text[start].isspace() or text[start] == ","):
+        start += 1
+    while start < stop - 1 and (text[stop - 1].isspace() or text[stop - 1] == ","):
+        stop -= 1
+    return start, stop
 
 
 def _answers(question: Asked, whole: Message, told: Sequence[Told], maker: _Maker) -> list[Fact]:
@@ -192,14 +200,14 @@ def _answers(question: Asked, whole: Message, told: Sequence[Told], maker: _Make
 
 
 def _both(told: Told, maker: _Maker, reply: Quote) -> tuple[Quote, ...]:
-    return (maker.quote(told.clause.start, told.clause.stop, "doctor"), reply)
+    return (maker.clause(told, "doctor"), reply)
 
 
 def _confirmed(told: Told, question: Asked, whole: Message, maker: _Maker, reply: Quote) -> Fact:
     """What was asked and affirmed, with the dose or the time that the answer adds."""
     told = replace(told, details=dict(told.details))
     quotes = _both(told, maker, reply)
-    if told.kind == "medicine":
+    if told.kind == "medicine" and not told.negated:
         told.details.pop("once", None)
         told.until = None if told.until == told.since else told.until
         stops = STOPS.search(whole.plain)

@@ -1,4 +1,4 @@
-"""What a patient's own words tell of them: facts with their proof, kept current as new ones are told.
+"""What a patient's own words, or a record, tell of them: facts with their proof, kept current as new ones are told.
 
 A fact is never changed: a newer one takes its place. What can't both be true is flagged, and the safer of the two
 stays: an allergy that is denied later is still an allergy until somebody clears it up.
@@ -9,11 +9,12 @@ from datetime import date
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from primum.safety.calculators import CREATININE_UMOL_PER_MG_DL
 from primum.safety.contraindications import label
 from primum.safety.lexicon import classes, drugs, members
+from primum.safety.person import MOST_MG_DL
 from primum.safety.profile import Profile
 from primum.safety.tables import read_table
 
@@ -21,7 +22,7 @@ Kind = Literal[
     "age", "birth_date", "sex", "pregnancy", "breastfeeding", "weight", "height", "allergy", "medicine", "condition",
     "procedure", "family_history", "smoking", "alcohol", "laboratory", "language",
 ]  # fmt: skip
-Role = Literal["patient", "doctor"]
+Role = Literal["patient", "doctor", "record"]  # a record: one that was imported, or a form that was filled in by hand
 PartialDate = Annotated[str, StringConstraints(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")]
 ANY, DRUGS, FOODS = "any", "drugs", "foods"  # what a denial of all denies: "no allergies", "no drug allergies"
 
@@ -30,7 +31,7 @@ _DETAILS: dict[str, frozenset[str]] = {
     "age": _MEASURED,
     "weight": _MEASURED,
     "height": _MEASURED,
-    "laboratory": _MEASURED,
+    "laboratory": _MEASURED | {"low"},
     "pregnancy": frozenset({"weeks"}),
     "allergy": frozenset({"reaction", "severity"}),
     "medicine": frozenset({"dose", "frequency", "once"}),
@@ -40,6 +41,9 @@ _DETAIL_FIELDS = frozenset().union(*_DETAILS.values())
 _MANY = frozenset({"allergy", "medicine", "condition", "procedure", "family_history", "laboratory", "language"})
 # Said otherwise one day, it was never true: a change of any other is but a change.
 _LASTING = frozenset({"allergy", "condition", "procedure", "family_history", "sex", "birth_date"})
+# What may begin after it was denied.
+_BEGIN = frozenset({"medicine", "condition", "procedure", "family_history"})
+_GRAVITY = (None, "intolerance", "mild", "severe")
 _MOST_WEEKS = 43
 _MOST_DAYS_PREGNANT = 300
 
@@ -85,17 +89,18 @@ class Fact(BaseModel):
     once: bool = Field(False, description="a single intake, not a medicine that is taken regularly")
     relative: str | None = None
     number: float | None = None
+    low: float | None = Field(None, description="the lower value of a blood pressure, of which `number` is the upper")
     unit: str | None = None
     weeks: float | None = None
 
     @model_validator(mode="after")
     def _checked(self) -> Self:
-        """Details of its own kind alone, and a patient's words among its quotes."""
+        """Details of its own kind alone, and words of the patient or of a record among its quotes."""
         foreign = {name for name in _DETAIL_FIELDS - _DETAILS.get(self.kind, frozenset()) if getattr(self, name)}
         if foreign:
             raise ValueError(f"a fact of {self.kind} has no {', '.join(sorted(foreign))}")
-        if not any(quote.role == "patient" for quote in self.quotes):
-            raise ValueError("no words of the patient prove it")
+        if not any(quote.role in ("patient", "record") for quote in self.quotes):
+            raise ValueError("no words of the patient or of a record prove it")
         return self
 
     @property
@@ -104,6 +109,52 @@ class Fact(BaseModel):
         if not self.negated:
             return self.value
         return "none" if self.value in (ANY, DRUGS, FOODS) else f"no {self.value}"
+
+    @property
+    def words(self) -> str:
+        """The fact as a list names it: `warfarin 5 mg once daily`, `mother: diabetes`, `no allergies`."""
+        if self.negated:
+            whole = {"allergy": "allergies", "medicine": "medicines", "condition": "conditions"}
+            scope = {DRUGS: "medicine ", FOODS: "food "}.get(self.value, "")
+            of_all = f"no {scope}{whole.get(self.kind, self.kind.replace('_', ' '))}"
+            words = of_all if self.value in (ANY, DRUGS, FOODS) else f"no {self._what}"
+        else:
+            words = self._what
+        if self.kind == "family_history":
+            words = f"{self.relative or 'family'}: {words}"
+        span = " ".join(
+            f"{word} {day}" for word, day in (("since", self.valid_from), ("until", self.valid_until)) if day
+        )
+        return f"{words} ({span})" if span and self.kind not in ("birth_date", "laboratory") else words
+
+    @property
+    def _what(self) -> str:
+        values = "/".join(f"{value:g}" for value in (self.number, self.low) if value is not None)
+        measured = " ".join(filter(None, (values, self.unit)))
+        match self.kind:
+            case "allergy":
+                how = ", ".join(filter(None, (self.severity, self.reaction)))
+                return f"allergy to {self.written}" + (f" ({how})" if how else "")
+            case "medicine":
+                return _medicine(self)
+            case "condition" | "procedure" | "family_history":
+                return _condition(self)
+            case "laboratory":
+                return f"{self.value} {measured}" + (f" ({self.valid_from})" if self.valid_from else "")
+            case "age":
+                return f"{measured or self.value} old"
+            case "birth_date":
+                return f"born {self.value}"
+            case "weight" | "height":
+                return f"{self.kind} {measured or self.value}"
+            case "pregnancy":
+                return "pregnancy" + (f" ({self.weeks:g} weeks when told)" if self.weeks is not None else "")
+            case "language" | "smoking" | "alcohol":
+                return f"{self.kind}: {self.value}"
+            case "breastfeeding":
+                return "breast-feeding"
+            case _:
+                return self.value
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -119,6 +170,11 @@ class Contradiction(BaseModel):
     known: Fact
     new: Fact
     kept: Literal["known", "new"]
+
+    @property
+    def believed(self) -> Fact:
+        """The one that the current facts go by."""
+        return self.known if self.kept == "known" else self.new
 
 
 class Merged(BaseModel):
@@ -166,13 +222,15 @@ class _Record:
             self._end(fact)
         elif fact.negated and fact.value in (ANY, DRUGS, FOODS):
             self._deny_all(fact)
-        elif fact.kind == "laboratory":
-            self._measure(fact)
         else:
             self._tell(fact)
 
     def _same(self, fact: Fact) -> Fact | None:
         return next((one for one in self.current if one.key == fact.key), None)
+
+    def _denial(self, fact: Fact) -> Fact | None:
+        """What denies all of which this is one."""
+        return next((one for one in self.current if one.kind == fact.kind and one.negated and _covers(one, fact)), None)
 
     def _replace(self, old: Fact, *, until: str | None = None) -> None:
         """Takes a fact out of the current ones; one that held until then says so."""
@@ -185,46 +243,42 @@ class _Record:
     def _end(self, fact: Fact) -> None:
         """What ended: `I stopped it in May` ends the medicine, `I took one yesterday` ends nothing."""
         known = self._same(fact)
-        if known and not fact.once and (known.valid_from or "") <= (fact.valid_until or ""):
+        if known and _ends(known, fact):
             self.current.remove(known)
             fact = fact if known.negated else _joined(known, fact)
         self.ended.append(fact)
 
     def _deny_all(self, fact: Fact) -> None:
+        """A denial of all: what was told before stays and is flagged, but for what the same words except."""
         against = [one for one in self.current if one.kind == fact.kind and not one.negated and _covers(fact, one)]
         for known in against:
-            if fact.corrects:
+            if fact.corrects and not _is_older(fact, known):
                 self._replace(known)
-            else:
+            elif not _in_one_breath(known, fact) and not _began_since(fact, known):
                 self._contradict(known, fact, "known")
-        if against and not fact.corrects:
+        if any(one in self.current for one in against):
             self.ended.append(fact)
             return
         if same := self._same(fact):
             self.current.remove(same)
         self.current.append(fact)
 
-    def _measure(self, fact: Fact) -> None:
-        """Of two values of a test the later one counts, whichever was told first."""
-        known = self._same(fact)
-        if known and (known.valid_from or known.said.isoformat()) > (fact.valid_from or fact.said.isoformat()):
-            self.ended.append(fact)
-            return
-        if known:
-            self._replace(known)
-        self.current.append(fact)
-
     def _tell(self, fact: Fact) -> None:
-        if not fact.negated and not self._told_more_exactly(fact):
-            self._undeny(fact)
-        elif not fact.negated:
+        known = self._same(fact) or (None if fact.negated else self._denial(fact))
+        if known and _is_older(fact, known) and _differ(known, fact) and not _is_safer(known, fact):
+            self._too_late(known, fact)
             return
-        known = self._same(fact)
-        if known is None:
+        if not fact.negated and self._told_more_exactly(fact):
+            return
+        if not fact.negated:
+            self._undeny(fact)
+        if known is None or known not in self.current:
             self.current.append(fact)
-        elif known.negated == fact.negated and (known.value == fact.value or fact.kind in _MANY):
+        elif not _differ(known, fact):
             self._again(known, fact)
-        elif known.negated != fact.negated and fact.kind in _LASTING and fact.negated and not fact.corrects:
+        elif fact.negated and not known.negated and _denies_another(known, fact):
+            self.ended.append(fact)
+        elif fact.negated and fact.kind in _LASTING and not fact.corrects:
             self._contradict(known, fact, "known")
             self.ended.append(fact)
         else:
@@ -233,6 +287,12 @@ class _Record:
             self._replace(known, until=_until(known, fact))
             self.current.append(fact)
         self._ages(fact)
+
+    def _too_late(self, known: Fact, fact: Fact) -> None:
+        """An older statement than the one that is known: it changes nothing, and may be at odds with it."""
+        if _at_odds(known, fact):
+            self._contradict(known, fact, "known")
+        self.ended.append(fact)
 
     def _told_more_exactly(self, fact: Fact) -> bool:
         """Whether a medicine of this class is known by its name; a class that is known gives way to its member."""
@@ -247,25 +307,72 @@ class _Record:
 
     def _undeny(self, fact: Fact) -> None:
         """A denial of all gives way to what is told; a new medicine is news, a new allergy contradicts."""
-        for known in [one for one in self.current if one.kind == fact.kind and one.negated and _covers(one, fact)]:
-            if fact.kind != "medicine" and not fact.corrects:
+        while known := self._denial(fact):
+            news = fact.kind == "medicine" or _began_since(known, fact) or _in_one_breath(known, fact)
+            if not news and not fact.corrects:
                 self._contradict(known, fact, "new")
             self._replace(known)
 
     def _again(self, known: Fact, fact: Fact) -> None:
         """Told once more: what one of the two leaves open, the other tells; a new dose takes the place of the old."""
-        place = self.current.index(known)
-        self.current[place] = _joined(known, fact)
-        if fact.dose and known.dose and fact.dose != known.dose:
-            self.ended.append(known.model_copy(update={"valid_until": fact.valid_from or fact.said.isoformat()}))
+        old, new = (fact, known) if _is_older(fact, known) else (known, fact)
+        self.current[self.current.index(known)] = _joined(old, new)
+        if old.dose and new.dose and old.dose != new.dose:
+            self.ended.append(old.model_copy(update={"valid_until": new.valid_from or new.said.isoformat()}))
 
     def _ages(self, fact: Fact) -> None:
         """An age and a day of birth that don't fit."""
         for other in self.current:
-            if {fact.kind, other.kind} == {"age", "birth_date"}:
-                born, age = (fact, other) if fact.kind == "birth_date" else (other, fact)
-                if age.number is not None and abs(_age_at(born.value, age.said) - age.number) >= 2:
-                    self._contradict(other, fact, "new")
+            if {fact.kind, other.kind} == {"age", "birth_date"} and not _fit(fact, other):
+                self._contradict(other, fact, "new")
+
+
+def _ends(known: Fact, fact: Fact) -> bool:
+    """Whether what is told of an end reaches what is known: it was told later, and it ended after it began.
+
+    A record that came later tells of an earlier time: what ended before it was last told as current ended another
+    time. Of an allergy only a correction takes anything back.
+    """
+    until = fact.valid_until or ""
+    if fact.once or _is_older(fact, known) or (known.valid_from or "") > until:
+        return False
+    if fact.kind == "allergy" or fact.corrects:
+        return fact.corrects
+    return fact.quotes[-1].role != "record" or until >= known.said.isoformat()[: len(until)]
+
+
+def _is_older(fact: Fact, known: Fact) -> bool:
+    """Whether a fact is of an earlier day than the one that is known, whichever was told first."""
+    if fact.kind == "laboratory":
+        return (fact.valid_from or fact.said.isoformat()) < (known.valid_from or known.said.isoformat())
+    return fact.said < known.said
+
+
+def _differ(known: Fact, fact: Fact) -> bool:
+    """Whether two facts of one key say different things; each value of a test is one of its own."""
+    same = known.value == fact.value or fact.kind in _MANY
+    return known.negated != fact.negated or not same or fact.kind == "laboratory"
+
+
+def _is_safer(known: Fact, fact: Fact) -> bool:
+    """Whether an older fact stands against a newer denial: an allergy, an illness, an operation, unless it took it back."""
+    taken_back = known.corrects and known.value == fact.value
+    return fact.kind in _MANY and fact.kind in _LASTING and known.negated and not taken_back
+
+
+def _denies_another(known: Fact, fact: Fact) -> bool:
+    """Whether a denial leaves what is known: who is no man is a woman, and one value of a test is not another."""
+    return fact.kind == "laboratory" or (fact.kind not in _MANY and known.value != fact.value)
+
+
+def _began_since(denial: Fact, told: Fact) -> bool:
+    """Whether what was denied one day and told on a later one may have begun between."""
+    return told.kind in _BEGIN and denial.said < told.said
+
+
+def _in_one_breath(known: Fact, fact: Fact) -> bool:
+    """Whether the same words tell both: `no allergies except penicillin`."""
+    return known.said == fact.said and known.quotes == fact.quotes
 
 
 def _covers(denial: Fact, fact: Fact) -> bool:
@@ -291,11 +398,23 @@ def _joined(known: Fact, fact: Fact) -> Fact:
     """The newer fact, with the details and the proof of the older where it has none of its own."""
     open_fields = {*_DETAILS.get(fact.kind, ()), "valid_from"}
     kept = {name: getattr(known, name) for name in open_fields if getattr(fact, name) in (None, False)}
+    if fact.kind == "pregnancy" and fact.weeks is None:
+        weeks = _weeks(known, fact.said)
+        kept["weeks"] = weeks if (weeks or 0) <= _MOST_WEEKS else None  # past its term it is another pregnancy
+    if fact.kind == "allergy" and not fact.corrects and _gravity(known) > _gravity(fact):
+        kept |= {"severity": known.severity, "reaction": known.reaction}
     return fact.model_copy(update={**kept, "quotes": tuple(dict.fromkeys((*known.quotes, *fact.quotes)))})
+
+
+def _gravity(fact: Fact) -> int:
+    return _GRAVITY.index(fact.severity)
 
 
 def _at_odds(known: Fact, fact: Fact) -> bool:
     """Whether both can't be true, not even one after the other."""
+    denial, told = (known, fact) if known.negated else (fact, known)
+    if known.negated != fact.negated and (_denies_another(known, fact) or _began_since(denial, told)):
+        return False
     if fact.kind == "age" and known.number is not None and fact.number is not None:
         passed = (fact.said - known.said).days / 365.25
         return abs(known.number + passed - fact.number) >= 1.5
@@ -308,10 +427,39 @@ def _until(known: Fact, fact: Fact) -> str | None:
     return (fact.valid_from or fact.said.isoformat()) if changes and not known.negated else None
 
 
-def _age_at(born: str, day: date) -> float:
-    """The years from a partial date of birth to a day."""
-    year, month, of_month = (int(part) for part in f"{born}-07-01"[: 10 if len(born) == 4 else 99].split("-")[:3])
-    return (day - date(year, month, of_month)).days / 365.25
+def _fit(one: Fact, other: Fact) -> bool:
+    """Whether an age and a day of birth may be one person's."""
+    born, age = (one, other) if one.kind == "birth_date" else (other, one)
+    years = None if born.negated else _age_at(born.value, age.said)
+    return years is None or age.number is None or abs(years - age.number) < 2
+
+
+def _age_at(born: str, day: date) -> float | None:
+    """The years from a partial date of birth to a day; none if there is no such date."""
+    try:
+        return (day - date.fromisoformat(f"{born}-07-01"[:10] if len(born) == 4 else f"{born}-01"[:10])).days / 365.25
+    except ValueError:
+        return None
+
+
+def possible(fact: Fact) -> bool:
+    """Whether it can be so: a day of birth that there was, a measure or a value of a test that somebody can have."""
+    if fact.kind == "birth_date" and not fact.negated:
+        years = _age_at(fact.value, fact.said)
+        return years is not None and -1 < years and not _wrong({"age": max(0.0, years)})
+    measured = {"age": "age", "weight": "weight_kg", "height": "height_cm", "egfr": "egfr"}
+    name = measured.get(fact.value if fact.kind == "laboratory" else fact.kind)
+    told = {name: fact.number} if name else {"weeks_pregnant": fact.weeks}
+    return not _wrong(told | {"creatinine_umol_l": _creatinine(fact) if fact.value == "creatinine" else None})
+
+
+def _wrong(made: Mapping[str, Any]) -> set[str]:
+    """The fields of a profile that nobody can have."""
+    try:
+        Profile(**made)
+    except ValidationError as error:
+        return {str(one["loc"][0]) for one in error.errors()}
+    return set()
 
 
 def profile_of(facts: Sequence[Fact], *, today: date | None = None) -> Profile:
@@ -323,7 +471,7 @@ def profile_of(facts: Sequence[Fact], *, today: date | None = None) -> Profile:
     held = [fact for fact in current if not fact.negated]
     made: dict[str, Any] = {
         "age": _age(single, day),
-        "sex": single["sex"].value if "sex" in single else None,
+        "sex": None if "sex" not in single or single["sex"].negated else single["sex"].value,
         "weight_kg": _number(single.get("weight")),
         "height_cm": _number(single.get("height")),
         "breastfeeding": None if "breastfeeding" not in single else not single["breastfeeding"].negated,
@@ -332,8 +480,9 @@ def profile_of(facts: Sequence[Fact], *, today: date | None = None) -> Profile:
         "conditions": tuple(_condition(fact) for fact in held if fact.kind in ("condition", "procedure")),
         "egfr": _number(tests.get("egfr")),
         "creatinine_umol_l": _creatinine(tests.get("creatinine")),
+        **_pregnancy(single.get("pregnancy"), day),
     }
-    return Profile(**made, **_pregnancy(single.get("pregnancy"), day))
+    return Profile(**{name: value for name, value in made.items() if name not in _wrong(made)})
 
 
 def _number(fact: Fact | None) -> float | None:
@@ -341,11 +490,13 @@ def _number(fact: Fact | None) -> float | None:
 
 
 def _age(single: Mapping[str, Fact], day: date) -> float | None:
-    """By the day of birth if it is known, else the age as told and the years since."""
-    if born := single.get("birth_date"):
+    """By the day of birth if it is known, else the age as told and the years since; at odds, by the later told."""
+    born, told = single.get("birth_date"), single.get("age")
+    if born and not born.negated and not (told and told.said > born.said and not _fit(born, told)):
         years = _age_at(born.value, day)
-        return float(int(years)) if years >= 2 else max(0.0, round(years, 2))
-    if (told := single.get("age")) and told.number is not None:
+        if years is not None:
+            return float(int(years)) if years >= 2 else max(0.0, round(years, 2))
+    if told and told.number is not None:
         passed = (day - told.said).days / 365.25
         return told.number + (int(passed) if told.number >= 2 else round(passed, 2))
     return None
@@ -355,10 +506,14 @@ def _pregnancy(fact: Fact | None, day: date) -> dict[str, bool | float | None]:
     """Whether pregnant, and in which week on that day; past its term nothing is known."""
     if fact is None or fact.negated:
         return {"pregnant": None if fact is None else False}
-    passed = (day - fact.said).days
-    weeks = None if fact.weeks is None else round(fact.weeks + passed / 7, 1)
-    over = passed > _MOST_DAYS_PREGNANT if weeks is None else weeks > _MOST_WEEKS
-    return {"pregnant": None} if over else {"pregnant": True, "weeks_pregnant": weeks}
+    over = fact.weeks is None and (day - fact.said).days > _MOST_DAYS_PREGNANT
+    weeks = _weeks(fact, day)
+    return {"pregnant": None} if over or (weeks or 0) > _MOST_WEEKS else {"pregnant": True, "weeks_pregnant": weeks}
+
+
+def _weeks(fact: Fact, day: date) -> float | None:
+    """The week of a pregnancy on a day."""
+    return None if fact.weeks is None else round(fact.weeks + (day - fact.said).days / 7, 1)
 
 
 def _allergy(fact: Fact) -> str:
@@ -382,4 +537,5 @@ def _creatinine(fact: Fact | None) -> float | None:
     number = _number(fact)
     if number is None or fact is None:
         return None
-    return round(number * CREATININE_UMOL_PER_MG_DL, 1) if (fact.unit or "").startswith("mg") else number
+    in_mg = fact.unit.startswith("mg") if fact.unit else number <= MOST_MG_DL
+    return round(number * CREATININE_UMOL_PER_MG_DL, 1) if in_mg else number

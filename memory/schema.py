@@ -53,14 +53,17 @@ def upgrade(url: str) -> None:
     Raises:
         MemoryUnavailable: the database can't be reached, refuses, or was made by a newer Primum.
     """
-    from primum.memory import checkpoints  # takes seconds, and is seldom needed
+    from primum.memory import checkpoints, jobs  # takes seconds, and is seldom needed
 
     _run(url, lambda config, _: command.upgrade(config, "head"))
     try:
         checkpoints.setup(url)
+        with psycopg.connect(url) as connection:
+            connection.execute("select pg_advisory_xact_lock(hashtext('primum.jobs'))")
+            jobs.setup(url)
     except psycopg.Error as error:
         raise MemoryUnavailable(
-            f"The database refused LangGraph's tables: {str(error).partition(chr(10))[0]}"
+            f"The database refused the tables of checkpoints and jobs: {str(error).partition(chr(10))[0]}"
         ) from error
     # Noted last, so that what was broken off is done again, and what a newer LangGraph needs is done.
     note = sa.text(f"comment on schema checkpoints is '{_langgraph()}'")
@@ -75,11 +78,15 @@ def downgrade(url: str, revision: str) -> None:
 def is_current(url: str) -> bool:
     """True if nothing is left to migrate."""
     heads = set(ScriptDirectory.from_config(_config()).get_heads())
-    note = sa.text("select obj_description(to_regnamespace('checkpoints'), 'pg_namespace')")
+    notes = sa.text(
+        "select obj_description(to_regnamespace('checkpoints'), 'pg_namespace') as checkpoints, "
+        "obj_description(to_regnamespace('jobs'), 'pg_namespace') as jobs"
+    )
 
     def look(_: Config, connection: sa.Connection) -> bool:
         found = set(MigrationContext.configure(connection).get_current_heads())
-        return found == heads and connection.scalar(note) == _langgraph()
+        made_by = tuple(connection.execute(notes).one())
+        return found == heads and made_by == (_langgraph(), version("procrastinate"))
 
     return _run(url, look)
 

@@ -11,8 +11,11 @@ from sqlalchemy import event, exc, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from primum.graph.errors import MemoryUnavailable
+from primum.graph.errors import BadInput, MemoryUnavailable
+from primum.memory.identity import Identity
 
+APP = "primum_app"  # the role that reads and writes patients' rows, each transaction for one identity
+WORKER = "primum_worker"  # the role that sees which turns and jobs there are, and not a word of what is in them
 CONNECT_TIMEOUT = 5  # seconds until a database that does not answer counts as gone
 FRESH = 1.0  # seconds after its last use in which a silent connection is taken to live
 
@@ -22,11 +25,21 @@ def sqlalchemy_url(url: str) -> str:
     return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
-class Database:
-    """A pool of connections to one Postgres; each transaction takes one and gives it back."""
+_IDENTIFY = text("select set_config('app.tenant', :tenant, true), set_config('app.patient', :patient, true)")
 
-    def __init__(self, url: str, pool: int = 10) -> None:
+_KEEP_CHECK = text("insert into installation (id, secret_check) values (1, :secret) on conflict do nothing")
+
+
+class Database:
+    """A pool of connections to one Postgres; each transaction takes one and gives it back.
+
+    It works as a role that row-level security binds: a transaction sees the rows of the identity that it names, and
+    none if it names none. `owner` works as the tables' owner instead, who writes the library and changes tables.
+    """
+
+    def __init__(self, url: str, pool: int = 10, *, owner: bool = False) -> None:
         self.url = url
+        role = {} if owner else {"options": f"-c role={APP}"}
         self.engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(url),
             pool_size=pool,
@@ -34,7 +47,7 @@ class Database:
             pool_timeout=CONNECT_TIMEOUT,
             hide_parameters=True,  # an error's text ends up in logs, and parameters are patients' words
             # Plans of prepared statements outlive a change of planner settings (hnsw.ef_search), so none are.
-            connect_args={"connect_timeout": CONNECT_TIMEOUT, "prepare_threshold": None},
+            connect_args={"connect_timeout": CONNECT_TIMEOUT, "prepare_threshold": None, **role},
         )
 
         event.listen(self.engine.sync_engine, "checkin", _stamp)
@@ -51,18 +64,27 @@ class Database:
                 raise exc.InvalidatePoolError from error
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction.
+    async def begin(self, identity: Identity | None = None) -> AsyncIterator[AsyncConnection]:
+        """One transaction, in which an identity's rows are seen.
 
         Raises:
             MemoryUnavailable: the database can't be reached or broke off.
         """
         async with _reached(), self.engine.begin() as connection:
+            if identity is not None:
+                await connection.execute(_IDENTIFY, {"tenant": identity.tenant, "patient": identity.patient})
+            yield connection
+
+    @asynccontextmanager
+    async def begin_as_worker(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction that sees whose turns there are and how they stand, of all tenants. Raises as `begin`."""
+        async with self.begin() as connection:
+            await connection.execute(text(f"set local role {WORKER}"))
             yield connection
 
     @asynccontextmanager
     async def single(self) -> AsyncIterator[AsyncConnection]:
-        """For single statements, each a transaction of its own: two round trips less. Raises as `begin` does."""
+        """For single statements on the library, each a transaction of its own. Raises as `begin` does."""
         async with _reached(), self._single.connect() as connection:
             yield connection
 
@@ -70,6 +92,21 @@ class Database:
         """Raises MemoryUnavailable unless the database answers."""
         async with self.single() as connection:
             await connection.execute(text("select 1"))
+
+    async def check(self, secret: bytes) -> None:
+        """That rows are kept apart here, and that this installation's secret is the database's.
+
+        Raises:
+            BadInput: neither, or another's.
+            MemoryUnavailable: the database can't be reached.
+        """
+        async with self.begin() as connection:
+            if not await connection.scalar(text("select row_security_active('turns')")):
+                raise BadInput("This database does not keep patients apart: its role may bypass row-level security.")
+            await connection.execute(_KEEP_CHECK, {"secret": secret})
+            kept = await connection.scalar(text("select secret_check from installation"))
+        if kept != secret:
+            raise BadInput("This database was made with another PRIMUM_SECRET. Set that one, or use another database.")
 
     async def close(self) -> None:
         await self.engine.dispose()

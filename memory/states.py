@@ -115,7 +115,7 @@ _TESTS = {
 _VALUE = (
     r"(?P<gap>(?:[ :=,(]|is|was|of|at|now|level|levels|about|around|came back|result|last|en|es|era|de|fue|around"
     r"|again|currently|still|up to|down to|measured|为"
-    r"|是)*)(?P<number>\d{1,4}(?:[.,]\d+)?)(?P<low>/\d{2,3})?(?![\d/]*\d)"
+    r"|是)*)(?P<number>\d{1,4}(?:[.,]\d+)?)(?:/(?P<low>\d{2,3}))?(?![\d/]*\d)"
     r" ?(?P<unit>%|mg/dl|mmol/l|mmol/mol|[µu]mol/l|micromol/l|ml/min(?:/1\.73 ?m[2²])?|g/dl|g/l|meq/l|miu/l|u/l|iu/l"
     r"|ng/ml|µg/l|ug/l|mm ?hg|mg/l|(?:x ?)?10\^?9/l|[µu]mol|mmol|mg)?"
 )
@@ -372,10 +372,9 @@ def _laboratory(message: Message, today: date) -> Iterator[Told]:
         test = groups[next(name for name, words in match.groupdict().items() if words and name in groups)]
         if (test == "blood pressure") != bool(match["low"]):
             continue
-        unit = f"{match['low']} mmHg" if match["low"] else re.sub(r"\s", "", match["unit"] or "") or None
-        told = _told(
-            "laboratory", test, place.clause, match.span(), number=float(match["number"].replace(",", ".")), unit=unit
-        )
+        number, low = (float(said.replace(",", ".")) if said else None for said in match.group("number", "low"))
+        unit = "mmHg" if low else re.sub(r"\s", "", match["unit"] or "") or None
+        told = _told("laboratory", test, place.clause, match.span(), number=number, low=low, unit=unit)
         at = match.start("number") - place.clause.start
         named = dates(place.clause.plain, today)
         if not any(one.start <= at < one.stop for one in named):

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Computed,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     MetaData,
@@ -115,36 +116,206 @@ class Corpus(Base):
     version: Mapped[str] = mapped_column(server_default="")
 
 
-class Thread(Base):
-    """A conversation of one patient."""
+class Tenant(Base):
+    """A clinic, a health service, one household: nobody sees another's rows."""
 
-    __tablename__ = "threads"
-    __table_args__ = (Index("ix_threads_patient_updated_at", "patient", "updated_at"),)
+    __tablename__ = "tenants"
 
     id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Patient(Base):
+    """A person that is talked to. `key` names them where their own name must not stand: in jobs and in locks."""
+
+    __tablename__ = "patients"
+    __table_args__ = (ForeignKeyConstraint(["tenant"], ["tenants.id"], ondelete="CASCADE"),)
+
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[UUID] = mapped_column(unique=True, server_default=func.gen_random_uuid())
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+def _of_patient() -> ForeignKeyConstraint:
+    """Whatever belongs to a patient goes with them."""
+    return ForeignKeyConstraint(["tenant", "patient"], ["patients.tenant", "patients.id"], ondelete="CASCADE")
+
+
+class Thread(Base):
+    """A conversation of one patient. `key` is its name in the checkpoints, which nobody can guess."""
+
+    __tablename__ = "threads"
+    __table_args__ = (_of_patient(), Index("ix_threads_tenant_patient_updated_at", "tenant", "patient", "updated_at"))
+
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
     patient: Mapped[str]
+    key: Mapped[UUID] = mapped_column(unique=True, server_default=func.gen_random_uuid())
     title: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Turn(Base):
-    """One question and, once audited, its answer. The row is written before the request is acknowledged."""
+    """One question and, once audited, its answer. The row is written before the request is acknowledged.
+
+    While it is queued or running, the process that does so (`holder`) keeps its lease from running out; a turn whose
+    lease ran out is another process's to take over.
+    """
 
     __tablename__ = "turns"
     __table_args__ = (
-        CheckConstraint("status in ('running', 'done', 'failed')", name="status"),
-        Index("ix_turns_thread_id_number", "thread_id", "number"),
+        CheckConstraint("status in ('queued', 'running', 'done', 'failed')", name="status"),
+        ForeignKeyConstraint(["tenant", "thread_id"], ["threads.tenant", "threads.id"], ondelete="CASCADE"),
+        Index("ix_turns_tenant_thread_id_number", "tenant", "thread_id", "number"),
+        Index(
+            "uq_turns_tenant_patient_idempotency_key",
+            "tenant",
+            "patient",
+            "idempotency_key",
+            unique=True,
+            postgresql_where="idempotency_key is not null",
+        ),
+        Index("ix_turns_lease_until", "lease_until", postgresql_where="status in ('queued', 'running')"),
     )
 
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger, Identity())
-    thread_id: Mapped[str] = mapped_column(ForeignKey("threads.id", ondelete="CASCADE"))
+    tenant: Mapped[str]
+    patient: Mapped[str]
+    thread_id: Mapped[str]
     question: Mapped[str]
     request: Mapped[dict[str, Any]]
+    idempotency_key: Mapped[str | None]
     status: Mapped[str] = mapped_column(server_default="running")
+    holder: Mapped[UUID | None]
+    lease_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(server_default="1")
     answer: Mapped[dict[str, Any] | None]
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]
+
+
+class FactRow(Base):
+    """One version of one fact: what was believed from `recorded_at` until `replaced_at`.
+
+    `fact` is a `primum.memory.facts.Fact`; when it held in the patient's life stands in its `valid_from` and
+    `valid_until`. A version is never changed but for the time at which a newer one took its place.
+    """
+
+    __tablename__ = "facts"
+    __table_args__ = (
+        _of_patient(),
+        CheckConstraint("state in ('current', 'ended')", name="state"),
+        CheckConstraint("source in ('rules', 'model', 'form', 'import')", name="source"),
+        Index("ix_facts_tenant_patient", "tenant", "patient", postgresql_where="replaced_at is null"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    tenant: Mapped[str]
+    patient: Mapped[str]
+    kind: Mapped[str]
+    fact: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    source: Mapped[str]
+    run_id: Mapped[UUID | None]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    replaced_at: Mapped[datetime | None]
+
+
+class ContradictionRow(Base):
+    """Two facts that can't both be true, until somebody says which one is."""
+
+    __tablename__ = "contradictions"
+    __table_args__ = (
+        _of_patient(),
+        CheckConstraint("kept in ('known', 'new')", name="kept"),
+        Index("ix_contradictions_tenant_patient", "tenant", "patient", postgresql_where="settled_at is null"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    tenant: Mapped[str]
+    patient: Mapped[str]
+    known: Mapped[dict[str, Any]]
+    new: Mapped[dict[str, Any]]
+    kept: Mapped[str]
+    run_id: Mapped[UUID | None]
+    told_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    settled_at: Mapped[datetime | None]
+
+
+class Effect(Base):
+    """A step that was done for a run, written with what it did: done again, it does nothing."""
+
+    __tablename__ = "effects"
+    __table_args__ = (_of_patient(), Index("ix_effects_tenant_patient", "tenant", "patient"))
+
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    step: Mapped[str] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    patient: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class SummaryRow(Base):
+    """What a thread's older turns were about, up to the turn `last`: a `primum.memory.summaries.Summary`."""
+
+    __tablename__ = "summaries"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant", "thread_id"], ["threads.tenant", "threads.id"], ondelete="CASCADE"),
+    )
+
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    thread_id: Mapped[str] = mapped_column(primary_key=True)
+    patient: Mapped[str]
+    last: Mapped[int] = mapped_column(BigInteger)
+    summary: Mapped[dict[str, Any]]
+    made_by: Mapped[str]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Feedback(Base):
+    """What a reader thought of an answer; a second thought takes the place of the first."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (
+        _of_patient(),
+        CheckConstraint("rating in (-1, 1)", name="rating"),
+        Index("ix_feedback_tenant_patient", "tenant", "patient"),
+    )
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("turns.run_id", ondelete="CASCADE"), primary_key=True)
+    tenant: Mapped[str]
+    patient: Mapped[str]
+    rating: Mapped[int]
+    reasons: Mapped[list[str]]
+    comment: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AuditEvent(Base):
+    """Who did what, in a chain: each event's hash is over its own fields and the hash before it. No patient text."""
+
+    __tablename__ = "audit_events"
+
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    action: Mapped[str]
+    subject: Mapped[str]  # a patient's pseudonym, which only the holder of PRIMUM_SECRET can make
+    run_id: Mapped[UUID | None]
+    details: Mapped[dict[str, Any]]
+    hash: Mapped[bytes]
+
+
+class Installation(Base):
+    """One row: how the secret is known again with which this database's checkpoints and audit were made."""
+
+    __tablename__ = "installation"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    secret_check: Mapped[bytes]

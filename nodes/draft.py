@@ -9,6 +9,7 @@ from primum.nodes.prompts import render
 from primum.safety.sentences import split_answer
 
 TOKENS_A_WORD = 2  # markers and numbers included, with room
+FACTS = 40  # of the chart, that a prompt names
 HOPELESS = 4  # sentences in a row, none of them proven by any passage, after which the rest is not waited for
 
 
@@ -45,11 +46,12 @@ def tells_again(text: str) -> bool:
 async def opening(state: State, context: Context) -> list[Message]:
     """The prompt that draft, critique and refine of a turn begin with, so that a server's prefix cache serves all."""
     passages = await read_passages(state, context)
-    history = state.get("history", [])[-context.limits.history_turns :] if context.limits.history_turns else []
     task = render(
         "draft",
         passages=list(passages.items()),
-        history=history,
+        facts=state["facts"][:FACTS],
+        summary=state["summary"],
+        history=state["history"],
         question=state["question"],
         warnings=state.get("report", {}).get("warnings", []),
         max_words=max_words(state, context),

@@ -7,7 +7,8 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from primum.graph.context import Context
-from primum.graph.state import Exchange, State
+from primum.graph.state import State
+from primum.nodes.asking import asking_back
 from primum.nodes.draft import max_words
 from primum.nodes.evidence import judge, left_aside, read_passages, unsafe
 from primum.nodes.prompts import hashes
@@ -16,10 +17,8 @@ from primum.retrieval.search import Passage
 from primum.safety import support, validator
 from primum.safety.findings import SEVERITIES, Finding
 from primum.safety.injection import suspicious
-from primum.safety.profile import Profile
 from primum.safety.sentences import Sentence, count_words, join_answer, split_answer, split_plain
 from primum.safety.support import Verdict
-from primum.safety.unknowns import question_back
 from primum.safety.validator import BLOCKED
 
 OUTSIDE = (
@@ -59,14 +58,11 @@ async def respond(state: State, runtime: Runtime[Context]) -> State:
         kept = list({sentence.text: sentence for sentence in harmless}.values())[:SMALL_TALK]
         answer = _answer(state, context, join_answer(kept) or GREETING, "answered", confidence=1.0)
     else:
-        answer = _asking_back(await _from_evidence(state, context), state)
+        answer = asking_back(await _from_evidence(state, context), state)
     if answer["status"] != "emergency" and not state.get("refusal"):
         answer = _led(answer, state)
     answer["trace"]["corpus_version"] = await context.library.version()
-    history = [*state.get("history", []), Exchange(question=state["question"], answer=answer["text"])]
-    return State(
-        answer=answer, history=history[-context.limits.history_turns :] if context.limits.history_turns else []
-    )
+    return State(answer=answer)
 
 
 async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
@@ -103,15 +99,6 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
 
 def emergency(state: State) -> bool:
     return bool(state.get("report", {}).get("disposition") == "emergency")
-
-
-def _asking_back(answer: dict[str, Any], state: State) -> dict[str, Any]:
-    """The answer, and below it what is not known of the person and could change it; asked once in a thread."""
-    back = question_back(state["question"], Profile(**state.get("profile", {})))
-    asked = any(back in exchange["answer"] for exchange in state.get("history", []))
-    if not back or asked or answer["status"] not in ("answered", "evidence_only"):
-        return answer
-    return answer | {"text": f"{answer['text']}\n\n**To be surer:** {back}"}
 
 
 def _led(answer: dict[str, Any], state: State) -> dict[str, Any]:
@@ -219,6 +206,7 @@ def _answer(
         "citations": list(citations),
         "support": dict(counts or {}),
         "safety": state.get("report", {}),
+        "facts": state["facts"],
         "confidence": round(confidence, 3),
         "reasoning": state.get("reasoning") or None if clinician else None,
         "trace": {

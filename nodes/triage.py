@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 
 from primum.graph.context import Context, Examples
 from primum.graph.errors import RetrievalFailed
-from primum.graph.state import State, fresh_turn
+from primum.graph.state import State
 from primum.nodes.examples import meaningful
 from primum.safety import harm, red_flags
 from primum.safety.harm import Refusal
@@ -21,10 +21,8 @@ from primum.safety.validator import found, told
 
 async def triage(state: State, runtime: Runtime[Context]) -> State:
     context, question = runtime.context, state["question"]
-    # What earlier questions of the thread said of the person holds, but an age: the next may be about someone else.
-    # What the request says goes before it, and before that what this question says: a parent asks about a child.
-    before = Profile(**state.get("told", {}))
-    said, profile = told(question, before), told(question, context.profile.merged(before))
+    # What this question says goes first, then the request, then the chart: a parent asks about a child.
+    profile = told(question, context.profile.merged(Profile(**state["known"])))
     signs, refusal, degraded = red_flags.assess(question, profile), harm.judge(question), []
     if may_be_more(signs):
         try:
@@ -36,18 +34,12 @@ async def triage(state: State, runtime: Runtime[Context]) -> State:
     # Who may hurt themselves is not turned away: the card says whom to call.
     refused = refusal.text if refusal and report.disposition != "emergency" else ""
     return State(
-        **fresh_turn()
-        | {
-            "told": said.model_dump(
-                mode="json", exclude_defaults=True, exclude={"age", "weight_kg", "height_cm", "sex"}
-            ),
-            "profile": profile.model_dump(mode="json", exclude_defaults=True),
-            "report": report.model_dump(mode="json"),
-            "card": red_flags.card(signs, context.region),
-            "signs": list(signs.names) if signs.language == "en" else [],
-            "refusal": refused,
-            "degraded": degraded,
-        }
+        profile=profile.model_dump(mode="json", exclude_defaults=True),
+        report=report.model_dump(mode="json"),
+        card=red_flags.card(signs, context.region),
+        signs=list(signs.names) if signs.language == "en" else [],
+        refusal=refused,
+        degraded=degraded,
     )
 
 

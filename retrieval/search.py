@@ -125,6 +125,11 @@ where d.id = :document_id
 order by c.ordinal
 """
 
+_TITLED = text("""
+select distinct name from unnest(cast(:names as text[])) as name join documents d
+on lower(d.title) = name or exists (select from jsonb_array_elements_text(d.aliases) as alias where lower(alias) = name)
+""")
+
 
 class Retriever:
     """Searches the library. Safe to share between tasks."""
@@ -173,6 +178,12 @@ class Retriever:
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Vectors of length 1, to compare texts with each other."""
         return await asyncio.to_thread(self._embedder.embed_passages, list(texts))
+
+    async def titled(self, names: Sequence[str]) -> frozenset[str]:
+        """Those of the names, in small letters, that a document has for its title or an alias."""
+        async with self._database.single() as connection:
+            rows = await connection.execute(_TITLED, {"names": [name.casefold() for name in names]})
+            return frozenset(row.name for row in rows)
 
     async def version(self) -> str:
         """Changes when the content of the library does, and not otherwise; empty for an empty library."""

@@ -6,6 +6,7 @@ All is read from the text as `level` gives it, which is as long as the text itse
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
@@ -88,8 +89,9 @@ _BREASTFEEDING = _WORDS.finder("breastfeeding")
 _WEIGHT, _NOT_WEIGHT = _WORDS.finder("weight"), _WORDS.pattern("not_weight")
 _HEIGHT, _EGFR = _WORDS.finders("height"), _WORDS.finders("egfr")
 _CREATININE, _BORN, _DATES = _WORDS.finder("creatinine"), _WORDS.finder("born"), _WORDS.finders("dates")
-_MOST_MG_DL = 20  # a bare creatinine up to it is in mg/dL, above it in µmol/L
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+MOST_MG_DL = 20  # a bare creatinine up to it is in mg/dL, above it in µmol/L
+_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec", "ene feb mar abr may jun jul ago sep oct nov dic"
+_MONTHS = {name: month for names in _NAMES for month, name in enumerate(names.split(), 1)}
 
 
 def egfr_of(creatinine_umol_l: float, age: float, sex: str | None) -> float:
@@ -277,13 +279,13 @@ def _measures(plain: str) -> Iterator[Fact]:
         if 5 <= (creatinine := _micromoles(match)) <= 5000:
             yield "creatinine_umol_l", creatinine, *match.span()
     for match in _BORN.finditer(plain):
-        if born := _date(match["date"]):
-            yield "born", born, *match.span()
+        if found := _date(match["date"]):
+            yield "born", found[0], match.start(), match.start("date") + found[1]
 
 
 def _micromoles(match: re.Match[str]) -> float:
     value, unit = float(match["n"]), match["unit"]
-    in_mg = unit == "mg" or (unit is None and value <= _MOST_MG_DL)
+    in_mg = unit == "mg" or (unit is None and value <= MOST_MG_DL)
     return value * CREATININE_UMOL_PER_MG_DL if in_mg else value
 
 
@@ -301,17 +303,24 @@ def _centimetres(match: re.Match[str]) -> float:
     return value * 100 if value < 3 else value
 
 
-def _date(written: str) -> str:
-    """As much of an ISO date as is sure: of `03/04/1960` the year alone, since it could be March or April."""
+def _date(written: str) -> tuple[str, int] | None:
+    """As much of an ISO date as is sure, and where it stops: of `03/04/1960` and of 31 February the year alone."""
     match = next((match for finder in _DATES if (match := finder.search(written))), None)
     if not match:
-        return ""
+        return None
     said = match.groupdict()
-    month = _MONTHS.index(said["name"]) + 1 if said.get("name") else int(said.get("month") or 0)
+    month = _MONTHS[said["name"]] if said.get("name") else int(said.get("month") or 0)
     day = int(said.get("day") or 0)
     if said.get("either"):
         month, day = sorted((int(said["either"]), int(said["other"])))
         month = 0 if day <= 12 and day != month else month
-    if not 1 <= month <= 12:
-        return said["year"]
-    return f"{said['year']}-{month:02d}" + (f"-{day:02d}" if 1 <= day <= 31 else "")
+    iso = said["year"] + (f"-{month:02d}" if month else "") + (f"-{day:02d}" if month and day else "")
+    return (iso if _exists(iso) else said["year"]), match.end()
+
+
+def _exists(day: str) -> bool:
+    try:
+        date.fromisoformat(f"{day}-01-01"[:10])
+    except ValueError:
+        return False
+    return True

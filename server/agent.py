@@ -1,7 +1,7 @@
 """`primum.open_agent`: the agent inside another Python program."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from primum.graph.agent import Agent
 from primum.graph.resources import open_resources
@@ -10,11 +10,15 @@ from primum.server.local import embedded
 
 
 @asynccontextmanager
-async def open_agent(settings: Settings | None = None) -> AsyncIterator[Agent]:
+async def open_agent(settings: Settings | None = None, *, work: bool = True) -> AsyncIterator[Agent]:
     """An agent, ready to ask; what it started is ended with it.
 
     Without PRIMUM_DATABASE_URL or PRIMUM_MODEL_URL it uses the embedded database and model, those of a running
     `primum up` if there is one.
+
+    Args:
+        work: whether to do jobs meanwhile, of this agent's turns and of others': what the model finds in a patient's
+            words, summaries of long threads. Without it they wait for another process.
 
     Raises:
         BadInput: a setting is wrong.
@@ -22,7 +26,8 @@ async def open_agent(settings: Settings | None = None) -> AsyncIterator[Agent]:
     """
     async with embedded(settings or read_settings()) as ready, open_resources(ready) as resources:
         agent = Agent(resources)
-        try:
-            yield agent
-        finally:
-            await agent.close()
+        async with agent.working() if work else nullcontext():
+            try:
+                yield agent
+            finally:
+                await agent.close()

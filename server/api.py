@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
-from fastapi import Body, FastAPI, Path, Query, Request
+from fastapi import Body, FastAPI, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,15 +21,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from primum import __version__
 from primum.graph.agent import Agent
 from primum.graph.answer import Answer
-from primum.graph.errors import BadInput, MemoryUnavailable, PrimumError, ThreadBusy, UnknownThread
-from primum.graph.request import MAX_NAME, MAX_QUESTION, check_name
+from primum.graph.errors import BadInput, MemoryUnavailable, PrimumError, ThreadBusy, UnknownPatient, UnknownThread
+from primum.graph.request import MAX_NAME, MAX_QUESTION
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings, read_settings
 from primum.graph.stream import INTERNAL
+from primum.memory.identity import Identity
 from primum.retrieval.embedder import Embedder
 from primum.safety.findings import SafetyReport
 from primum.safety.profile import Profile
 from primum.server.local import embedded
+from primum.server.patients import add_patient_routes
 
 MAX_BODY = 256 * 1024  # bytes; a question has at most 8,000 characters
 RECOVER_EVERY = 15.0  # seconds between looks for turns whose process died
@@ -81,7 +83,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": Problem, "description": text}
     for code, text in {
         400: "The question can't be used",
-        404: "No such conversation",
+        404: "No such conversation or patient",
         409: "The conversation's last question is still being answered",
         413: "The body is too large",
         422: "The body has not the right form",
@@ -107,11 +109,12 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
             gc.collect()
             gc.freeze()
             recovery = asyncio.create_task(_recover(app.state.agent))
-            try:
-                yield
-            finally:
-                recovery.cancel()
-                await app.state.agent.close()
+            async with app.state.agent.working():
+                try:
+                    yield
+                finally:
+                    recovery.cancel()
+                    await app.state.agent.close()
 
     app = FastAPI(
         title="Primum",
@@ -124,6 +127,7 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
     _add_errors(app)
     _add_thread_routes(app)
     _add_routes(app)
+    add_patient_routes(app, ERRORS)
     return app
 
 
@@ -139,11 +143,22 @@ def _agent(request: Request) -> Agent:
     return agent
 
 
+def _identity(request: Request, patient: str) -> Identity:
+    return _agent(request).resources.identity(patient)
+
+
 def _add_thread_routes(app: FastAPI) -> None:
     thread_path = Path(min_length=1, max_length=MAX_NAME, pattern=r"^[!-~]+$")
 
     @app.post("/threads/{thread}/turns", responses=ERRORS, response_class=EventSourceResponse)
-    async def turn(request: Request, thread: Annotated[str, thread_path], body: TurnRequest) -> EventSourceResponse:
+    async def turn(
+        request: Request,
+        thread: Annotated[str, thread_path],
+        body: TurnRequest,
+        idempotency_key: Annotated[
+            Name | None, Header(description="The same key for a question sent again: it gets the first answer.")
+        ] = None,
+    ) -> EventSourceResponse:
         """Asks a question; the turn's steps, evidence, answer, citations and end come as server-sent events."""
         events = _agent(request).stream(
             body.question,
@@ -152,6 +167,7 @@ def _add_thread_routes(app: FastAPI) -> None:
             audience=body.audience,
             max_words=body.max_words,
             profile=body.profile,
+            idempotency_key=idempotency_key,
         )
         first = await anext(events)  # what is wrong with the request is an HTTP error, not an event
 
@@ -165,7 +181,7 @@ def _add_thread_routes(app: FastAPI) -> None:
     @app.get("/threads", responses=ERRORS)
     async def threads(request: Request, patient: Annotated[Name, Query()] = "me") -> list[dict[str, str]]:
         """A patient's conversations, the latest first."""
-        rows = await _agent(request).resources.threads.of_patient(check_name(patient, "patient"))
+        rows = await _agent(request).resources.threads.of_patient(_identity(request, patient))
         return [{"id": row.id, "title": row.title, "updated_at": row.updated_at.isoformat()} for row in rows]
 
     @app.get("/threads/{thread}", responses=ERRORS)
@@ -173,7 +189,7 @@ def _add_thread_routes(app: FastAPI) -> None:
         request: Request, thread: Annotated[str, thread_path], patient: Annotated[Name, Query()] = "me"
     ) -> list[dict[str, Any]]:
         """A conversation's turns, the first first; `answer` is null while a turn is running."""
-        rows = await _agent(request).resources.threads.turns(thread, patient)
+        rows = await _agent(request).resources.threads.turns(_identity(request, patient), thread)
         return [
             {
                 "run_id": str(row.run_id),
@@ -200,6 +216,7 @@ def _add_routes(app: FastAPI) -> None:
         """One question, one audited answer."""
         started = time.perf_counter()
         nobody = str(uuid4())  # so that no one can list it
+        resources = _agent(request).resources
         answer = await _agent(request).ask(
             body.question,
             patient=nobody,
@@ -208,6 +225,8 @@ def _add_routes(app: FastAPI) -> None:
             temperature=body.temperature,
             profile=body.profile,
         )
+        # Nobody's: nothing of it is kept but the event that says what the answer was made of.
+        await resources.erasure.erase(resources.identity(nobody), "system")
         return GenerateResponse(
             response=answer.text,
             safety_report=answer.safety if body.use_safety else None,
@@ -225,7 +244,13 @@ def _add_routes(app: FastAPI) -> None:
 
 
 def _add_errors(app: FastAPI) -> None:
-    codes: dict[type[PrimumError], int] = {UnknownThread: 404, BadInput: 400, ThreadBusy: 409, MemoryUnavailable: 503}
+    codes: dict[type[PrimumError], int] = {
+        UnknownThread: 404,
+        UnknownPatient: 404,
+        BadInput: 400,
+        ThreadBusy: 409,
+        MemoryUnavailable: 503,
+    }
 
     @app.exception_handler(PrimumError)
     async def primum_error(_: Request, error: PrimumError) -> JSONResponse:

@@ -2,17 +2,17 @@
 
 import asyncio
 import contextlib
-import gc
 import json
-import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from primum.graph.errors import BadInput, PrimumError
+from primum.server import charts_cli
+from primum.server.terminal import AsJson, print_json, run, say
 
 if TYPE_CHECKING:
     from primum.evals.second_look import SecondLook
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from primum.memory.session import Database
     from primum.retrieval.embedder import Embedder
     from primum.safety.profile import Profile
-
-T = TypeVar("T")
 
 app = typer.Typer(
     help="A self-hosted medical agent that checks itself before it answers.",
@@ -35,8 +33,9 @@ imports = typer.Typer(help="Interaction tables of other publishers, beside Primu
 app.add_typer(serving, name="serve")
 app.add_typer(tables, name="db")
 app.add_typer(imports, name="interactions")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
+app.add_typer(charts_cli.facts, name="facts")
+app.add_typer(charts_cli.audit, name="audit")
+app.command(epilog="Example: primum erase anna --yes")(charts_cli.erase)
 
 
 def main() -> None:
@@ -46,47 +45,6 @@ def main() -> None:
     except PrimumError as error:
         typer.echo(str(error), err=True)
         sys.exit(2 if isinstance(error, BadInput) else 1)
-
-
-def say(line: str) -> None:
-    """Progress."""
-    typer.echo(line, err=True)
-
-
-def print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
-
-
-def run(work: Coroutine[Any, Any, T], log_level: str = "warning") -> T:
-    """Run to the end; SIGTERM and a closed terminal stop it as Ctrl-C does, so that nothing is left running.
-
-    While it is being stopped a second Ctrl-C changes nothing: it would break off the stopping of what still runs.
-    """
-
-    async def stoppable() -> T:
-        task = asyncio.ensure_future(work)
-
-        def stop() -> None:
-            if not task.cancelling():
-                task.cancel()
-
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as nohup wants it
-                asyncio.get_running_loop().add_signal_handler(number, stop)
-        return await task
-
-    import uvloop
-
-    from primum.server.console import log_to_stderr
-
-    log_to_stderr(log_level)
-    gc.set_threshold(100_000, 50, 100)  # importing torch makes objects that stay: looking for garbage took 15 %
-    try:
-        return uvloop.run(stoppable())
-    except asyncio.CancelledError:
-        sys.exit(130)
-    finally:
-        gc.freeze()  # or Python, as it ends, looks once more through all that torch made: 5 s
 
 
 @app.command(epilog="Example: primum up")
@@ -127,7 +85,8 @@ def ask(
     async def work() -> Any:
         from primum import open_agent
 
-        async with open_agent() as agent:
+        # What is remembered after the reply is left to a running API: nobody waits here for it.
+        async with open_agent(work=False) as agent:
             return await agent.ask(
                 question, patient=patient, thread=thread, audience=audience, max_words=max_words, profile=known
             )
@@ -431,7 +390,7 @@ async def _library() -> AsyncIterator[tuple["Database", "Embedder"]]:
     async with embedded(read_settings(), say, need=DATABASE) as settings:
         say("Loading the embedder")
         embedder = await asyncio.to_thread(load_embedder, settings.embedder)
-        database = Database(url_of(settings), settings.database_pool)
+        database = Database(url_of(settings), settings.database_pool, owner=True)
         try:
             yield database, embedder
         finally:

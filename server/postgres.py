@@ -51,6 +51,17 @@ CLUSTER = {
 }
 # pgvector is not a "trusted" extension: the superuser puts it into the template of all databases.
 BOOTSTRAP = "create extension vector;\ncreate role primum login;\ncreate database primum owner primum;\n"
+# Primum's tables belong to `primum`; it works on them as these two, whom row-level security binds.
+ROLES = """
+do $$ declare name text; begin
+  foreach name in array array['primum_app', 'primum_worker'] loop
+    if not exists (select from pg_roles where rolname = name) then
+      execute format('create role %I nologin', name);
+      execute format('grant %I to primum', name);
+    end if;
+  end loop;
+end $$
+"""
 
 
 def binaries() -> Path:
@@ -93,6 +104,7 @@ def start(data: Path, log: BinaryIO) -> int:
         else:
             since = 0
         if _gets_ready(data, pid, since, limit):
+            _make_roles(data)
             return pid
         said = tail(log, position)
         # Workers of a killed server may need a moment to see that they should end.
@@ -115,6 +127,17 @@ def _gets_ready(data: Path, pid: int, since: int, limit: float) -> bool:
         time.sleep(0.02)
     process.end(pid, born, signal.SIGINT)
     return False
+
+
+def _make_roles(data: Path) -> None:
+    """Also where the folder was made before there were roles."""
+    import psycopg
+
+    try:
+        with psycopg.connect(url(data, "postgres", "postgres"), autocommit=True, connect_timeout=10) as connection:
+            connection.execute(ROLES)
+    except psycopg.OperationalError:
+        return  # it hangs, which whoever asked for it looks at next
 
 
 def _launch(data: Path, log: BinaryIO) -> int:

@@ -48,8 +48,8 @@ class Cluster:
     def url(self, database: str) -> str:
         return postgres.url(self.data, database=database)
 
-    def run(self, statement: str) -> None:
-        with psycopg.connect(postgres.url(self.data, "postgres", "postgres"), autocommit=True) as connection:
+    def run(self, statement: str, database: str = "postgres") -> None:
+        with psycopg.connect(postgres.url(self.data, "postgres", database), autocommit=True) as connection:
             connection.execute(statement.encode())
 
     def create(self, name: str, template: str = "template1") -> None:
@@ -90,7 +90,7 @@ def database_url(cluster: Cluster) -> Iterator[str]:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    database = Database(database_url, pool=4)
+    database = Database(database_url, pool=4, owner=True)
     yield database
     await database.close()
 
@@ -99,7 +99,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 async def library(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a database with the pages of `tests/pages.py`."""
     cluster.create("library", "template")
-    database = Database(cluster.url("library"))
+    database = Database(cluster.url("library"), owner=True)
     await ingest([write_pages(tmp_path_factory.mktemp("pages"))], database, FakeEmbedder())
     await database.close()
     return "library"

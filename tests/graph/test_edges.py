@@ -8,6 +8,7 @@ from langgraph.runtime import Runtime
 from primum.graph.context import Audience, Context, Examples, Limits
 from primum.graph.edges import after_critique, after_retrieve, after_router, after_triage
 from primum.graph.state import Hit, Problem, Route, State, fresh_turn
+from primum.memory.identity import Identity
 
 FINDING = Problem(rule="number", sentence="s", subjects=[], advice="", verified=True)
 
@@ -68,4 +69,6 @@ def test_no_revision_is_made_where_none_is_allowed() -> None:
 def context(max_revisions: int = 2, audience: Audience = "patient") -> Context:
     nothing: Any = None
     limits = Limits(max_revisions=max_revisions)
-    return Context(nothing, nothing, nothing, nothing, Examples({}), "primum", limits, audience=audience)
+    return Context(
+        *[nothing] * 6, Examples({}), "primum", Identity("main", "me"), "t", limits=limits, audience=audience
+    )

@@ -15,6 +15,7 @@ from primum.graph.agent import Agent
 from primum.graph.errors import BadInput, MemoryUnavailable, ThreadBusy, UnknownThread
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
+from primum.memory.identity import Identity
 from primum.memory.schema import upgrade
 from primum.memory.session import Database
 from primum.retrieval.ingest import ingest
@@ -23,6 +24,7 @@ from tests.fakes import HANGS, Body, FakeEmbedder, FakeVLLM, Reply, Says
 from tests.pages import cited, write_pages
 
 DOSE = "Adults can take 500 mg to 1 g of paracetamol every 4 to 6 hours, up to 4 g in 24 hours"
+ME = Identity("main", "me")
 GOOD = cited(f"{DOSE} [every 4 to 6 hours].")
 ASKED = "How much paracetamol can adults take?"
 
@@ -170,7 +172,7 @@ async def test_an_unforeseen_error_fails_the_turn_and_frees_the_thread(settings:
         agent = Agent(resources)
         with pytest.raises(RuntimeError):
             await agent.ask(ASKED, thread="t")
-        (turn,) = await resources.threads.turns("t", "me")
+        (turn,) = await resources.threads.turns(ME, "t")
         assert (turn.status, turn.error) == ("failed", "RuntimeError")
         events = [event async for event in agent.stream(ASKED, thread="t")]
         assert events[-1].name == "error" and "out of memory" not in str(events[-1].data)
@@ -188,7 +190,7 @@ async def own(tmp_path: Path, vllm: FakeVLLM, settings: Settings) -> AsyncIterat
     try:
         url = postgres.url(folder)
         upgrade(url)
-        database = Database(url)
+        database = Database(url, owner=True)
         await ingest([write_pages(tmp_path)], database, FakeEmbedder())
         await database.close()
         given = settings.model_copy(update={"database_url": SecretStr(url)})
@@ -237,14 +239,14 @@ async def test_a_database_lost_in_mid_turn_is_said_and_the_question_is_answered_
     vllm.default = GOOD
     await outlive(agent)
     assert await agent.recover() == 1
-    (turn,) = await agent.resources.threads.turns("t", "me")
+    (turn,) = await agent.resources.threads.turns(ME, "t")
     assert turn.answer is not None and turn.answer["status"] == "answered"
 
 
 async def outlive(agent: Agent) -> None:
     """Makes every running turn older than a living process would let it become."""
-    async with agent.resources.database.begin() as connection:
-        await connection.execute(text("update turns set started_at = now() - interval '1 hour'"))
+    async with agent.resources.database.begin_as_worker() as connection:
+        await connection.execute(text("update turns set lease_until = now() - interval '1 hour'"))
 
 
 async def test_a_turn_whose_process_was_killed_is_answered_by_another(
@@ -259,15 +261,15 @@ from primum.graph.resources import open_resources
 from primum.graph.settings import read_settings
 from tests.fakes import FakeEmbedder
 
-async def main(database, model, question):
-    settings = read_settings(database_url=database, model_url=model, turn_timeout=60)
+async def main(home, database, model, question):
+    settings = read_settings(home=home, database_url=database, model_url=model, turn_timeout=60)
     async with open_resources(settings, FakeEmbedder()) as resources:
         await Agent(resources).ask(question, thread="t", max_words=50)
 
 asyncio.run(main(*sys.argv[1:]))
 """
     assert settings.database_url is not None
-    given = [settings.database_url.get_secret_value(), vllm.url, ASKED]
+    given = [str(settings.home), settings.database_url.get_secret_value(), vllm.url, ASKED]
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, *given)
     await asyncio.wait_for(asked.wait(), 60)
     process.kill()
@@ -276,7 +278,7 @@ asyncio.run(main(*sys.argv[1:]))
     await outlive(agent)
     vllm.default = GOOD
     assert await agent.recover() == 1
-    (turn,) = await agent.resources.threads.turns("t", "me")
+    (turn,) = await agent.resources.threads.turns(ME, "t")
     assert turn.status == "done" and turn.answer is not None and turn.answer["text"] == f"{DOSE} [1]."
     assert "at most 50 words" in vllm.written[-1]["messages"][1]["content"]
     assert await agent.recover() == 0
@@ -296,7 +298,7 @@ def tells(event: asyncio.Event) -> Callable[[Body], Says]:
 async def test_two_processes_never_recover_the_same_turn(agent: Agent, vllm: FakeVLLM) -> None:
     vllm.default = GOOD
     for number in range(6):
-        await agent.resources.threads.admit(uuid4(), f"t{number}", "me", ASKED, {"audience": "patient"})
+        await agent.resources.threads.admit(ME, uuid4(), f"t{number}", ASKED, {"audience": "patient"})
     await outlive(agent)
     other = Agent(agent.resources)
     assert sum(await asyncio.gather(agent.recover(), other.recover())) == 6
@@ -330,7 +332,7 @@ async def test_a_caller_that_gives_up_does_not_take_its_question_along(hurried: 
     with pytest.raises(asyncio.CancelledError):
         await caller
     await hurried.close()
-    (turn,) = await hurried.resources.threads.turns("t", "me")
+    (turn,) = await hurried.resources.threads.turns(ME, "t")
     assert turn.status == "done"
 
 
@@ -340,12 +342,12 @@ async def test_another_patients_thread_does_not_exist(agent: Agent, vllm: FakeVL
     for attempt in (
         agent.ask(ASKED, patient="ben", thread="t"),
         agent.forget("t", "ben"),
-        agent.resources.threads.turns("t", "ben"),
+        agent.resources.threads.turns(Identity("main", "ben"), "t"),
     ):
         with pytest.raises(UnknownThread):
             await attempt
-    assert len(await agent.resources.threads.turns("t", "anna")) == 1
-    assert await agent.resources.threads.of_patient("ben") == []
+    assert len(await agent.resources.threads.turns(Identity("main", "anna"), "t")) == 1
+    assert await agent.resources.threads.of_patient(Identity("main", "ben")) == []
 
 
 # Bad input
@@ -395,5 +397,5 @@ async def test_another_script_is_welcome(agent: Agent, vllm: FakeVLLM, question:
     vllm.default = "我不知道。"
     answer = await agent.ask(question, thread="t")
     assert answer.status != "answered"
-    (turn,) = await agent.resources.threads.turns("t", "me")
+    (turn,) = await agent.resources.threads.turns(ME, "t")
     assert turn.question == question

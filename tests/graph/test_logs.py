@@ -11,6 +11,7 @@ from sqlalchemy import text
 from primum.graph.agent import Agent
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
+from primum.memory.session import Database
 from tests.fakes import Body, FakeEmbedder, FakeVLLM, Reply, Says
 
 CANARY = "zebrafinch"
@@ -60,8 +61,10 @@ async def test_no_log_has_the_patients_words_where_the_model(
 
 
 async def test_no_error_of_the_database_has_the_patients_words(agent: Agent, printed: Printed) -> None:
-    async with agent.resources.database.begin() as connection:
+    owner = Database(agent.resources.database.url, owner=True)
+    async with owner.begin() as connection:
         await connection.execute(text("alter table turns drop column request"))
+    await owner.close()
     with pytest.raises(Exception, match="column") as caught:
         await agent.ask(ASKED)
     assert CANARY not in str(caught.value) + printed()

@@ -12,8 +12,10 @@ from primum.graph.agent import Agent
 from primum.graph.answer import Answer
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
+from primum.memory.identity import Identity
 from tests.fakes import Body, FakeEmbedder, FakeVLLM, Says
 from tests.pages import PAGES, cited
+from tests.rows import rows
 
 DOSE = "Adults can take 500 mg to 1 g of paracetamol every 4 to 6 hours, up to 4 g in 24 hours"
 LIVER = "Too much paracetamol can damage the liver, even if you feel well"
@@ -261,7 +263,7 @@ async def test_a_thread_goes_on_after_a_restart(settings: Settings, vllm: FakeVL
         await agent.ask(ASKED, thread="t")
     async with opened(settings) as agent:
         await agent.ask("How much paracetamol can adults take in 24 hours?", thread="t")
-        turns = await agent.resources.threads.turns("t", "me")
+        turns = await agent.resources.threads.turns(Identity("main", "me"), "t")
     assert f"Question: {ASKED}\nAnswer: {DOSE} [1]." in prompt(vllm.written[-1])
     assert [turn.status for turn in turns] == ["done", "done"]
 
@@ -287,8 +289,7 @@ async def test_a_forgotten_thread_leaves_nothing_behind(agent: Agent, vllm: Fake
     await agent.ask(ASKED, thread="t")
     await agent.forget("t", "me")
     for table in ("threads", "turns", "checkpoints.checkpoints", "checkpoints.checkpoint_blobs"):
-        async with agent.resources.database.begin() as connection:
-            assert await connection.scalar(text(f"select count(*) from {table}")) == 0
+        assert await rows(agent.resources.database, f"select count(*) from {table}") == [(0,)]
 
 
 async def test_the_events_of_a_turn_come_in_order_and_end_with_the_answer(agent: Agent, vllm: FakeVLLM) -> None:
@@ -296,7 +297,18 @@ async def test_the_events_of_a_turn_come_in_order_and_end_with_the_answer(agent:
     vllm.says(cited(f"{DOSE} [every 4 to 6 hours]."))
     events = [event async for event in agent.stream(ASKED)]
     steps = [event.data["name"] for event in events if event.name == "step" and event.data["state"] == "finished"]
-    assert steps == ["triage", "router", "rewrite", "retrieve", "draft", "critique", "refine", "critique", "respond"]
+    assert steps == [
+        "recall",
+        "triage",
+        "router",
+        "rewrite",
+        "retrieve",
+        "draft",
+        "critique",
+        "refine",
+        "critique",
+        "respond",
+    ]
     assert [event.name for event in events if event.name != "step"] == ["evidence", "answer", "citations", "done"]
     evidence = next(event for event in events if event.name == "evidence")
     assert {passage["title"] for passage in evidence.data["passages"]} <= {title for title, _, _ in PAGES.values()}

@@ -27,7 +27,7 @@ def embedder() -> Embedder:
 async def starter(cluster: Cluster, embedder: Embedder) -> AsyncIterator[Database]:
     """A database with some pages of the starter library."""
     cluster.create("starter", "template")
-    database = Database(cluster.url("starter"))
+    database = Database(cluster.url("starter"), owner=True)
     await ingest([STARTER / f"{page}.md" for page in PAGES], database, embedder)
     yield database
     await database.close()

@@ -21,6 +21,15 @@ def run(url: str, statement: str) -> list[str]:
         return [str(row[0]) for row in result] if result.returns_rows else []
 
 
+def as_patient(url: str, patient: str, statement: str) -> list[str]:
+    engine = sa.create_engine(sqlalchemy_url(url), poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.execute(sa.text("set local role primum_app"))
+        identify = "select set_config('app.tenant', 'main', true), set_config('app.patient', :patient, true)"
+        connection.execute(sa.text(identify), {"patient": patient})
+        return [str(row[0]) for row in connection.execute(sa.text(statement))]
+
+
 def tables(url: str) -> list[str]:
     return run(url, "select tablename from pg_tables where schemaname = 'public' order by 1")
 
@@ -47,9 +56,26 @@ def test_down_to_nothing_and_up_again(database_url: str) -> None:
 
 
 def test_upgrading_twice_changes_nothing_and_keeps_the_rows(database_url: str) -> None:
-    run(database_url, "insert into threads (id, patient, title) values ('t', 'p', 'Asthma')")
+    run(database_url, "insert into lexemes (lexeme, chunks) values ('asthma', 1)")
     schema.upgrade(database_url)
-    assert run(database_url, "select title from threads") == ["Asthma"]
+    assert run(database_url, "select lexeme from lexemes") == ["asthma"]
+
+
+def test_conversations_of_the_first_version_are_kept_and_belong_to_the_tenant_main(empty_database_url: str) -> None:
+    url = empty_database_url
+    schema._run(url, lambda config, _: command.upgrade(config, "0001"))
+    run(url, "insert into threads (id, patient, title) values ('t', 'anna', 'Asthma'), ('u', 'ben', 'Gout')")
+    run(
+        url,
+        "insert into turns (run_id, thread_id, question, request, status) "
+        "values (gen_random_uuid(), 't', 'What is asthma?', '{}', 'running')",
+    )
+    schema.upgrade(url)
+    assert as_patient(url, "anna", "select title from threads") == ["Asthma"]
+    assert as_patient(url, "anna", "select question from turns where lease_until < now()") == ["What is asthma?"]
+    schema.downgrade(url, "0001")
+    assert run(url, "select title from threads order by 1") == ["Asthma", "Gout"]
+    assert run(url, "select question from turns where started_at <= now()") == ["What is asthma?"]
 
 
 def test_langgraphs_tables_are_made_again_if_that_was_broken_off_or_it_is_newer(database_url: str) -> None:

@@ -32,6 +32,9 @@ FINDINGS = [
     {"sentence": "Take 5 mg.", "advice": "has no marker."},
 ]
 QUESTION = "What treats it?"
+FACTS = [{"text": "allergy to penicillin (severe, swelling)"}, {"text": "warfarin 5 mg once daily"}]
+SUMMARY = {"asked": ["Is gout hereditary?"], "advised": ["It runs in some families."], "open": ["A blood test."]}
+NEW: dict[str, Any] = {"facts": [], "summary": {}, "history": []}
 WARNINGS = ["Ibuprofen with warfarin: bleeding. Use paracetamol."]
 
 RENDERED: dict[str, tuple[str, dict[str, Any]]] = {
@@ -39,18 +42,27 @@ RENDERED: dict[str, tuple[str, dict[str, Any]]] = {
     "system-clinician": ("system", {"audience": "clinician"}),
     "draft": (
         "draft",
-        {"passages": PASSAGES, "history": HISTORY, "question": QUESTION, "warnings": WARNINGS, "max_words": 200},
+        {
+            "passages": PASSAGES,
+            "facts": FACTS,
+            "summary": SUMMARY,
+            "history": HISTORY,
+            "question": QUESTION,
+            "warnings": WARNINGS,
+            "max_words": 200,
+        },
     ),
     "draft-first-turn": (
         "draft",
-        {"passages": PASSAGES, "history": [], "question": QUESTION, "warnings": [], "max_words": 200},
+        {"passages": PASSAGES, **NEW, "question": QUESTION, "warnings": [], "max_words": 200},
     ),
-    "draft-chat": ("draft", {"passages": [], "history": [], "question": "Hello", "warnings": [], "max_words": 200}),
+    "draft-chat": ("draft", {"passages": [], **NEW, "question": "Hello", "warnings": [], "max_words": 200}),
     "critique": ("critique", {}),
     "refine": ("refine", {"findings": FINDINGS}),
     "rewrite": ("rewrite", {"history": HISTORY, "question": QUESTION}),
     "rewrite-first-turn": ("rewrite", {"history": [], "question": QUESTION}),
     "router": ("router", {"question": QUESTION}),
+    "remember": ("remember", {"message": "I pop a naproxen on bad days. What treats it?"}),
 }
 
 

@@ -7,12 +7,16 @@ from uuid import uuid4
 
 from playwright.async_api import Locator, Page, expect
 
+from primum.memory.audit import Audit
+from primum.memory.identity import Identity
+from primum.memory.secret import Secret
 from primum.memory.session import Database
 from primum.memory.threads import Threads
 from tests.fakes import FakeVLLM, Says
 from tests.page.conftest import Api
 from tests.pages import cited
 
+ME = Identity("main", "me")
 ASKED = "How much paracetamol can adults take?"
 DOSE = "Adults can take 500 mg to 1 g of paracetamol every 4 to 6 hours, up to 4 g in 24 hours"
 LIVER = "Too much paracetamol can damage the liver, even if you feel well"
@@ -32,10 +36,10 @@ def answer(page: Page) -> Locator:
 async def seeded(settings_url: str, given: Mapping[str, Any] | None, question: str = ASKED) -> str:
     """A thread with one turn, answered so or still running, put straight into the database."""
     database = Database(settings_url)
-    threads, run, thread = Threads(database, turn_timeout=3600), uuid4(), str(uuid4())
-    await threads.admit(run, thread, "me", question, {})
+    threads, run, thread = Threads(database, Audit(database, Secret("x" * 32))), uuid4(), str(uuid4())
+    await threads.admit(ME, run, thread, question, {})
     if given is not None:
-        await threads.finish(run, given)
+        await threads.finish(ME, run, given, "patient", {})
     await database.close()
     return thread
 
@@ -134,12 +138,12 @@ async def test_what_the_rules_found_opens_with_its_source(page: Page, settings: 
 
 async def test_a_turn_that_runs_when_the_page_is_loaded_is_waited_for(page: Page, settings: Any) -> None:
     database = Database(settings.database_url.get_secret_value())
-    threads, run, thread = Threads(database, turn_timeout=3600), uuid4(), str(uuid4())
-    await threads.admit(run, thread, "me", ASKED, {})
+    threads, run, thread = Threads(database, Audit(database, Secret("x" * 32))), uuid4(), str(uuid4())
+    await threads.admit(ME, run, thread, ASKED, {})
     await page.goto(f"/?thread={thread}")
     await expect(page.locator(".pm-working")).to_contain_text("Still working on the answer")
     await expect(page.get_by_test_id("stChatInput").locator("textarea")).to_be_disabled()
-    await threads.finish(run, stored("It came.", "answered"))
+    await threads.finish(ME, run, stored("It came.", "answered"), "patient", {})
     await expect(answer(page)).to_contain_text("It came.")
     await expect(page.get_by_test_id("stChatInput").locator("textarea")).to_be_enabled()
     await database.close()

@@ -1,11 +1,20 @@
 """Making a database folder takes seconds of processor time, so it is done once and copied."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from primum.graph.settings import Settings
 from primum.server import postgres
+from tests.fakes import FakeVLLM
+from tests.pages import cited
+from tests.served import served
+
+DOSE = "Adults can take 500 mg to 1 g of paracetamol every 4 to 6 hours, up to 4 g in 24 hours"
+GOOD = cited(f"{DOSE} [every 4 to 6 hours].")
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +45,10 @@ def home(made_postgres: Path, tmp_path: Path) -> Path:
     folder.mkdir(mode=0o700)
     copy(made_postgres, folder / "postgres")
     return folder
+
+
+@pytest.fixture
+def api(settings: Settings, vllm: FakeVLLM) -> Iterator[httpx.Client]:
+    vllm.default = GOOD
+    with served(settings) as client:
+        yield client

@@ -1,18 +1,13 @@
 """The HTTP API over a real socket: what it answers, what it refuses, and what never leaves it."""
 
 import asyncio
-import json
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from httpx_sse import connect_sse
 from pydantic import SecretStr
 from sqlalchemy import text
 
@@ -21,59 +16,21 @@ from primum.graph.settings import Settings
 from primum.memory.schema import upgrade
 from primum.memory.session import Database
 from primum.server import postgres
-from primum.server.api import MAX_BODY, create_app
+from primum.server.api import MAX_BODY
 from tests.fakes import Body, FakeEmbedder, FakeVLLM, Says
 from tests.pages import cited
-from tests.server.conftest import copy
-
-DOSE = "Adults can take 500 mg to 1 g of paracetamol every 4 to 6 hours, up to 4 g in 24 hours"
-GOOD = cited(f"{DOSE} [every 4 to 6 hours].")
-ASKED = "How much paracetamol can adults take?"
-
-
-@contextmanager
-def served(settings: Settings, embedder: FakeEmbedder | None = None) -> Iterator[httpx.Client]:
-    """The API on a free port, in a thread of its own; a request waits until it is ready."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        app = create_app(settings, embedder or FakeEmbedder())
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None))
-        thread = Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as client:
-                client.get("/openapi.json").raise_for_status()
-                yield client
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-@pytest.fixture
-def api(settings: Settings, vllm: FakeVLLM) -> Iterator[httpx.Client]:
-    vllm.default = GOOD
-    with served(settings) as client:
-        yield client
-
-
-def events(api: httpx.Client, thread: str = "t", **body: Any) -> list[tuple[str, Any]]:
-    with connect_sse(api, "POST", f"/threads/{thread}/turns", json={"question": ASKED, **body}) as source:
-        source.response.raise_for_status()
-        return [(event.event, json.loads(event.data)) for event in source.iter_sse()]
-
-
-def refused(response: httpx.Response, code: int, error: str) -> str:
-    """The message of an error that has the right form."""
-    assert response.status_code == code, response.text
-    assert set(response.json()) == {"error", "message"} and response.json()["error"] == error
-    return str(response.json()["message"])
+from tests.served import ASKED, events, refused, served
+from tests.server.conftest import DOSE, GOOD, copy
 
 
 async def stored(settings: Settings) -> int:
     """How many threads and turns the database holds."""
     assert settings.database_url is not None
     database = Database(settings.database_url.get_secret_value())
-    async with database.begin() as connection:
-        count = await connection.scalar(text("select (select count(*) from threads) + (select count(*) from turns)"))
+    async with database.begin_as_worker() as connection:
+        count = await connection.scalar(
+            text("select (select count(id) from threads) + (select count(run_id) from turns)")
+        )
     await database.close()
     return int(count)
 
@@ -85,7 +42,7 @@ def test_a_turn_comes_as_events_in_their_order(api: httpx.Client) -> None:
     came = events(api)
     assert [name for name, _ in came if name != "step"] == ["evidence", "answer", "citations", "done"]
     steps = [(data["name"], data["state"]) for name, data in came if name == "step"]
-    assert steps[0] == ("triage", "started") and steps[-1] == ("respond", "finished")
+    assert steps[0] == ("recall", "started") and steps[-1] == ("respond", "finished")
     at = [name for name, _ in came].index("evidence")
     assert came[at - 1][1] == {"name": "retrieve", "state": "finished"}
     answer = Answer.model_validate(came[-1][1])

@@ -1,0 +1,279 @@
+"""A patient's chart: the facts in Postgres, each version kept with the time in which it was believed.
+
+Facts are only ever added. Where one takes another's place, the other's row says when; so the chart can be read as it
+stood at any moment, while `valid_from` and `valid_until` of a fact say when it was true.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from primum.graph.errors import BadInput
+from primum.memory.audit import Audit
+from primum.memory.facts import Contradiction, Fact, merge
+from primum.memory.identity import Identity
+from primum.memory.session import Database
+
+Source = Literal["rules", "model", "form", "import"]
+QUOTES = 4  # that a fact keeps: the first that proved it, and the latest
+
+_ENSURE = text("""
+with tenant as (insert into tenants (id) values (:tenant) on conflict do nothing)
+insert into patients (tenant, id) values (:tenant, :patient) on conflict do nothing
+""")
+_LOCK = text("select key from patients where id = :patient for update")
+_RUN = text("select run_id from turns where run_id = :run_id")
+_ONCE = text("""
+insert into effects (run_id, step, tenant, patient) values (:run_id, :step, :tenant, :patient)
+on conflict do nothing returning run_id
+""")
+_FACTS = """
+select coalesce(jsonb_agg(
+  jsonb_build_object('id', id, 'fact', fact, 'state', state, 'source', source, 'recorded_at', recorded_at) order by id
+), '[]') from facts
+"""
+_CURRENT = f"{_FACTS} where replaced_at is null and state = 'current'"
+_OPEN = """
+select coalesce(jsonb_agg(jsonb_build_object('id', id, 'known', known, 'new', new, 'kept', kept) order by id), '[]')
+from contradictions where settled_at is null
+"""
+_RECALL = text(f"""
+select
+  ({_CURRENT}) as facts,
+  ({_OPEN}) as contradictions,
+  (select jsonb_build_object('last', last, 'summary', summary) from summaries where thread_id = :thread) as summary,
+  (select coalesce(jsonb_agg(jsonb_build_object('run_id', run_id, 'question', question, 'answer', answer)
+   order by number), '[]') from (
+    select run_id, number, question, answer ->> 'text' as answer from turns
+    where thread_id = :thread and status = 'done'
+    and number > coalesce((select last from summaries where thread_id = :thread), 0)
+    order by number desc limit :turns
+  ) as latest) as history
+""")
+_READ = text(f"select ({_CURRENT}), ({_OPEN})")
+_ALL = text(f"""
+{_FACTS} where recorded_at <= :at and coalesce(replaced_at > :at, true) and (state = 'current' or :ended)
+""")
+_ADD = text("""
+insert into facts (tenant, patient, kind, fact, state, source, run_id)
+select :tenant, :patient, one ->> 'kind', one -> 'fact', one ->> 'state', :source, :run_id
+from jsonb_array_elements(:rows) with ordinality as given (one, place) order by place
+""").bindparams(bindparam("rows", type_=JSONB))
+_REPLACED = text("update facts set replaced_at = clock_timestamp() where id = any(:ids)")
+_CONTRADICT = text("""
+insert into contradictions (tenant, patient, known, new, kept, run_id)
+select :tenant, :patient, one -> 'known', one -> 'new', one ->> 'kept', :run_id from jsonb_array_elements(:rows) as one
+""").bindparams(bindparam("rows", type_=JSONB))
+_SETTLE = text("update contradictions set settled_at = now() where id = any(:ids)")
+_FORGET = text("delete from facts where id = any(:ids)")
+_ANY_VERSION = text("select fact from facts")
+_VERSIONS = text("select id, fact from facts where fact ->> 'kind' = :kind and lower(fact ->> 'value') = lower(:value)")
+
+
+@dataclass(frozen=True)
+class Known:
+    """A fact of the chart, by the number of its row."""
+
+    id: int
+    fact: Fact
+    source: Source
+    recorded_at: datetime
+    ended: bool = False
+
+
+@dataclass(frozen=True)
+class Open:
+    """A contradiction that nobody has settled yet."""
+
+    id: int
+    contradiction: Contradiction
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """What is remembered as a turn begins: the facts that hold, what is unclear of them, and the thread so far.
+
+    `history` are the latest turns, the first first: `run_id`, `question`, `answer`. `summary` is what was before them.
+    """
+
+    facts: tuple[Known, ...] = ()
+    unclear: tuple[Open, ...] = ()
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    history: tuple[Mapping[str, Any], ...] = ()
+
+
+class Charts:
+    """The charts of all patients; each call names whose it is."""
+
+    def __init__(self, database: Database, audit: Audit) -> None:
+        self.database = database
+        self.audit = audit
+
+    async def recall(self, identity: Identity, thread: str, turns: int) -> Recalled:
+        """What a turn needs, in one statement; `turns`: how many earlier ones of the thread."""
+        async with self.database.begin(identity) as connection:
+            row = (await connection.execute(_RECALL, {"thread": thread, "turns": turns})).one()
+        return Recalled(_known(row.facts), _open(row.contradictions), row.summary or {}, tuple(row.history))
+
+    async def read(self, identity: Identity, actor: str = "patient") -> Recalled:
+        """The facts that hold, and what is unclear of them."""
+        async with self.database.begin(identity) as connection:
+            facts, contradictions = (await connection.execute(_READ)).one()
+            await self.audit.add(connection, identity, actor, "read facts", {"facts": [row["id"] for row in facts]})
+        return Recalled(_known(facts), _open(contradictions))
+
+    async def as_of(
+        self, identity: Identity, at: datetime, *, ended: bool = False, actor: str = "patient"
+    ) -> tuple[Known, ...]:
+        """The chart as it stood at a moment; with what had ended in the patient's life by then."""
+        async with self.database.begin(identity) as connection:
+            facts = await connection.scalar(_ALL, {"at": at, "ended": ended})
+            await self.audit.add(connection, identity, actor, "read facts", {"facts": [row["id"] for row in facts]})
+        return _known(facts)
+
+    async def take(
+        self,
+        identity: Identity,
+        facts: Sequence[Fact],
+        source: Source,
+        *,
+        run_id: UUID | None = None,
+        asked_about: Sequence[tuple[str, ...]] = (),
+        actor: str = "patient",
+    ) -> Recalled:
+        """Adds facts to the chart, merged with what is known; for a run only once for each source.
+
+        Args:
+            run_id: the turn that tells them; none for a form or an import.
+            asked_about: keys of facts that the patient was asked to clear up, so that what they say now settles it.
+        """
+        who = {"tenant": identity.tenant, "patient": identity.patient}
+        async with self.database.begin(identity) as connection:
+            if run_id is None:
+                await connection.execute(_ENSURE, who)
+            await connection.execute(_LOCK, {"patient": identity.patient})  # two processes take their turns
+            if run_id is not None and await connection.scalar(_RUN, {"run_id": run_id}) is None:
+                return Recalled()  # it was erased meanwhile
+            facts_now, contradictions = (await connection.execute(_READ)).one()
+            known, unclear = _known(facts_now), _open(contradictions)
+            if run_id is not None and await connection.scalar(_ONCE, {**who, "run_id": run_id, "step": source}) is None:
+                return Recalled(known, unclear)
+            if source == "model":  # it comes late: what is known by now, or was, came from the patient's later words
+                had = {Fact(**row.fact).key for row in await connection.execute(_ANY_VERSION)}
+                facts = [fact for fact in facts if fact.key not in had]
+            told = [fact.model_copy(update={"corrects": True}) if fact.key in asked_about else fact for fact in facts]
+            changed = await self._merge(connection, who, known, unclear, told, source, run_id)
+            if any(changed.values()):
+                await self.audit.add(connection, identity, actor, "change facts", {**changed, "by": source}, run_id)
+            facts_now, contradictions = (await connection.execute(_READ)).one()
+        return Recalled(_known(facts_now), _open(contradictions))
+
+    async def _merge(
+        self,
+        connection: AsyncConnection,
+        who: Mapping[str, str],
+        known: Sequence[Known],
+        unclear: Sequence[Open],
+        told: Sequence[Fact],
+        source: Source,
+        run_id: UUID | None,
+    ) -> dict[str, Any]:
+        """Writes what changes: new versions, the end of those that they replace, what contradicts; and tells it."""
+        before = [one.fact for one in known]
+        merged = merge(before, told)
+        current = [_as_known(fact, before) for fact in merged.current]
+        added = [("current", fact) for fact in current if fact not in before]
+        added += [("ended", fact) for fact in merged.ended if fact not in before]
+        gone = [one.id for one in known if one.fact not in current]
+        run = {"run_id": run_id}
+        if added:
+            rows = [{"kind": fact.kind, "state": state, "fact": _plain(fact)} for state, fact in added]
+            await connection.execute(_ADD, {**who, **run, "source": source, "rows": rows})
+        if gone:
+            await connection.execute(_REPLACED, {"ids": gone})
+        at_odds = [one for one in merged.contradictions if one.new in told]
+        if at_odds:
+            rows = [{"known": _plain(one.known), "new": _plain(one.new), "kept": one.kept} for one in at_odds]
+            await connection.execute(_CONTRADICT, {**who, **run, "rows": rows})
+        clear = {fact.key for fact in told if fact.corrects or source == "form"}
+        settled = [one.id for one in unclear if clear & {one.contradiction.known.key, one.contradiction.new.key}]
+        if settled:
+            await connection.execute(_SETTLE, {"ids": settled})
+        kinds = sorted({fact.kind for _, fact in added})
+        return {"added": kinds, "replaced": gone, "contradicted": len(at_odds), "settled": settled}
+
+    async def forget(self, identity: Identity, fact_id: int, actor: str = "patient") -> int:
+        """Removes a fact with all its versions, those of its end too; how many there were.
+
+        Raises:
+            BadInput: no such fact holds.
+        """
+        async with self.database.begin(identity) as connection:
+            await connection.execute(_LOCK, {"patient": identity.patient})
+            facts_now, contradictions = (await connection.execute(_READ)).one()
+            gone = _find(_known(facts_now), fact_id).fact
+            versions = await connection.execute(_VERSIONS, {"kind": gone.kind, "value": gone.value})
+            ids = [row.id for row in versions if Fact(**row.fact).key == gone.key]
+            await connection.execute(_FORGET, {"ids": ids})
+            about = [
+                one.id
+                for one in _open(contradictions)
+                if gone.key in (one.contradiction.known.key, one.contradiction.new.key)
+            ]
+            await connection.execute(text("delete from contradictions where id = any(:ids)"), {"ids": about})
+            await self.audit.add(connection, identity, actor, "remove facts", {"removed": ids})
+            return len(ids)
+
+    async def end(self, identity: Identity, fact_id: int, on: date, actor: str = "patient") -> Recalled:
+        """Says that a fact holds no longer since a day. Raises BadInput if no such fact holds."""
+        found = _find((await self.read(identity, actor)).facts, fact_id).fact
+        ended = found.model_copy(update={"valid_until": on.isoformat(), "once": False})
+        return await self.take(identity, [ended], "form", actor=actor)
+
+
+def _find(facts: Sequence[Known], fact_id: int) -> Known:
+    found = next((one for one in facts if one.id == fact_id), None)
+    if found is None:
+        raise BadInput(f"No fact {fact_id} holds for this patient; it may have been replaced. List them again.")
+    return found
+
+
+def _known(rows: Sequence[Mapping[str, Any]]) -> tuple[Known, ...]:
+    return tuple(
+        Known(
+            row["id"],
+            Fact(**row["fact"]),
+            row["source"],
+            datetime.fromisoformat(row["recorded_at"]),
+            row["state"] == "ended",
+        )
+        for row in rows
+    )
+
+
+def _open(rows: Sequence[Mapping[str, Any]]) -> tuple[Open, ...]:
+    return tuple(
+        Open(row["id"], Contradiction(known=Fact(**row["known"]), new=Fact(**row["new"]), kept=row["kept"]))
+        for row in rows
+    )
+
+
+def _plain(fact: Fact) -> dict[str, Any]:
+    return fact.model_dump(mode="json", exclude_defaults=True)
+
+
+def _as_known(fact: Fact, before: Sequence[Fact]) -> Fact:
+    """The fact as it is known already if it tells no more; with its first and its latest proofs otherwise."""
+    same = {"quotes", "said", "written", "corrects"} if fact.number is None and fact.weeks is None else {"quotes"}
+    for known in before:
+        if known.key == fact.key and known.model_dump(exclude=same) == fact.model_dump(exclude=same):
+            return known
+    if len(fact.quotes) > QUOTES:
+        return fact.model_copy(update={"quotes": (fact.quotes[0], *fact.quotes[1 - QUOTES :])})
+    return fact

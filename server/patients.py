@@ -1,0 +1,171 @@
+"""What is known of a patient, over HTTP: each fact with its proof, to be corrected, ended, removed, taken along."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+from fastapi import Body, FastAPI, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from primum.graph.agent import Agent
+from primum.graph.request import MAX_NAME
+from primum.memory.chart import Known, Recalled
+from primum.memory.erasure import Receipt
+from primum.memory.facts import Fact, Kind
+from primum.memory.forms import entered
+from primum.memory.identity import Identity
+
+PATIENT = Path(min_length=1, max_length=MAX_NAME, pattern=r"^[!-~]+$")
+PartialDate = Annotated[str, Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Entry(_Body):
+    """A fact that is filled in by hand; it takes the place of what was known of the same thing."""
+
+    kind: Kind
+    value: str = Field(max_length=200, examples=["penicillin", "warfarin 5 mg daily", "70 kg"])
+    negated: bool = False
+    reaction: str | None = Field(None, max_length=200)
+    severity: str | None = Field(None, pattern="^(severe|mild|intolerance)$")
+    relative: str | None = Field(None, max_length=50)
+    valid_from: PartialDate | None = None
+    valid_until: PartialDate | None = None
+
+
+class End(_Body):
+    id: int
+    on: date | None = Field(None, description="Today, unless given.")
+
+
+class Changes(_Body):
+    """What to change: facts that hold, and facts that hold no longer."""
+
+    set: list[Entry] = Field(default_factory=list, max_length=100)
+    end: list[End] = Field(default_factory=list, max_length=100)
+
+
+class FactView(BaseModel):
+    """One fact with its proof: the patient's own words, or those of the record or form that it is from."""
+
+    id: int
+    kind: str
+    text: str
+    value: str
+    negated: bool
+    ended: bool
+    valid_from: str | None
+    valid_until: str | None
+    proof: list[str]
+    said: date
+    source: str
+    recorded_at: datetime
+
+
+class Unclear(BaseModel):
+    """Two facts that can't both be true; `kept`, the one that answers go by until it is cleared up."""
+
+    known: str
+    new: str
+    kept: str
+
+
+class Chart(BaseModel):
+    facts: list[FactView]
+    unclear: list[Unclear] = Field(default_factory=list)
+
+
+def view(one: Known) -> FactView:
+    fact = one.fact
+    return FactView(
+        id=one.id,
+        kind=fact.kind,
+        text=fact.words,
+        value=fact.value,
+        negated=fact.negated,
+        ended=one.ended,
+        valid_from=fact.valid_from,
+        valid_until=fact.valid_until,
+        proof=[quote.text for quote in fact.quotes if quote.role != "doctor"],
+        said=fact.said,
+        source=one.source,
+        recorded_at=one.recorded_at,
+    )
+
+
+def chart(found: Recalled) -> Chart:
+    unclear = [one.contradiction for one in found.unclear]
+    return Chart(
+        facts=[view(one) for one in found.facts],
+        unclear=[Unclear(known=one.known.words, new=one.new.words, kept=one.believed.words) for one in unclear],
+    )
+
+
+def _resources(request: Request, patient: str) -> tuple[Agent, Identity]:
+    agent: Agent = request.app.state.agent
+    return agent, agent.resources.identity(patient)
+
+
+def add_patient_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> None:
+    @app.get("/patients/{patient}/facts", responses=errors)
+    async def read_facts(
+        request: Request,
+        patient: Annotated[str, PATIENT],
+        at: Annotated[datetime | None, Query(description="As the chart stood then.")] = None,
+        ended: Annotated[bool, Query(description="With what has ended.")] = False,
+    ) -> Chart:
+        """What is known of a patient, each fact with the words that prove it."""
+        agent, identity = _resources(request, patient)
+        charts = agent.resources.charts
+        if at is None and not ended:
+            return chart(await charts.read(identity))
+        moment = (at or datetime.now(UTC)).replace(tzinfo=at.tzinfo if at and at.tzinfo else UTC)
+        return Chart(facts=[view(one) for one in await charts.as_of(identity, moment, ended=ended)])
+
+    @app.patch("/patients/{patient}/facts", responses=errors)
+    async def change_facts(request: Request, patient: Annotated[str, PATIENT], body: Changes) -> Chart:
+        """Corrects, adds and ends facts; the chart as it is then."""
+        agent, identity = _resources(request, patient)
+        charts, today = agent.resources.charts, datetime.now(UTC).date()
+        facts: Sequence[Fact] = [entered(today=today, **entry.model_dump()) for entry in body.set]
+        for end in body.end:
+            await charts.end(identity, end.id, end.on or today)
+        if facts:
+            await charts.take(identity, facts, "form")
+        return chart(await charts.read(identity))
+
+    @app.delete("/patients/{patient}/facts", status_code=204, responses=errors)
+    async def remove_facts(
+        request: Request,
+        patient: Annotated[str, PATIENT],
+        fact: Annotated[int, Query(alias="id", description="The fact's number.")],
+    ) -> Response:
+        """Removes a fact for good, with all its versions."""
+        agent, identity = _resources(request, patient)
+        await agent.resources.charts.forget(identity, fact)
+        return Response(status_code=204)
+
+    @app.get("/patients/{patient}/fhir", responses=errors)
+    async def export_fhir(request: Request, patient: Annotated[str, PATIENT]) -> Response:
+        """What is known of a patient, as a FHIR R4 bundle."""
+        agent, identity = _resources(request, patient)
+        bundle = await agent.resources.records.export(identity)
+        return Response(bundle, media_type="application/fhir+json")
+
+    @app.post("/patients/{patient}/fhir", responses=errors)
+    async def import_fhir(
+        request: Request, patient: Annotated[str, PATIENT], body: Annotated[dict[str, Any], Body()]
+    ) -> dict[str, Any]:
+        """Takes in the facts of a FHIR R4 bundle of one patient; says what was left out and why."""
+        agent, identity = _resources(request, patient)
+        taken, left_out = await agent.resources.records.take_in(identity, body)
+        return {"taken": taken, "left_out": left_out}
+
+    @app.delete("/patients/{patient}", responses=errors)
+    async def erase(request: Request, patient: Annotated[str, PATIENT]) -> Receipt:
+        """Erases everything of a patient, for good; the signed receipt says what went."""
+        agent, identity = _resources(request, patient)
+        return await agent.resources.erasure.erase(identity, "patient")

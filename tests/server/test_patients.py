@@ -1,0 +1,126 @@
+"""A patient's chart over HTTP: seen with its proofs, corrected, ended, removed, taken along, erased."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from httpx_sse import connect_sse
+
+from primum.memory.erasure import Receipt, is_genuine
+from tests.fakes import FakeVLLM
+from tests.served import events, refused
+
+SAID = "I'm allergic to penicillin and I take warfarin 5 mg daily. What is gout?"
+
+
+def chart(api: httpx.Client, patient: str = "anna", **query: Any) -> Any:
+    response = api.get(f"/patients/{patient}/facts", params=query)
+    response.raise_for_status()
+    return response.json()
+
+
+def texts(api: httpx.Client, **query: Any) -> list[str]:
+    return [fact["text"] for fact in chart(api, **query)["facts"]]
+
+
+@pytest.fixture
+def told(api: httpx.Client, vllm: FakeVLLM) -> httpx.Client:
+    vllm.default = "No."
+    events(api, question=SAID, patient="anna")
+    return api
+
+
+def test_each_fact_is_shown_with_the_words_that_prove_it(told: httpx.Client) -> None:
+    allergy, medicine = chart(told)["facts"]
+    assert allergy["text"] == "allergy to penicillin" and allergy["kind"] == "allergy" and allergy["source"] == "rules"
+    assert allergy["proof"] == ["I'm allergic to penicillin"] and not allergy["ended"]
+    assert medicine["text"] == "warfarin 5 mg daily" and medicine["said"] == datetime.now(UTC).date().isoformat()
+    assert chart(told, "ben") == {"facts": [], "unclear": []}
+
+
+def test_facts_are_corrected_added_and_ended(told: httpx.Client) -> None:
+    before = datetime.now(UTC).isoformat()
+    number = chart(told)["facts"][1]["id"]
+    body = {
+        "set": [
+            {"kind": "allergy", "value": "penicillin", "severity": "severe", "reaction": "swelling"},
+            {"kind": "weight", "value": "70 kg"},
+        ],
+        "end": [{"id": number, "on": "2026-05-01"}],
+    }
+    response = told.patch("/patients/anna/facts", json=body)
+    assert response.status_code == 200
+    assert texts(told) == ["allergy to penicillin (severe, swelling)", "weight 70 kg"]
+    assert response.json()["facts"][1]["proof"] == ["70 kg"] and response.json()["facts"][1]["source"] == "form"
+    assert texts(told, at=before) == ["allergy to penicillin", "warfarin 5 mg daily"]
+    assert "warfarin 5 mg daily (until 2026-05-01)" in texts(told, ended=True)
+
+
+def test_a_fact_is_removed_for_good(told: httpx.Client) -> None:
+    number = chart(told)["facts"][0]["id"]
+    assert told.delete("/patients/anna/facts", params={"id": number}).status_code == 204
+    assert texts(told, ended=True) == ["warfarin 5 mg daily"]
+    message = refused(told.delete("/patients/anna/facts", params={"id": number}), 400, "BadInput")
+    assert f"No fact {number}" in message
+
+
+def test_what_is_unclear_is_shown_until_it_is_settled(told: httpx.Client) -> None:
+    events(told, question="I have no allergies. What is gout?", patient="anna")
+    (unclear,) = chart(told)["unclear"]
+    assert unclear["known"] == unclear["kept"] == "allergy to penicillin" and unclear["new"] == "no allergies"
+    told.patch("/patients/anna/facts", json={"set": [{"kind": "allergy", "value": "none"}]}).raise_for_status()
+    assert chart(told)["unclear"] == [] and texts(told) == ["warfarin 5 mg daily", "no allergies"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "code", "says"),
+    [
+        ({"kind": "weight", "value": "heavy"}, 400, "Write it like this: 70 kg"),
+        ({"kind": "medicine", "value": " "}, 400, "1 to 200 characters"),
+        ({"kind": "shoe size", "value": "42"}, 422, "kind"),
+        ({"kind": "age", "value": "34", "reaction": "rash"}, 400, "no reaction"),
+    ],
+)
+def test_what_is_no_fact_is_refused_and_changes_nothing(
+    told: httpx.Client, entry: dict[str, str], code: int, says: str
+) -> None:
+    response = told.patch("/patients/anna/facts", json={"set": [{"kind": "weight", "value": "70 kg"}, entry]})
+    assert says in refused(response, code, "BadInput")
+    assert len(texts(told)) == 2
+
+
+def test_a_chart_is_taken_along_and_brought_along(told: httpx.Client) -> None:
+    bundle = told.get("/patients/anna/fhir")
+    assert bundle.headers["content-type"] == "application/fhir+json" and bundle.json()["resourceType"] == "Bundle"
+    taken = told.post("/patients/carl/fhir", json=bundle.json())
+    assert taken.json() == {"taken": 2, "left_out": []}
+    assert sorted(fact["text"] for fact in chart(told, "carl")["facts"]) == sorted(texts(told))
+    assert {fact["source"] for fact in chart(told, "carl")["facts"]} == {"import"}
+    assert "Bundle" in refused(told.post("/patients/carl/fhir", json={"resourceType": "Patient"}), 400, "BadInput")
+
+
+def test_a_patient_is_erased_with_a_receipt(told: httpx.Client) -> None:
+    receipt = Receipt.model_validate(told.delete("/patients/anna").json())
+    assert is_genuine(receipt) and receipt.counts["facts"] == 2 and receipt.patient == "anna"
+    assert chart(told) == {"facts": [], "unclear": []}
+    assert told.get("/threads", params={"patient": "anna"}).json() == []
+    refused(told.delete("/patients/anna"), 404, "UnknownPatient")
+
+
+def test_a_question_sent_again_with_its_key_gets_the_same_answer(told: httpx.Client, vllm: FakeVLLM) -> None:
+    def answer() -> Any:
+        headers = {"Idempotency-Key": "once"}
+        with connect_sse(told, "POST", "/threads/k/turns", json={"question": "What is gout?"}, headers=headers) as sent:
+            return [json.loads(event.data) for event in sent.iter_sse()][-1]
+
+    first = answer()
+    assert first["trace"]["run_id"] == answer()["trace"]["run_id"]
+    assert len(told.get("/threads/k").json()) == 1
+
+
+def test_of_a_question_without_a_conversation_nothing_is_kept(told: httpx.Client) -> None:
+    told.post("/generate", json={"question": "I take warfarin. What is gout?"}).raise_for_status()
+    # Everybody else's rows are out of sight; that nothing is left, the erasure's own tests show.
+    assert len(told.get("/threads", params={"patient": "anna"}).json()) == 1
