@@ -124,7 +124,7 @@ async def resources(model_url: str) -> AsyncIterator[Resources]:
             database, embedder = Database(url, owner=True), FakeEmbedder()
             await ingest([STARTER], database, embedder)
             await database.close()
-            settings = read_settings(database_url=SecretStr(url), model_url=model_url, database_pool=16)
+            settings = read_settings(home=folder, database_url=SecretStr(url), model_url=model_url, database_pool=16)
             async with open_resources(settings, embedder) as opened:
                 gc.collect()
                 gc.freeze()

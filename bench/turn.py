@@ -43,7 +43,8 @@ async def turns(agent: Agent, library: TimedRetriever, count: int, thread: str |
 
 async def checkpoint_bytes(opened: Resources, thread: str) -> int:
     statement = " union all ".join(
-        f"select sum(pg_column_size(t.*)) from checkpoints.{table} t where thread_id = (select key::text from threads where id = :thread)"
+        f"select sum(pg_column_size(t.*)) from checkpoints.{table} t "
+        "where thread_id = (select key::text from threads where id = :thread)"
         for table in ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
     )
     async with opened.database.begin(opened.identity("me")) as connection:

@@ -14,7 +14,6 @@ TASKS: dict[str, Callable[[Sequence[Case]], Report]] = {
     "interactions": interactions.run,
     "doses": doses.run,
     "injection": injection.run,
-    "memory": memory.run,
 }
 # What a turn decides by the rules and by likeness to examples.
 LOOKED_AT_TWICE: dict[str, Callable[[Sequence[Case], SecondLook | None], Report]] = {
@@ -31,11 +30,14 @@ _ROWS: dict[str, Any] = {
 }
 
 
-def evaluate(task: str, paths: Sequence[Path], look: SecondLook | None = None) -> Report:
+def evaluate(
+    task: str, paths: Sequence[Path], look: SecondLook | None = None, propose: memory.Propose | None = None
+) -> Report:
     """The report of a task over the cases of all files.
 
     Args:
         look: the second look of triage and safety; without it the rules are judged alone.
+        propose: the model's part of memory; without it the rules are judged alone.
 
     Raises:
         ValueError: no such task, no file, or a case that can't be read; it names file, line and field.
@@ -45,7 +47,10 @@ def evaluate(task: str, paths: Sequence[Path], look: SecondLook | None = None) -
     if not paths:
         raise ValueError(f"{task}: no file of cases given")
     cases = [case for path in paths for case in read(path, _ROWS[task])]
-    found = LOOKED_AT_TWICE[task](cases, look) if task in LOOKED_AT_TWICE else TASKS[task](cases)
+    if task == "memory":
+        found = memory.run(cases, propose=propose)
+    else:
+        found = LOOKED_AT_TWICE[task](cases, look) if task in LOOKED_AT_TWICE else TASKS[task](cases)
     return {"task": task, "data": [str(path) for path in paths], "rules_version": rules_version(), **found}
 
 

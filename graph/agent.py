@@ -148,7 +148,7 @@ class Agent:
             return
         identity, row = found
         audience: Audience = row.request.get("audience") or "patient"
-        run = self.resources.new_run(str(run_id))
+        run = self.resources.new_run(run_id)
         await remember(row, self.resources.context(run, identity, row.thread_id, audience))
 
     @asynccontextmanager
@@ -246,7 +246,7 @@ class Agent:
         try:
             if queued:
                 await self._wait_for_turn(turn)
-            run = self.resources.new_run(str(turn.run_id))
+            run = self.resources.new_run(turn.run_id)
             answer = await self._run_graph(run, turn)
             kept = answer.model_dump(mode="json")
             if not await threads.finish(turn.identity, turn.run_id, kept, turn.actor, self._made_of(answer, kept)):

@@ -74,7 +74,10 @@ class Examples:
 
 @dataclass
 class Run:
-    """One run's clock, counters, passages and vectors; `model_down` says why no further model call is tried in it."""
+    """One run's clock, counters, passages and vectors; `model_down` says why no further model call is tried in it.
+
+    `id` is a UUID.
+    """
 
     id: str = field(default_factory=lambda: str(uuid4()))
     deadline: float = field(default_factory=lambda: time.monotonic() + 120)

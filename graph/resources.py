@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -20,6 +21,7 @@ from primum.memory.audit import Audit
 from primum.memory.chart import Charts
 from primum.memory.checkpoints import open_checkpointer
 from primum.memory.erasure import Erasure
+from primum.memory.feedback import Opinions
 from primum.memory.identity import Identity
 from primum.memory.records import Records
 from primum.memory.secret import Secret, find_secret
@@ -48,6 +50,7 @@ class Resources:
     charts: Charts
     summaries: Summaries
     records: Records
+    opinions: Opinions
     erasure: Erasure
     library: Retriever
     graph: Graph
@@ -90,8 +93,8 @@ class Resources:
         own = self.settings.tenant if tenant is None else check_name(tenant, "tenant")
         return Identity(own, check_name(patient, "patient"))
 
-    def new_run(self, run_id: str) -> Run:
-        return Run(id=run_id, deadline=time.monotonic() + self.settings.turn_timeout * (1 - RESERVE))
+    def new_run(self, run_id: UUID | None = None) -> Run:
+        return Run(id=str(run_id or uuid4()), deadline=time.monotonic() + self.settings.turn_timeout * (1 - RESERVE))
 
     async def health(self) -> dict[str, dict[str, Any]]:
         """Each part with its state; asks each of them now."""
@@ -178,6 +181,7 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
             threads=Threads(database, audit),
             charts=charts,
             records=Records(charts, audit),
+            opinions=Opinions(database, audit),
             summaries=Summaries(database),
             erasure=Erasure(database, audit),
             library=library,

@@ -6,7 +6,7 @@ stood at any moment, while `valid_from` and `valid_until` of a fact say when it 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -150,7 +150,8 @@ class Charts:
         """Adds facts to the chart, merged with what is known; for a run only once for each source.
 
         Args:
-            run_id: the turn that tells them; none for a form or an import.
+            run_id: the turn that tells them; none for a form or an import. Of one that was not admitted, or was erased
+                since, nothing is kept: the facts are merged for the caller alone.
             asked_about: keys of facts that the patient was asked to clear up, so that what they say now settles it.
         """
         who = {"tenant": identity.tenant, "patient": identity.patient}
@@ -158,10 +159,10 @@ class Charts:
             if run_id is None:
                 await connection.execute(_ENSURE, who)
             await connection.execute(_LOCK, {"patient": identity.patient})  # two processes take their turns
-            if run_id is not None and await connection.scalar(_RUN, {"run_id": run_id}) is None:
-                return Recalled()  # it was erased meanwhile
             facts_now, contradictions = (await connection.execute(_READ)).one()
             known, unclear = _known(facts_now), _open(contradictions)
+            if run_id is not None and await connection.scalar(_RUN, {"run_id": run_id}) is None:
+                return Recalled(_unkept(known, facts, source), unclear)
             if run_id is not None and await connection.scalar(_ONCE, {**who, "run_id": run_id, "step": source}) is None:
                 return Recalled(known, unclear)
             if source == "model":  # it comes late: what is known by now, or was, came from the patient's later words
@@ -197,7 +198,10 @@ class Charts:
             await connection.execute(_ADD, {**who, **run, "source": source, "rows": rows})
         if gone:
             await connection.execute(_REPLACED, {"ids": gone})
-        at_odds = [one for one in merged.contradictions if one.new in told]
+        flagged = {(one.contradiction.known.key, one.contradiction.new.key) for one in unclear}
+        at_odds = [
+            one for one in merged.contradictions if one.new in told and (one.known.key, one.new.key) not in flagged
+        ]
         if at_odds:
             rows = [{"known": _plain(one.known), "new": _plain(one.new), "kept": one.kept} for one in at_odds]
             await connection.execute(_CONTRADICT, {**who, **run, "rows": rows})
@@ -255,6 +259,14 @@ def _known(rows: Sequence[Mapping[str, Any]]) -> tuple[Known, ...]:
         )
         for row in rows
     )
+
+
+def _unkept(known: Sequence[Known], told: Sequence[Fact], source: Source) -> tuple[Known, ...]:
+    """What would be known with these facts; those that are new have the number 0."""
+    rows = {one.fact.model_dump_json(): one for one in known}
+    now = datetime.now(UTC)
+    merged = merge([one.fact for one in known], told).current
+    return tuple(rows.get(fact.model_dump_json(), Known(0, fact, source, now)) for fact in merged)
 
 
 def _open(rows: Sequence[Mapping[str, Any]]) -> tuple[Open, ...]:

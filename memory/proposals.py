@@ -12,13 +12,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from primum.memory.allergies import REACTION, reaction_told
+from primum.memory.allergies import NO_NAME, REACTION, reaction_told
 from primum.memory.clauses import Clause, Message, Told, Whose
 from primum.memory.dates import dates
 from primum.memory.extract import extract
 from primum.memory.facts import ANY, DRUGS, FOODS, Fact, Quote, proven
 from primum.memory.medicines import STOPS, how_often
 from primum.memory.questions import read
+from primum.safety.context import status
 from primum.safety.dose_words import AMOUNT
 from primum.safety.lexicon import mentions
 from primum.safety.units import level
@@ -29,11 +30,11 @@ MOST = 12
 
 
 class Proposal(BaseModel):
-    """One fact as a model proposes it, in words copied from the message."""
+    """One fact as a model proposes it, in words copied from the message; first the words, then what they are."""
 
-    kind: ProposedKind
+    quote: str = Field(max_length=300)
     value: str = Field(max_length=80)
-    quote: str = Field(max_length=300, description="the exact words of the message")
+    kind: ProposedKind
     dose: str | None = Field(None, max_length=40)
     frequency: str | None = Field(None, max_length=40)
     reaction: str | None = Field(None, max_length=60)
@@ -59,16 +60,20 @@ _PLAINLY: dict[ProposedKind, str] = {
 # Words with which a clause states nothing for certain, or nothing of what is.
 _UNSURE = re.compile(
     r"\b(?:want\w*|plan(?:s|ned|ning)?|going to|gonna|think\w*|thought|consider\w*|should|could|would|might|may|must"
-    r"|will|hop(?:e|ing)|suggest\w*|recommend\w*|advis\w+|offer\w*|try(?:ing)? to|about to|afraid|worr\w+|fear\w*"
-    r"|scared|wonder\w*|suspect\w*|test(?:s|ed|ing)?|maybe|perhaps|possibly|probably|not sure|if|like i|as if"
-    r"|almost like|feels? like|rul\w+ out|risk|prevent\w*|avoid getting|read|heard|says?|said|leaflet|label|article"
-    r"|creo|quizas?|podria|debo|quiero)\b|可能|想|怀疑|担心|如果|建议"
+    r"|will|hop(?:e|ing)|suggest\w*|recommend\w*|advis\w+|offer\w*|try(?:ing)? to|about to|schedul\w+|booked|upcoming"
+    r"|cancel\w*|afraid|worr\w+|fear\w*|scared|wonder\w*|suspect\w*|test(?:s|ed|ing)?|maybe|perhaps|possibly|probably"
+    r"|not sure|if|like i|as if|almost like|feels? like|rul\w+ out|risk|prevent\w*|avoid getting|read|heard|says?|said"
+    r"|leaflet|label|article|creo|quizas?|podria|debo|quiero)\b|可能|想|怀疑|担心|如果|建议"
 )
 _NOT = re.compile(
     r"\b(?:no|not|never|without|neither|nor|none|denies|sin|nunca|ni)\b|\b(?!ca)\w*n't\b|没|无|未|否认|不(?!过)"
 )
-_NO_VERB = r"(?!(?:in|after|for|to|from|of|with|on|at|and|about|by|when|because|take|takes|taking|use|using|lot)\b)"
-_LIST = rf"(?:(?:,? (?:and|or|plus|as well as|y) |, ?| )?{_NO_VERB}[\w'-]+)*"
+_PLAIN_WORD = (
+    r"(?!(?:in|after|for|to|from|of|with|without|on|at|and|about|by|when|while|because|since|than|instead|like|before"
+    r"|until|but|not|is|are|was|were|has|have|made|makes?|takes?|taking|use|using|lot|difficulty|trouble)\b|\w+ing\b)"
+    r"[\w'-]+"
+)
+_LIST = rf"(?:(?:,? (?:and|or|plus|as well as|y) |, ?| )?{_PLAIN_WORD})*"
 _JOINED = r"(?:,? (?:and|or|plus|as well as|y) |, ?| )$"
 
 _HAS = re.compile(
@@ -76,34 +81,38 @@ _HAS = re.compile(
     r"|diagnos\w+ (?:me )?(?:with|as)|history of|liv(?:e|ing) with|tengo|tuve|padezco(?: de)?|sufro de"
     rf"|diagnosticaron)\b{_LIST}{_JOINED})|(?:我有|患有?|得了|确诊(?:为|是)?|诊断(?:为|出))$"
 )
-_HAS_AFTER = re.compile(
-    r" ?(?:is|was) what i (?:have|was diagnosed)|,? (?:was )?diagnosed\b| (?:sufferer|survivor|here)\b"
-    r"| (?:for (?:the (?:past|last) )?[\w-]+ years|since (?:19|20)\d\d)\b"
-)
+_HAS_AFTER = re.compile(r" (?:is|was) what i (?:have|was diagnosed with)\b| (?:sufferer|survivor|here)\b")
 _PASSING = re.compile(  # symptoms, and what passes by itself: true of today, not of the patient
-    r"ache|\b(?:pains?|cough\w*|fevers?|colds?|flu|nausea|vomit\w*|diarrh\w*|fatigue|tired\w*|rash\w*|itch\w*"
-    r"|swell\w*|swollen|dizz\w*|sore\w*|cramp\w*|bleed\w*|constipat\w*|bruis\w*|burns?|bites?|sweat\w*|weak\w*"
-    r"|numb\w*|chills|breath\w*|wounds?|noticed|experienc\w*|symptoms?|questions?|problems?|appointments?|doctors?"
-    r"|surger\w+|operations?|medic\w+|allerg\w+|healthy?|pregnan\w*|family|child\w*|tests?|results?|sleep\w*|stress\w*"
-    r"|weight|blood pressure)\b"
+    r"ache|\b(?:pains?|cough\w*|fevers?|colds?|flu|nausea|vomit\w*|diarrh\w*|fatigue|tired\w*|rash\w*|itch\w*|hives"
+    r"|swell\w*|swollen|dizz\w*|sore\w*|cramp\w*|bleed\w*|constipat\w*|bruis\w*|burns?|bites?|sweat\w*|weak\w*|numb\w*"
+    r"|chills|breath\w*|wounds?|blisters?|trauma|noticed|experienc\w*|symptoms?|questions?|problems?|appointments?"
+    r"|doctors?|surger\w+|operations?|biops\w+|abortions?|medic\w+|allerg\w+|healthy?|pregnan\w*|family|child\w*"
+    r"|tests?|results?|sleep\w*|stress\w*|weight|blood pressure)\b"
 )
 
 _ILL = re.compile(  # for a first look: what somebody has
-    r"\b(?:have|had|has|got|suffer\w* from|diagnos\w+ (?:me )?with|history of|living with|tengo|padezco)"
-    r" (?:(?:an?|the|some|severe|mild|chronic|really|very|bad|also|both|had|got|been diagnosed with) )*+"
-    r"(?P<name>(?!(?:been|this|that|these|those|trouble|difficulty|never|always|just|only|noticed|started|not|to|no|any|it"
-    r"|two|three|four|five|years?|taken|done|used|gone|made|lost|gained|become|seen|tried|felt|my|his|her|me)\b)"
-    r"(?!\w+(?:ing|ed)\b)[a-z][\w'-]{3,}(?: [\w'-]{3,}){0,2})|(?:我有|患有?|得了|确诊)(?P<han>.)"
+    r"\b(?:have|had|has|got|suffer\w* from|diagnos\w+ (?:me )?with|history of|living with|tengo|padezco)[ ,]+"
+    r"(?:(?:an?|the|some|severe|mild|chronic|really|very|bad|also|both|had|got|been diagnosed with|and|or)[ ,]+)*+"
+    r"(?P<name>(?!(?:been|this|that|these|those|never|always|just|only|started|not|to|no|any|it|two|three|four|five"
+    r"|years?|taken|done|used|gone|made|lost|gained|become|seen|tried|felt|my|his|her|me|takes?|feels?|wants?|needs?"
+    r"|know|what|which|with|from|since|when|while|because|after|before|about|during|until|trouble|difficulty)\b)"
+    r"(?!\w+(?:ing|ed)\b)[a-z][\w'-]{3,}(?: [\w'-]{3,}){0,2})|(?:我有|患有?|得了|确诊)[一-鿿]"
+)
+
+_ENDS = re.compile(  # after a whole name: "memory" alone is none in "memory loss"
+    r"\W*$| ?[^\w\s]| (?:and|or|but|for|since|in|on|at|with|which|that|when|from|as|too|also|now|again|so|because|by"
+    r"|years|diagnosed|is|are|was|has|who|growing|like|after|before|back|until|y|desde|hace)\b"
 )
 
 _TAKEN = re.compile(
-    r"(?:\b(?:swallow|pop|inhale|puff|chew|dissolve|treated with|treat (?:it|this|that) with|controlled (?:with|by)"
-    r"|control (?:\w+ ){1,3}with|manag\w+ (?:\w+ ){0,3}with|(?:have|has|had|got|keeps?|put) me (?:\w+ )?on|(?:shots?"
-    r"|injections?|infusions?|doses?|puffs?|drops?|tablets?|pills?) of|get (?:my|a|an) (?:\w+ )?(?:shots? of)?)"
-    rf"{_LIST}(?: of)?{_JOINED})"
+    r"(?:\bi (?:\w+ ){0,2}?(?:swallow|pop|inhale|puff|chew|dissolve)|\b(?:i|i'm|i've|my [\w ]{1,30}?) (?:am |is |are"
+    r" |was |were |been |being |get |have been |has been )+(?:treated|controlled|managed) (?:with|by)"
+    r"|\bi (?:treat|control|manage) (?:\w+ ){1,4}?with|\b(?:have|has|had|got|keeps?|put) me (?:\w+ )?on|\bi (?:get|have"
+    r"|do|give myself) (?:[\w-]+ ){0,3}?(?:shots?|injections?|infusions?|puffs?|drops?) of)"
+    rf"\b{_LIST}{_JOINED}"
 )
 _TAKEN_AFTER = re.compile(
-    r"[^,.;?]{0,30}?,? ?\b(?:i|that's what i|is what i)(?:'m| am|'ve been| have been)? (?:(?:still|currently|also"
+    r",? (?:(?:is|are) )?(?:(?:what|which|that) )?i(?:'m| am|'ve been| have been)? (?:(?:still|currently|also"
     r"|always|now|usually|only|just) )*(?:take|taking|use|using|on|swallow)\b"
     r"| (?:\w+ ){0,2}?(?:keeps?|controls?|holds?) (?:\w+ )?my\b"
 )
@@ -118,8 +127,8 @@ _NO_LIST = re.compile(
 _PAST_INTAKE = re.compile(r"\b(?:took|had|was|were|used|gave|given|tried|been (?:treated|given))\b")
 
 _CAUSES = re.compile(
-    r",? (?P<gap>(?:\w+ |\w+n't ){0,3}?)(?:gives?|gave|giving|makes?|made|caus\w+|brings?|brought|sends?|sent|puts?|put"
-    r"|leaves?|left|sets?|trigger\w*|turns?|nearly|almost|kills?|killed|brought)\b(?P<what>.*\bm[ey]\b.*)"
+    r",? (?:\w+ |\w+n't ){0,3}?(?:gives?|gave|giving|makes?|made|caus\w+|brings?|brought|sends?|sent|puts?|put|leaves?"
+    r"|left|sets?|trigger\w*|turns?|nearly|almost|kills?|killed)\b(?P<what>.*\bm[ey]\b.*)"
 )
 _CAUSED = re.compile(
     r"(?P<what>.*)\b(?:from|to|with|after|on|(?P<when>when(?:ever)?|each time|every time|any time) i"
@@ -128,7 +137,7 @@ _CAUSED = re.compile(
 )
 _ALLERGIC_TO_IT = re.compile(r"[^.;]{0,30}?\b(?:i'm|i am|im) (?:\w+ )?(?:allergic|intolerant) to\W*$")
 _GRAVE = re.compile(
-    r"\b(?:killed me|hospital|emergency|er|a&e|allerg\w+|anaphyla\w+|epipen|bad reaction|react\w*|puff\w* up|in spots"
+    r"\b(?:killed me|hospital|emergency|a&e|allerg\w+|anaphyla\w+|epipen|bad reaction|react\w*|puff\w* up|in spots"
     r"|(?:lips?|tongue|throat|mouth|face|eyes?) (?:\w+ ){0,2}?(?:swell\w*|swollen|clos\w+|itch\w*|tingl\w*|puff\w*))\b"
 )
 _EASED = re.compile(
@@ -140,12 +149,14 @@ _CLEARLY = re.compile(
 )
 
 _HAD = re.compile(
-    r"\b(?:had|underwent|undergone|after|since|status post|did|have had|my)"
-    rf"(?: {_NO_VERB}[\w'-]+)*{_JOINED}"
+    r"\b(?:had|underwent|undergone|status post|did|(?:after|since) my)(?:,? (?:my|an?|the|emergency|recent|successful"
+    r"|and|also|some|[\w-]+(?:ectomy|plasty|scopy|surgery),?))* $"
 )
 _OPERATION = re.compile(
-    r"\b\w+(?:ectomy|plasty|otomy|ostomy|oscopy|pexy|desis)\b|\b(?!(?:my|an?|the|had|this|any|after|since|of)\b)\w+"
-    r" (?:surgery|operation|transplant|replacement|repair|bypass|implants?|biopsy|removal)\b"
+    r"\b\w+(?:ectomy|plasty|otomy|ostomy|oscopy|pexy|desis)\b|\b(?:(?!(?:my|an?|the|had|have|has|this|that|any|some|to"
+    r"|no|after|since|of|and|or|in|for|last|first|second|third|fourth|fifth|next|another|major|minor|recent|big|same"
+    r"|one|more|open|previous|past|several|two|three|many|other|your|his|her|actually|need|about|before)\b)[\w-]+ )"
+    r"{1,3}(?:surgery|operation|transplant|replacement|repair|bypass|implants?|biopsy|removal)\b"
 )
 _FAMILY_HAS = re.compile(
     r"\b(?:has|have|had|with|died|got|suffer\w*|diagnos\w+|was|were|is|are|runs|history|tiene|tuvo)\b|有|得|患"
@@ -155,8 +166,8 @@ _HABITS: dict[ProposedKind, re.Pattern[str]] = {
         r"\b(?:packs?|cigars?|cigarillos?|pipes?|roll-?ups?|snus|nicotine|tobacco|hookah|shisha|smok\w+|vap\w+)\b"
     ),
     "alcohol": re.compile(
-        r"\b(?:wine|beers?|lagers?|ciders?|gin|rum|tequila|bourbon|scotch|whiske?y|vodka|sake|prosecco|champagne|red|ales?"
-        r"|booze|brandy|spirits|drinks?|drinking|alcohol|pints?|cocktails?)\b"
+        r"\b(?:wine|beers?|lagers?|ciders?|gin|rum|tequila|bourbon|scotch|whiske?y|vodka|sake|prosecco|champagne|red"
+        r"|ales?|booze|brandy|spirits|drinks?|drinking|alcohol|pints?|cocktails?)\b"
     ),
 }
 _INDULGES = re.compile(
@@ -235,21 +246,24 @@ def confirmed(
 
 def _may_tell(whole: Message, clause: Clause, told: Sequence[Told]) -> bool:
     """Whether a clause may say what none of the facts that were read in it says."""
+    here = [one for one in told if clause.start <= one.start < clause.stop]
+    kinds = {one.kind for one in here}
     plain = clause.plain
-    kinds = {one.kind for one in told if clause.start <= one.start < clause.stop}
+    for one in sorted(here, key=lambda one: -one.start):
+        plain = plain[: one.start - clause.start] + plain[one.stop - clause.start :]
     ill = any(not _PASSING.search(match["name"] or "") for match in _ILL.finditer(plain))
     if whole.whose(clause, clause.stop)[0] == "relative":
-        return ill and "family_history" not in kinds
+        return ill
     unread = (
         _Spot(whole, clause, one.start, one.stop)
         for one in mentions(whole.text)
-        if clause.start <= one.start < clause.stop and all(one.stop <= a.start or a.stop <= one.start for a in told)
+        if clause.start <= one.start < clause.stop and all(one.stop <= a.start or a.stop <= one.start for a in here)
     )
     return whole.states(clause, clause.stop) and (
         any(_takes(spot) or _reacts(spot) for spot in unread)
         or (bool(_CLEARLY.search(plain)) and "allergy" not in kinds)
-        or (ill and "condition" not in kinds)
-        or (bool(_OPERATION.search(plain)) and "procedure" not in kinds)
+        or ill
+        or bool(_HAS_AFTER.search(plain) or _OPERATION.search(plain))
         or any(bool(words.search(plain)) and _indulges(clause) for kind, words in _HABITS.items() if kind not in kinds)
     )
 
@@ -319,7 +333,6 @@ class _Gate:
         named = dates(spot.clause.plain, self.today)
         day = named[-1].day if named else None
         ended = self.proposal.ended and kind not in _HABITS
-        quote = self._quote(*proof)
         fact = Fact(
             kind=kind,
             value=value,
@@ -328,7 +341,7 @@ class _Gate:
             valid_from=day if kind == "procedure" else None,
             valid_until=(day or self.today.isoformat()) if ended else None,
             said=self.today,
-            quotes=(quote,),
+            quotes=(self._quote(*proof),),
             **{} if self.proposal.negated else self._details(spot),
         )
         return proven(fact, {self.message_id: self.message.text})
@@ -336,13 +349,16 @@ class _Gate:
     def _same_sense(self, spot: _Spot) -> bool:
         """Whether the clause denies, and tells of the past, just as the proposal does."""
         kind, text = self.proposal.kind, spot.clause.plain
-        status = self.message.status(spot.start, spot.stop)
-        denied = status == "negated" or bool(_NOT.search(STOPS.sub(" ", text)))
-        over = bool(STOPS.search(text)) or status == "historical"
+        state = status(self.message.plain, spot.start, spot.stop)
+        denied = state == "negated" or bool(_NOT.search(STOPS.sub(" ", text)))
+        over = bool(STOPS.search(text)) or state == "historical"
         if kind == "medicine":
             over = over or bool(_PAST_INTAKE.search(text))
         past = over and kind not in ("procedure", "allergy", "family_history")
-        return status != "hypothetical" and denied == self.proposal.negated and past == self.proposal.ended
+        kin, quote = level(self.proposal.relative or ""), level(self.proposal.quote)
+        if any(_places(quote, kin, 0, len(quote))) and spot.whose[1] not in kin:
+            return False  # it is of another relative
+        return state != "hypothetical" and denied == self.proposal.negated and past == self.proposal.ended
 
     def _quote(self, start: int, stop: int) -> Quote:
         text = self.message.text[start:stop]
@@ -393,7 +409,9 @@ def _of_oneself(spot: _Spot) -> bool:
 
 def _has(spot: _Spot) -> bool:
     """Whether the clause says that the patient has it."""
-    return bool(_HAS.search(spot.before)) or (bool(_HAS_AFTER.match(spot.after)) and _of_oneself(spot))
+    if _HAS_AFTER.match(spot.after):
+        return _of_oneself(spot)
+    return bool(_HAS.search(spot.before) and _ENDS.match(spot.after))
 
 
 def _takes(spot: _Spot) -> bool:
@@ -412,6 +430,8 @@ def _reacts(spot: _Spot) -> bool:
     """Whether the clause says that the patient reacts to it."""
     if _ALLERGIC_TO_IT.match(spot.after):
         return True
+    if any(whose != "patient" for _, whose, _ in spot.clause.marks):
+        return False  # "it gives my son hives"
     after, before = _CAUSES.match(spot.after), _CAUSED.fullmatch(spot.before)
     what = after["what"] if after else before["what"] + (spot.after if before["when"] else "") if before else ""
     return bool((REACTION.search(what) or _GRAVE.search(what)) and not _EASED.search(spot.clause.plain))
@@ -420,8 +440,8 @@ def _reacts(spot: _Spot) -> bool:
 def _strange(spot: _Spot) -> bool:
     """Whether what no table knows can be an allergen all the same: the clause is plainly of an allergy to it."""
     plain = spot.words
-    thing = not REACTION.search(plain) and not _PASSING.search(plain) and not plain.endswith("ing")
-    return thing and bool(_CLEARLY.search(spot.before + " " + spot.after))
+    no_thing = NO_NAME.search(plain) or REACTION.search(plain) or _PASSING.search(plain) or plain.endswith("ing")
+    return not no_thing and bool(_CLEARLY.search(spot.before + " " + spot.after))
 
 
 def _had(spot: _Spot) -> bool:
@@ -429,7 +449,7 @@ def _had(spot: _Spot) -> bool:
 
 
 def _in_family(spot: _Spot) -> bool:
-    return bool(_FAMILY_HAS.search(spot.clause.plain))
+    return bool(_FAMILY_HAS.search(spot.clause.plain) and _ENDS.match(spot.after))
 
 
 def _drinks_or_smokes(spot: _Spot) -> bool:

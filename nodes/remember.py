@@ -17,6 +17,8 @@ from primum.nodes.prompts import render
 from primum.safety.clinical import is_clinical
 from primum.safety.sentences import split_answer
 
+MOST_TOKENS = 1200  # of the model's list of facts
+
 
 class Choice(BaseModel):
     """The numbers of the sentences that matter."""
@@ -35,7 +37,7 @@ async def _notice(turn: TurnRow, context: Context) -> None:
     """What the model finds in the patient's words and code confirms; what is known by then stays as it is."""
     prompt = render("remember", message=turn.question)
     try:
-        found = await context.router.fill([("user", prompt)], Proposals, max_tokens=600)
+        found = await context.router.fill([("user", prompt)], Proposals, max_tokens=MOST_TOKENS)
     except InvalidModelOutput:
         found = Proposals(facts=[])
     names = [one.value for one in found.facts if one.kind == "condition"]

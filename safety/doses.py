@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from primum.safety.contraindications import conditions_of, implied
-from primum.safety.dose_reader import Dose, read_doses, sentence_at
+from primum.safety.dose_builder import Dose
+from primum.safety.dose_reader import read_doses
+from primum.safety.dose_tokens import sentence_at
 from primum.safety.dose_words import COUNTED, TAKEN_WHOLE
 from primum.safety.findings import SEVERITIES, Finding, Severity
 from primum.safety.lexicon import canonical
-from primum.safety.person import Person, at
+from primum.safety.person import Person, at, read
 from primum.safety.profile import Profile
 from primum.safety.tables import read_table
 from primum.safety.units import level
@@ -19,21 +21,37 @@ __all__ = ["Dose", "Limit", "check", "limits", "read_doses"]
 
 _TO_MG = {"mg": 1.0, "mcg": 0.001, "g": 1000.0}
 _SLACK = 1.001
+_NEAR = 40  # characters behind a dose in which a word for its person may stand
+_LONG_HOURS = 20  # what lasts so long or longer is taken too often if it is taken daily
+_MISTAKEN = 5.0  # so many times the dose that was ordered is a mistake
 _LIPID_UNITS = {"cholecalciferol": 40_000.0, "ergocalciferol": 40_000.0, "vitamin a": 3333.0, "vitamin e": 1.49}
 _POTASSIUM = {("mg", "meq"): 1 / 75, ("mmol", "meq"): 1.0, ("meq", "mg"): 75.0, ("mmol", "mg"): 75.0}
 _ROUTE_KIN = {
     "iv": ("iv", "im"), "im": ("im", "iv", "sc"), "sc": ("sc", "im"), "sublingual": ("sublingual", "oral"),
     "oral": ("oral", "sublingual"),
 }  # fmt: skip
+_PUFF_MG = {"albuterol": 0.1, "nitroglycerin": 0.4}
 _OUTSIDE = ("topical", "eye", "ear", "nasal", "vaginal", "inhaled", "transdermal")
+_OUTSIDE_BUT_INHALED = frozenset(_OUTSIDE) - {"inhaled"}
 _INSTEAD = re.compile(r"\b(?:or|instead|alternatively|switch(?:ed)?|rather than|then)\b|或")
+# Of a product, not of who takes it.
+_FOR_CHILDREN = re.compile(
+    r"\b(?:children['’]?s|infants?['’]s?|kids['’]|(?:infant|children|adult|p(?:a)?ediatric|junior)"
+    r"(?= (?:\w+ )?(?:drops|syrup|suspension|liquid|strength|formula|tablets?|paracetamol|ibuprofen|calpol|tylenol)))",
+    re.IGNORECASE,
+)
 _LIVER = frozenset({"liver-disease", "alcohol-use"})
 _USUAL_AGE, _USUAL_KG, _CHILD_KG = 40.0, 70.0, 10.0  # of someone of whom they are not known
+_INFANT_KG, _GROWN_KG = 6.0, 50.0
 
 
 @dataclass(frozen=True)
 class Limit:
-    """One row of `data/doses.csv`; masses in mg. `days` is the time that `total` counts for."""
+    """One row of `data/doses.csv`; masses in mg. `days` is the time that `total` counts for.
+
+    `when` is looked for in the words around a dose and in the person's conditions and medicines. `kidney` holds steps
+    of eGFR, each with the most a day below it, which is per kg where it is negative.
+    """
 
     substance: str
     route: str
@@ -53,6 +71,7 @@ class Limit:
     load: float | None
     weekly_dose: float | None
     min_hours: float | None
+    most_hourly: float | None
     kidney: tuple[tuple[float, float], ...]
     liver: float | None
     pregnancy: tuple[float, float] | None
@@ -85,7 +104,7 @@ def _limit(row: dict[str, str]) -> Limit:
     def value(name: str, factor: float = 1.0) -> float | None:
         return float(row[name]) * factor if row[name] else None
 
-    steps = [pair.split(":") for pair in row["kidney"].split()]
+    steps = [(below, float(most.removesuffix("/kg")) * (-1 if "/kg" in most else 1)) for below, most in _steps(row)]
     dose, _, week = row["pregnancy"].partition("@")
     title, address = _sources()[row["source"]]
     return Limit(
@@ -93,10 +112,15 @@ def _limit(row: dict[str, str]) -> Limit:
         value("weight_max") or 9999.0, row["when"], value("max_single", scale), value("max_total", scale),
         float(row["days"]), "mg" if row["unit"] in _TO_MG else row["unit"], value("kg_single", scale),
         value("kg_daily", scale), value("kg_cap_weight"), value("cap", scale), value("load", scale),
-        value("weekly_dose", scale), value("min_hours"), tuple((float(a), float(b) * scale) for a, b in steps),
+        value("weekly_dose", scale), value("min_hours"), value("hourly", scale),
+        tuple((float(below), most * scale) for below, most in steps),
         value("liver", scale), (float(dose) * scale, float(week or 0)) if dose else None, bool(row["narrow"]),
         bool(row["weekly"]), row["also"], row["note"], f"{title}: {row['substance']}, {row['year']}, {address}",
     )  # fmt: skip
+
+
+def _steps(row: dict[str, str]) -> list[list[str]]:
+    return [pair.split(":") for pair in row["kidney"].split()]
 
 
 @cache
@@ -158,6 +182,7 @@ class _Part:
     who: Person
     row: Limit
     liver: bool = False
+    share: float = 1.0  # of the adult's maximum, for a child that the table has no row for
 
     @property
     def total(self) -> float | None:
@@ -181,12 +206,12 @@ def check(text: str, profile: Profile, tell_unknown: bool = False) -> tuple[Find
     for dose in doses:
         if dose.kind == "unreadable" or (dose.kind == "advice" and _untold(dose)):
             found.append(_unreadable(dose))
-        elif dose.kind in ("advice", "limit"):
+        elif dose.kind in ("advice", "limit") or (dose.kind == "denied" and dose.told):
             who = _person(text, dose, profile, conditions)
-            parts += _parts(dose, text, who, bool(_LIVER & conditions), found, tell_unknown)
+            parts += _parts(dose, text, profile, who, bool(_LIVER & conditions), found, tell_unknown)
     parts = _capped(parts)
     for part in parts:
-        found += _against(part)
+        found += _against(part) if part.dose.kind != "denied" else ()
     found += _together(text, parts, profile)
     unique = {(one.rule, *one.subjects, one.text): one for one in found}
     return tuple(sorted(unique.values(), key=lambda one: -SEVERITIES.index(one.severity)))
@@ -194,9 +219,17 @@ def check(text: str, profile: Profile, tell_unknown: bool = False) -> tuple[Find
 
 def _person(text: str, dose: Dose, profile: Profile, conditions: frozenset[str]) -> Person:
     """Whom the dose is meant for; kidneys that were not measured are taken by the stage of their disease."""
-    who = at(text, dose.start, sentence_at(text, dose.start), profile)
+    start, stop = sentence_at(text, dose.start)
+    near = start, min(stop, dose.stop + _NEAR)  # "as the box for adults says" is not the person
+    who = at(_FOR_CHILDREN.sub(_blank, text), dose.start, near, profile)
+    if who.egfr is None:
+        who = replace(who, egfr=read(". ".join(profile.conditions)).egfr)
     low, high = implied(conditions, "egfr") or (0.0, 0.0)
     return replace(who, egfr=(low + high) / 2) if who.egfr is None and 0 < high <= 60 else who
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match.group())
 
 
 def _untold(dose: Dose) -> bool:
@@ -218,9 +251,11 @@ def _unreadable(dose: Dose) -> Finding:
     )
 
 
-def _parts(dose: Dose, text: str, who: Person, liver: bool, found: list[Finding], tell: bool) -> Iterator[_Part]:
+def _parts(
+    dose: Dose, text: str, profile: Profile, who: Person, liver: bool, found: list[Finding], tell: bool
+) -> Iterator[_Part]:
     """What the dose holds of each substance that the table has limits for; findings say of which it has none."""
-    words = text[max(0, dose.start - 150) : dose.stop + 150]
+    words = " | ".join((text[max(0, dose.start - 150) : dose.stop + 150], *profile.conditions, *profile.medicines))
     for substance, factor, unit in dose.parts:
         name = _known(substance)
         row, adults = _row(name, dose, who, unit, words)
@@ -236,7 +271,15 @@ def _parts(dose: Dose, text: str, who: Person, liver: bool, found: list[Finding]
                 found += [_age_finding(dose, name, who, row)] if adults and not row.open else []
             said = (dose.amount, dose.daily, dose.other)
             amount, daily, other = (None if one is None else one * factor * scale * weight for one in said)
-            yield _Part(dose, name, amount, daily, other, who, row, liver)
+            share = _child_share(who) if adults and not row.open else 1.0
+            yield _Part(dose, name, amount, daily, other, who, row, liver, share)
+
+
+def _child_share(who: Person) -> float:
+    """What a child may have of the adult's maximum at most: by weight as to 50 kg, a generous share."""
+    age = 12.0 if who.age is None else who.age
+    weight = who.weight_kg or (_INFANT_KG if age < 1 else 2 * age + 8)  # by age as resuscitation guides have it
+    return min(1.0, weight / _GROWN_KG) if age < 12 else 1.0
 
 
 def _row(name: str, dose: Dose, who: Person, unit: str, words: str) -> tuple[Limit | None, bool]:
@@ -246,7 +289,10 @@ def _row(name: str, dose: Dose, who: Person, unit: str, words: str) -> tuple[Lim
     if not rows and not adults and unit == "mg" and dose.route and dose.route not in _OUTSIDE:
         # What is swallowed or injected is judged by another route's row; what is put on the skin is not.
         near = _fitting(name, who, None, words)
-        rows = [row for row in near if row.weekly or (dose.route == "oral" and row.route not in _OUTSIDE)]
+        swallowed = dose.route == "oral"  # or its tablets are for an inhaler
+        rows = [row for row in near if row.weekly or (swallowed and row.route not in _OUTSIDE_BUT_INHALED)]
+    if not rows and not adults and unit in ("puff", "spray"):
+        rows = _fitting(name, who, None, words)
     return next(iter(rows or adults), None), not rows and bool(adults)
 
 
@@ -267,8 +313,8 @@ def _conversion(name: str, unit: str, wanted: str) -> float | None:
         return 1.0
     if unit == "mg" and wanted == "unit":
         return _LIPID_UNITS.get(name)
-    if name == "albuterol" and (unit, wanted) == ("mg", "puff"):
-        return 10.0
+    if name in _PUFF_MG and {unit, wanted} <= {"mg", "puff", "spray"}:
+        return _PUFF_MG[name] if wanted == "mg" else 1 / _PUFF_MG[name] if unit == "mg" else 1.0
     if name == "potassium chloride":
         return _POTASSIUM.get((unit, wanted))
     return 1.0 if {unit, wanted} == {"mmol", "meq"} else None
@@ -297,8 +343,10 @@ def _against(part: _Part) -> list[Finding]:
     row, hours = part.row, part.dose.interval_hours
     if row.single == 0 or row.total == 0:
         why = row.note or "no dose is licensed at this age"
-        return [_finding(part, "dose.age", "major", f"Not for {part.who.words}: {why}.")]
-    found = [*_too_much(part), *_body(part)]
+        return [_finding(part, "dose.never" if row.when else "dose.age", "major", f"Not for {part.who.words}: {why}.")]
+    found = [*_too_much(part), *_body(part), *_too_fast(part)]
+    if hours is None and (row.min_hours or 0) >= _LONG_HOURS and part.dose.per_day:
+        hours = 24 / part.dose.per_day
     if row.min_hours and hours and hours < row.min_hours * 0.99:
         severity: Severity = "major" if hours <= row.min_hours * 0.8 else "moderate"
         said = f"Every {hours:g} hours is too often: leave at least {row.min_hours:g} hours between doses."
@@ -313,13 +361,25 @@ def _against(part: _Part) -> list[Finding]:
     return found
 
 
+def _too_fast(part: _Part) -> Iterator[Finding]:
+    """What runs into a vein faster than it may."""
+    most, hours, amount = part.row.most_hourly, part.dose.hours, part.amount
+    if most is not None and hours and amount is not None and amount / hours > most * _SLACK:
+        unit = part.row.unit
+        said = f"{_mass(amount, unit)} in {hours * 60:.3g} minutes is too fast: at most {_mass(most, unit)} an hour."
+        yield _finding(part, "dose.rate", "contraindicated", said)
+
+
 def _maxima(part: _Part) -> tuple[float | None, float | None]:
     """The most at once and the most in the row's days, for this weight."""
     row, weight = part.row, part.who.weight_kg
     single = row.total if row.single is None else row.single
     total = row.total
-    if weight and (row.kg_below is None or weight < row.kg_below):
-        grown = part.who.age is None or part.who.age >= 12
+    if part.share < 1:
+        return single and single * part.share, total and total * part.share
+    grown = part.who.age is None or part.who.age >= 12
+    capped = grown and part.dose.kind == "limit"  # `60 mg/kg, 4.5 g at most` is no one's own maximum
+    if weight and not capped and (row.kg_below is None or weight < row.kg_below):
         adults = [one for one in table()[part.substance] if one.route == row.route and one.age_min >= 12]
         most = row.cap or max((one.total or 0.0 for one in adults), default=0.0) or row.total
         most_once = max((one.single or 0.0 for one in adults), default=0.0) or row.single
@@ -382,7 +442,8 @@ def _body(part: _Part) -> Iterator[Finding]:
     def most_a_day(most: float) -> str:
         return f"at most {_mass(most, row.unit)} a day, not {_mass(taken, row.unit)}" if most else "avoid it"
 
-    step = next(((below, most) for below, most in row.kidney if who.egfr is not None and who.egfr < below), None)
+    steps = [(below, most if most >= 0 else -most * (who.weight_kg or _USUAL_KG)) for below, most in row.kidney]
+    step = next(((below, most) for below, most in steps if who.egfr is not None and who.egfr < below), None)
     if step and taken > step[1] * _SLACK:
         text = f"With an eGFR of {who.egfr:.3g} ({part.substance} below {step[0]:g}): {most_a_day(step[1])}."
         yield _finding(part, "dose.kidney", "major", text)
@@ -397,18 +458,38 @@ def _body(part: _Part) -> Iterator[Finding]:
 
 
 def _together(text: str, parts: list[_Part], profile: Profile) -> Iterator[Finding]:
-    """The same substance from several products, or in several doses a day, added up."""
+    """The same substance from several products, or in several doses a day, added up; and more than was ordered."""
     advised = [part for part in parts if part.dose.kind == "advice" and part.row.unit != "mg/kg"]
+    ordered = [part for part in parts if part.dose.told]
     own = list(_taken_already(profile, {part.substance for part in parts}))
     for substance in dict.fromkeys(part.substance for part in advised):
-        added: list[_Part] = []
-        for part in (part for part in advised if part.substance == substance):
-            again = any(other.dose.drug == part.dose.drug for other in added)
-            if part.dose.extra or not (again or _instead(text, added, part)):
-                added.append(part)
+        here = [part for part in advised if part.substance == substance]
+        yield from _mistaken(here, [part.amount for part in ordered if part.substance == substance and part.amount])
+        runs: dict[str, list[list[_Part]]] = {}
+        for i, part in enumerate(here):
+            earlier = runs.setdefault(part.dose.drug, [])
+            if part.dose.extra and earlier:
+                earlier[-1].append(part)
+            elif part.dose.extra or earlier or not _instead(text, here[:i], part):
+                earlier.append([part])
+        added = [part for group in runs.values() if group for part in max(group, key=_taken)]
         added += [part for part in own if part.substance == substance]
         if len(added) > 1:
             yield from _sum(added)
+
+
+def _taken(parts: list[_Part]) -> float:
+    """What the doses come to on a day with all of them; one of which nothing says how often counts once."""
+    totals = ((part.total, part.amount or 0.0, part.row.days) for part in parts)
+    return sum(amount if total is None else max(total, amount if days == 1 else 0.0) for total, amount, days in totals)
+
+
+def _mistaken(parts: list[_Part], ordered: list[float]) -> Iterator[Finding]:
+    """`The plan says 8; I injected 80`: many times what was ordered."""
+    for part in parts:
+        if ordered and not part.dose.told and part.amount and part.amount >= _MISTAKEN * max(ordered):
+            said = f"{_mass(part.amount, part.row.unit)}, where {_mass(max(ordered), part.row.unit)} was ordered."
+            yield _finding(part, "dose.mistaken", "contraindicated", said)
 
 
 def _taken_already(profile: Profile, substances: set[str]) -> Iterator[_Part]:
@@ -416,7 +497,7 @@ def _taken_already(profile: Profile, substances: set[str]) -> Iterator[_Part]:
     for medicine in profile.medicines:
         for dose in read_doses(medicine):
             who = _person(medicine, dose, profile, frozenset())
-            for part in _parts(dose, medicine, who, False, [], False):
+            for part in _parts(dose, medicine, profile, who, False, [], False):
                 if part.substance in substances and dose.kind == "advice":
                     yield part
 
@@ -424,7 +505,7 @@ def _taken_already(profile: Profile, substances: set[str]) -> Iterator[_Part]:
 def _sum(parts: list[_Part]) -> Iterator[Finding]:
     """A finding if the doses together, but none alone, are over the maximum of a day."""
     first, row, most = parts[0], parts[0].row, _maxima(parts[0])[1]
-    amounts = [part.total if part.total is not None else part.amount or 0.0 for part in parts]
+    amounts = [_taken([part]) for part in parts]
     total = sum(amounts)
     alone = any(most and part.total is not None and part.total * row.days > most * _SLACK for part in parts)
     if most is None or total * row.days <= most * _SLACK or alone:

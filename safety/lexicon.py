@@ -25,6 +25,7 @@ _LONGEST = 7  # words in the longest name that is looked up: "bictegravir, emtri
 _LISTED_ONLY = frozenset({"iron", "thyroid"})  # medicines in a list of medicines alone
 # "High potassium", "calcium channel", "alcohol gel": a finding, a part of the body, a product; nothing taken.
 _NOT_TAKEN_BEFORE = re.compile(r"\b(?:high|low|raised|serum|blood|your|lack of|rubbing) $", re.IGNORECASE)
+_REACH = 12  # characters of the longest of them
 _NOT_TAKEN_AFTER = re.compile(
     r"[\s-](?:levels?|deficiency|channels?|tests?|wipes?|gel|rub|swabs?|hand|stones?|scores?|deposits?|free"
     r"|(?:in|from) (?:the|your) (?:blood|bones?|body|urine|diet))\b",
@@ -179,7 +180,7 @@ def _names_in(words: list[str], guess: bool) -> Iterator[tuple[int, int, str, st
 
 
 def _not_taken(text: str, start: int, stop: int) -> bool:
-    return bool(_NOT_TAKEN_BEFORE.search(text, 0, start) or _NOT_TAKEN_AFTER.match(text, stop))
+    return bool(_NOT_TAKEN_BEFORE.search(text, max(0, start - _REACH), start) or _NOT_TAKEN_AFTER.match(text, stop))
 
 
 @cache

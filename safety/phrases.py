@@ -11,6 +11,7 @@ _CJK = re.compile(r"[\u3400-\u9fff]")
 _SCRIPTS = re.compile(r"(?<=[\u3400-\u9fff])(?=[a-z])|(?<=[a-z])(?=[\u3400-\u9fff])")
 _NO_WORD = re.compile(r"[^\w+]|_")
 _PLAIN_WORD = re.compile(r"[\w+]+")
+_IN_ES = re.compile(r"(?:[sxz]|[cs]h)es$")  # of "hives" no plural of "hiv"
 _GAP = 3  # characters between two words of a phrase
 _CLOSE = 0.86  # how alike a misspelling must be; below it "hepatic" meets "herpetic"
 
@@ -48,13 +49,14 @@ class Phrases:
     def places(self, text: str) -> list[tuple[int, int, str]]:
         """Start and stop in a text of small letters without accents, and what the phrase means."""
         han = self._chinese.finditer(text) if _CJK.search(text) else ()
-        found = [(match.start(), match.end(), self.meanings[match.group()]) for match in han]
+        signs = [(match.start(), match.end(), self.meanings[match.group()]) for match in han]
+        found = signs.copy()
         words = [(*match.span(), match.group()) for match in _PLAIN_WORD.finditer(text)]
         place = 0
         while place < len(words):
             size, meaning = self._longest(words, place)
             start, stop = words[place][0], words[place + size - 1][1]
-            if meaning and all(stop <= a or start >= b for a, b, _ in found):
+            if meaning and all(stop <= a or start >= b for a, b, _ in signs):
                 found.append((start, stop, meaning))
             place += size
         return sorted(found)
@@ -72,7 +74,9 @@ class Phrases:
         """What a phrase means, in the singular or in the plural."""
         meaning = self.meanings.get(phrase)
         if meaning is None and phrase.endswith("s"):
-            meaning = self.meanings.get(phrase[:-1]) or self.meanings.get(phrase.removesuffix("es"))
+            meaning = self.meanings.get(phrase[:-1])
+        if meaning is None and _IN_ES.search(phrase):
+            meaning = self.meanings.get(phrase[:-2])
         return meaning or ""
 
     def _nearest(self, text: str) -> str | None:

@@ -19,25 +19,32 @@ _MORE_NUMBER_WORDS = {
     word: value
     for value, words in {
         0.25: "quarter", 0.5: "media medio", 1.0: "a an un una uno", 2.0: "couple dos", 3.0: "tres drei",
-        4.0: "cuatro", 5.0: "cinco", 6.0: "seis", 7.0: "siete", 8.0: "ocho", 9.0: "nueve", 10.0: "diez", 12.0: "doce",
-        24.0: "twenty-four veinticuatro", 48.0: "forty-eight", 80.0: "eighty",
+        4.0: "cuatro", 5.0: "cinco", 6.0: "seis", 7.0: "siete", 8.0: "ocho", 9.0: "nueve", 10.0: "diez",
+        12.0: "doce dozen", 14.0: "catorce", 15.0: "quince", 16.0: "dieciseis", 18.0: "dieciocho", 20.0: "veinte",
+        24.0: "veinticuatro", 25.0: "veinticinco", 30.0: "treinta", 40.0: "cuarenta", 50.0: "cincuenta",
+        60.0: "sesenta", 70.0: "seventy setenta", 80.0: "eighty ochenta", 90.0: "ninety noventa", 100.0: "cien ciento",
+        200.0: "doscientos doscientas", 300.0: "trescientos trescientas", 400.0: "cuatrocientos",
+        500.0: "quinientos quinientas", 600.0: "seiscientos", 800.0: "ochocientos",
     }.items()
     for word in words.split()
 }  # fmt: skip
 _ALL_NUMBER_WORDS = _NUMBER_WORDS | _MORE_NUMBER_WORDS
 _HUNDREDS = {"hundred": 100.0, "thousand": 1000.0, "mil": 1000.0}
 _HAN = {sign: float(value) for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2.0, "半": 0.5}
-_HAN_TENS = {"十": 10.0, "百": 100.0, "千": 1000.0}
+_HAN_TENS = {"十": 10.0, "百": 100.0, "千": 1000.0, "万": 10000.0}
+_LINKS = frozenset({"a", "an", "and", "of", "y"})
 _FRACTIONS = {"½": 0.5, "¼": 0.25, "¾": 0.75}
 _WORD = "|".join(sorted(_ALL_NUMBER_WORDS, key=len, reverse=True))
-# A number in a text that `level` gave: 1,000, 1/2, 1½, .5, one, half a, two and a half, two hundred, 两.
+_ONES = "one|two|three|four|five|six|seven|eight|nine"
+_BELOW_HUNDRED = rf"(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[ -](?:{_ONES})\b|(?:{_WORD})"
+# A number in a text that `level` gave: 1,000, 1/2, 1½, .5, one, half a, two and a half, two hundred and fifty, 两.
 NUMBER = (
     r"(?:(?:(?<![a-z\d])(?<!\d[.,])|(?<=\dx))(?:\d{1,3}(?:[,'\u00a0\u202f\u2009]\d{3})+(?:\.\d+)?|\d{1,3} 000"
-    r"|\d+\s\d/\d|\d/\d(?![\d/])|\d+(?:[.,·]\d+)?[½¼¾]?|[½¼¾])|(?<!\w)[.·]\d+"
-    rf"|(?<![\w'])(?:(?:{_WORD})[ -])?(?:hundred|thousand|mil)\b"
-    r"|(?<![\w'])(?:(?:one|two|three|1|2|3) and a half|half an?|half of an?|a half|a quarter of an?"
-    rf"|(?:{_WORD}))(?![\w'])"
-    r"|[零一二三四五六七八九十百千两半]+)"
+    r"|\d+\s\d/\d|\d/\d(?![\d/])|\d+(?:[.,·]\d+)?[½¼¾]?(?: (?:and a half|y medi[oa])\b)?|[½¼¾])|(?<!\w)[.·]\d+"
+    r"|(?<![\w'])(?:half an?|half of an?|half of (?=one)|a half|a quarter of an?|half a dozen|an? (?:couple|dozen)|"
+    rf"(?:(?:{_BELOW_HUNDRED})[ -])?(?:hundred|thousand|mil)(?: (?:and )?(?:{_BELOW_HUNDRED}))?\b|"
+    rf"(?:{_BELOW_HUNDRED})(?: and a (?:half|quarter)| y medi[oa]| point (?:{_ONES}))?)(?![\w'])"
+    r"|[零一二三四五六七八九十百千两半]+万?)"
 )
 _ANY_NUMBER = re.compile(NUMBER)
 
@@ -146,18 +153,28 @@ def numbers(plain: str) -> tuple[int, ...]:
 def number(written: str) -> tuple[float, float | None]:
     """The value of what `NUMBER` matches, and the other reading where a point may part thousands."""
     word = written.strip()
-    if word in _ALL_NUMBER_WORDS:
-        return _ALL_NUMBER_WORDS[word], None
-    for name, factor in _HUNDREDS.items():
-        if word.endswith(name):
-            return _ALL_NUMBER_WORDS.get(word.removesuffix(name).strip(" -"), 1.0) * factor, None
-    if "and a half" in word:
-        return number(word.split()[0])[0] + 0.5, None
-    if word[0].isalpha() and word[0].isascii():
-        return (0.25 if "quarter" in word else 0.5), None
     if word[0] in _HAN or word[0] in _HAN_TENS:
         return _han(word), None
-    return _figures(word)
+    if word[0].isalpha():
+        return _words(word), None
+    figures, *half = re.split(" and| y ", word)
+    value, other = _figures(figures)
+    return value + 0.5 * len(half), other
+
+
+def _words(written: str) -> float:
+    """`two hundred and fifty`, `twelve point five`, `half a dozen`, `seven and a half`."""
+    total, current, scale = 0.0, 0.0, 1.0
+    for word in re.split("[ -]", written):
+        if word in _HUNDREDS:
+            total, current = total + (current or 1.0) * _HUNDREDS[word], 0.0
+        elif word == "dozen":
+            current = (current or 1.0) * 12
+        elif word == "point":
+            scale = 0.1
+        elif word not in _LINKS:
+            current += _ALL_NUMBER_WORDS[word] * scale
+    return total + current or _ALL_NUMBER_WORDS.get(written, 1.0)
 
 
 def _figures(word: str) -> tuple[float, float | None]:

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from fastapi import Body, FastAPI, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -51,6 +51,14 @@ class TurnRequest(_Body):
     audience: Literal["patient", "clinician"] = "patient"
     max_words: int | None = Field(None, ge=20, le=2000)
     profile: Profile = Field(Profile(), description="What is known of the person: allergies, medicines, age …")
+
+
+class FeedbackRequest(_Body):
+    """Whether an answer helped, and why or why not."""
+
+    rating: Literal[-1, 1]
+    reasons: list[Annotated[str, Field(max_length=40)]] = Field(default_factory=list, max_length=10)
+    comment: str = Field("", max_length=2000)
 
 
 class GenerateRequest(_Body):
@@ -200,6 +208,15 @@ def _add_thread_routes(app: FastAPI) -> None:
             }
             for row in rows
         ]
+
+    @app.put("/answers/{run_id}/feedback", status_code=204, responses=ERRORS)
+    async def feedback(
+        request: Request, run_id: UUID, body: FeedbackRequest, patient: Annotated[Name, Query()] = "me"
+    ) -> Response:
+        """Keeps what a reader thinks of an answer; a second thought takes the place of the first."""
+        opinions = _agent(request).resources.opinions
+        await opinions.keep(_identity(request, patient), run_id, body.rating, body.reasons, body.comment)
+        return Response(status_code=204)
 
     @app.delete("/threads/{thread}", status_code=204, responses=ERRORS)
     async def delete_thread(

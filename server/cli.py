@@ -206,6 +206,9 @@ def evaluate(
     rules_only: Annotated[
         bool, typer.Option("--rules-only", help="Triage and safety: without the second look by likeness.")
     ] = False,
+    with_model: Annotated[
+        bool, typer.Option("--with-model", help="Memory: with what the model finds besides, confirmed by code.")
+    ] = False,
 ) -> None:
     """Measure what the rules find on cases of your own; prints the report as JSON."""
     from primum.evals.report import LOOKED_AT_TWICE, evaluate
@@ -221,12 +224,27 @@ def evaluate(
     with rules_in_use(settings):
         look = _second_look(settings) if task in LOOKED_AT_TWICE and not rules_only else None
         try:
-            report = evaluate(task, data, look)
+            report = run(_with_model(task, data)) if with_model else evaluate(task, data, look)
         except ValueError as error:
             raise BadInput(str(error)) from None
     if out is not None:
         out.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     print_json(report)
+
+
+async def _with_model(task: str, data: list[Path]) -> Any:
+    from primum.evals.proposer import Proposer
+    from primum.evals.report import evaluate
+    from primum.graph.llm import Endpoint, open_client
+    from primum.graph.settings import read_settings
+    from primum.server.local import embedded
+
+    async with embedded(read_settings(), say, need=("model",)) as settings:
+        key = settings.model_key.get_secret_value()
+        async with open_client(str(settings.model_url), key) as http:
+            endpoint = Endpoint.open(settings.router_model or settings.model_name, http)
+            proposer = Proposer(endpoint, asyncio.get_running_loop())
+            return await asyncio.to_thread(evaluate, task, data, None, proposer)
 
 
 def _second_look(settings: "Settings") -> "SecondLook":

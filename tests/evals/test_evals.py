@@ -2,16 +2,20 @@
 
 import gzip
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from primum.evals import memory
 from primum.evals.report import LOOKED_AT_TWICE, TASKS, evaluate, write
 from primum.evals.second_look import SecondLook
+from primum.memory.proposals import Proposal, Proposals
 from primum.safety.harm import Refusal, declined
 from primum.safety.red_flags import Triage, suspected
 
+TODAY = date(2025, 11, 22)
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"
 
 
@@ -151,7 +155,32 @@ def test_what_can_not_be_read_says_why(tmp_path: Path) -> None:
 
 
 def test_the_tasks_are_those_that_rules_can_answer() -> None:
-    assert {*TASKS, *LOOKED_AT_TWICE} == {"triage", "interactions", "doses", "injection", "memory", "safety"}
+    assert {*TASKS, *LOOKED_AT_TWICE} == {"triage", "interactions", "doses", "injection", "safety"}
+
+
+def test_what_a_model_adds_to_the_facts_is_counted_and_so_is_what_is_wrong_of_it() -> None:
+    def facts_of(*conditions: str) -> list[dict[str, str]]:
+        return [{"kind": "condition", "value": name} for name in conditions]
+
+    def propose(message: str) -> Proposals:
+        asked.append(message)
+        names = ("gout", "vitiligo", "narcissism")
+        return Proposals(facts=[Proposal(kind="condition", value=name, quote=name) for name in names])
+
+    asked: list[str] = []
+    talk = [
+        {"role": "user", "content": "I have gout, vitiligo and narcissism."},
+        {"role": "doctor", "content": "You have vitiligo?"},
+        {"role": "user", "content": "What is gout?"},
+    ]
+    row = {"id": "a", "turns": talk, "facts": facts_of("gout", "vitiligo")}
+    alone = memory.run([row], TODAY)
+    assert (alone["precision"], alone["recall"], alone["added"], alone["added_wrong"]) == (1.0, 0.5, 0, 0)
+    merged = memory.run([row], TODAY, propose, lambda _: True)
+    assert (merged["recall"], merged["added"], merged["added_wrong"], merged["unproven"]) == (1.0, 2, 1, 0)
+    assert merged["false"] == ["a: condition narcissism"]
+    assert asked == [talk[0]["content"]]  # no call for a question, none for a doctor's words
+    assert memory.run([row], TODAY, propose)["added"] == 0  # nobody knows them for conditions
 
 
 class Zebra(SecondLook):

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from primum.graph.agent import Agent
 from primum.graph.answer import Answer
+from primum.graph.builder import build_graph
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
 from primum.memory.facts import Fact
@@ -128,7 +129,8 @@ async def test_two_things_told_that_cannot_both_be_true_are_asked_about_and_clea
     answer = await agent.ask("I have no allergies. What is gout?", thread="t")
     assert "**Which is right?** You told me “I'm allergic to penicillin” and then “I have no allergies”" in answer.text
     assert answer.text.endswith("I go by: allergy to penicillin.")
-    assert "Which is right" not in (await agent.ask("What is gout?", thread="t")).text  # asked once
+    assert "Which is right" not in (await agent.ask("I have no allergies. What is gout?", thread="t")).text  # asked once
+    assert await rows(agent.resources.database, "select count(*) from contradictions") == [(1,)]
     await agent.ask("I have no allergies, I was wrong. What is gout?", thread="t")
     assert [fact.words for fact in await facts(agent)] == ["no allergies"]
     assert await rows(agent.resources.database, "select 1 from contradictions where settled_at is null") == []
@@ -212,3 +214,15 @@ async def test_nothing_of_a_thread_is_lost_by_its_summaries(settings: Settings, 
         assert sizes[-1] <= 1.3 * sizes[0]
         ((summary, last),) = await rows(agent.resources.database, "select summary, last from summaries")
         assert last > 50 and len(summary["asked"]) == 10
+
+
+async def test_a_graph_of_ones_own_recalls_the_chart_and_heeds_what_is_told_in_that_run(
+    agent: Agent, gout: FakeVLLM
+) -> None:
+    await agent.ask("I take warfarin. What is gout?", patient="anna")
+    resources = agent.resources
+    context = resources.context(resources.new_run(), resources.identity("anna"), "visit", "patient")
+    told = {"question": f"I'm allergic to latex. {ASKED}"}
+    state = await build_graph().ainvoke(told, context=context)  # type: ignore[call-overload]
+    assert [fact["text"] for fact in state["answer"]["facts"]] == ["warfarin", "allergy to latex"]
+    assert [one.fact.words for one in (await resources.charts.read(resources.identity("anna"))).facts] == ["warfarin"]

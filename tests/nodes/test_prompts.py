@@ -62,6 +62,7 @@ RENDERED: dict[str, tuple[str, dict[str, Any]]] = {
     "rewrite": ("rewrite", {"history": HISTORY, "question": QUESTION}),
     "rewrite-first-turn": ("rewrite", {"history": [], "question": QUESTION}),
     "router": ("router", {"question": QUESTION}),
+    "summarise": ("summarise", {"sentences": [(1, "Rest the joint."), (2, "Drink water.")], "most": 8}),
     "remember": ("remember", {"message": "I pop a naproxen on bad days. What treats it?"}),
 }
 

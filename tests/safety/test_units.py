@@ -16,6 +16,10 @@ from primum.safety.units import NUMBER, level, number, numbers
         (".5", 0.5), ("2·5", 2.5), ("1/2", 0.5), ("1 1/2", 1.5), ("½", 0.5), ("2½", 2.5), ("１２", 12),
         ("two", 2), ("twenty-four", 24), ("half a", 0.5), ("a quarter of a", 0.25), ("two and a half", 2.5),
         ("hundred", 100), ("two hundred", 200), ("mil", 1000), ("media", 0.5), ("两", 2), ("十二", 12),
+        ("one hundred and twenty-five", 125), ("two hundred fifty", 250), ("seven and a half", 7.5),
+        ("half a dozen", 6),
+        ("twelve point five", 12.5), ("a couple", 2), ("a dozen", 12), ("dos y media", 2.5), ("quinientos", 500),
+        ("2 and a half", 2.5), ("forty-five", 45), ("五万", 50000), ("zero", 0),
         ("二十", 20), ("一百", 100), ("半", 0.5),
     ],
 )  # fmt: skip

@@ -44,6 +44,12 @@ COMMANDS = [
     ["interactions"],
     ["interactions", "import"],
     ["interactions", "list"],
+    ["facts"],
+    *(["facts", name] for name in ("list", "set", "end", "remove", "export", "import")),
+    ["erase"],
+    ["audit"],
+    ["audit", "verify"],
+    ["audit", "show"],
 ]
 
 
@@ -52,7 +58,7 @@ def test_every_command_explains_itself(command: list[str]) -> None:
     done = primum(*command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"Usage: {' '.join(['primum', *command])}" in done.stdout
-    if command not in ([], ["serve"], ["db"], ["interactions"]):
+    if command not in ([], ["serve"], ["db"], ["interactions"], ["facts"], ["audit"]):
         assert f"primum {' '.join(command)}" in done.stdout.partition("Example:")[2]
 
 

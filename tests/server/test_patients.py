@@ -124,3 +124,15 @@ def test_of_a_question_without_a_conversation_nothing_is_kept(told: httpx.Client
     told.post("/generate", json={"question": "I take warfarin. What is gout?"}).raise_for_status()
     # Everybody else's rows are out of sight; that nothing is left, the erasure's own tests show.
     assert len(told.get("/threads", params={"patient": "anna"}).json()) == 1
+
+
+def test_what_a_reader_thinks_of_an_answer_is_kept_and_changed(told: httpx.Client) -> None:
+    (thread,) = told.get("/threads", params={"patient": "anna"}).json()
+    (turn,) = told.get(f"/threads/{thread['id']}", params={"patient": "anna"}).json()
+    path = f"/answers/{turn['run_id']}/feedback"
+    for rating in (-1, 1):
+        body = {"rating": rating, "reasons": ["wrong"], "comment": "It is not so."}
+        assert told.put(path, json=body, params={"patient": "anna"}).status_code == 204
+    refused(told.put(path, json={"rating": 1}, params={"patient": "ben"}), 404, "UnknownThread")
+    refused(told.put(path, json={"rating": 5}, params={"patient": "anna"}), 422, "BadInput")
+    assert Receipt.model_validate(told.delete("/patients/anna").json()).counts["feedback"] == 1
