@@ -72,9 +72,11 @@ def _kind(text: Text, token: Token) -> Kind:
         return "advice"
     if words.MORE.search(before):
         return "advice" if words.ALLOWED.search(before) and not re.search(r"\bif\b", before) else "warning"
+    if words.WARNED.search(sentence):
+        return "warning"
     harm = words.HARM_AFTER.match(after)
     if harm and not words.NO_HARM.search(harm.group()):
-        return "warning"
+        return "advice" if words.TAKER.search(before) else "warning"
     if words.POISONED.search(before):
         return "advice" if re.search(r"\b(?:i|he|she|took|taken|swallowed)\b", before) else "warning"
     return "advice"
@@ -102,6 +104,7 @@ class Builder:
         self.timed = False  # its frequency are times of the day so far
         self.strength: float | None = None  # of one tablet, as told
         self.strength_unit = "mg"
+        self.counted = False  # a number without a unit was a count of tablets
         self.piece_at = 0  # where the strength of one was told apart from a dose
         self.last: Token | None = None  # the last mass told
         self.listed: int | None = None  # where a mass without a unit ended
@@ -119,6 +122,7 @@ class Builder:
                 self._take(self._with_unit(token), following)
                 self.listed = token.stop
             elif token.kind in ("amount", "count", "bare"):
+                self.counted |= token.kind == "bare"
                 self._take(token, following)
             elif token.kind == "unitless":
                 self._unitless(token, following)
@@ -223,7 +227,7 @@ class Builder:
             if ordered and last and ordered.group().startswith(("s", "m", "instead")):
                 return (0.01 if self.last and self.last.unit == "unit" else 0.1) <= token.value / last <= 100
             return bool(ordered and last and whole and 0.1 <= token.value / last <= 10)
-        if not figure or (self.strength and not ordered and token.value <= _MOST_TABLETS):
+        if not figure or ((self.strength or self.counted) and not ordered and token.value <= _MOST_TABLETS):
             return False
         mass, usual = self._with_unit(token).value, usual_most().get(self.drug, 0.0)
         if self.last:
@@ -295,6 +299,9 @@ class Builder:
             self.strength, self.strength_unit = token.value, token.unit
             self._start(token, token.value * token.times, token.unit, count=token.times)
         else:
+            if words.EACH_HOLDS.search(self.text.plain[max(0, token.start - 40) : token.start]):
+                self.strength, self.strength_unit = token.value, token.unit
+                return
             now = self._start(token, token.value, token.unit)
             if "each" in token.per or words.TABLETS_NEXT.match(self.text.plain, token.stop):
                 self.strength, self.strength_unit = token.value, token.unit
@@ -424,6 +431,8 @@ class Builder:
         """A stated maximum, kept apart from the dose in hand."""
         if token.kind == "amount" and self.last is None and self.text.plain[: token.start].endswith("("):
             self.last = token  # `max two a day (220 mg)`
+        if words.BY_THE_COURSE.match(self.text.plain, token.stop):
+            return
         value, unit = token.value * (token.times or 1.0), token.unit
         strength, _ = self._strength(token)
         if unit == "tablet" and not self._held_in("tablet"):
@@ -498,15 +507,24 @@ class Builder:
             self.waiting = token
 
     def _daily(self, now: Dose, token: Token) -> None:
-        if now.per_day is None and now.daily is None and len(self._gap(token)) < 60:
+        if self._not_weekly(now, token):
+            self.now = replace(now, per_day=1.0)
+        elif now.per_day is None and now.daily is None and len(self._gap(token)) < 60:
             whole = now.route == "transdermal"  # a patch a day, not a day's amount
             self.now = replace(now, per_day=1.0) if whole else replace(now, daily=now.amount, amount=None)
         else:
             self.day_before = token
 
+    def _not_weekly(self, now: Dose, token: Token) -> bool:
+        """`my weekly tablet, 70 mg every morning`: taken daily."""
+        weekly = now.per_day is not None and now.per_day < 0.5
+        return weekly and len(self._gap(token)) < 4 and bool(words.EVERY.match(self._said(token).lower()))
+
     def _at_time(self, now: Dose, token: Token) -> None:
         """`10 mg in the morning and 20 mg at night`: two doses of one day, not one or the other."""
-        if now.per_day is None and now.daily is None:
+        if self._not_weekly(now, token):
+            self.now = replace(now, per_day=1.0)
+        elif now.per_day is None and now.daily is None:
             last = next((dose for dose in reversed(self.done) if dose.kind == "advice"), None)
             between = self.text.plain[last.stop : now.start] if last else ""
             added = (

@@ -12,7 +12,9 @@ from itertools import zip_longest
 
 from primum.safety import dose_words as words
 from primum.safety.dose_builder import Builder, Dose
-from primum.safety.dose_tokens import Text, names, owned
+from primum.safety.dose_tokens import Text, names, owned, sentence_at
+
+_CLOSE = 80  # characters behind a dose in which its taker says that it was not taken
 
 
 @lru_cache(maxsize=512)
@@ -27,6 +29,7 @@ def read_doses(text: str) -> tuple[Dose, ...]:
         doses += Builder(read, drug).read([t for t in tokens if t.owner and t.owner.drug == drug])
     doses.sort(key=lambda dose: dose.start)
     doses = [_each_time(dose, doses[:i]) for i, dose in enumerate(doses)]
+    doses = [dose for i, dose in enumerate(doses) if not _restated(read, dose, doses[:i])]
     infused = {dose.drug for dose in doses if dose.hours}
     doses = [replace(one, route="iv") if one.route is None and one.drug in infused else one for one in doses]
     return tuple(_now_taken(read, _shared_frequency(read.plain, doses)))
@@ -40,16 +43,27 @@ def _each_time(dose: Dose, before: list[Dose]) -> Dose:
     return replace(dose, per_day=often, extra=True)
 
 
+def _restated(text: Text, dose: Dose, before: list[Dose]) -> bool:
+    """`Lialda, four 1.2 g tablets, plus budesonide. 4.8 grams?`: what was told of another drug is told once more."""
+    a, b = sentence_at(text.written, dose.start)
+    if any(a <= name.start < b for name in text.names) or dose.unit != "mg" or dose.per_day is not None:
+        return False
+    amount = dose.amount or dose.daily
+    return any(one.drug != dose.drug and amount in (one.amount, one.total) for one in before)
+
+
 def _now_taken(text: Text, doses: list[Dose]) -> Iterator[Dose]:
     """The doses, those that were put right and those of someone else marked as former."""
     mine = words.MINE.search(text.plain) and any(one.kind == "advice" and not _others(text, one) for one in doses)
     for dose, later in zip_longest(doses, doses[1:]) if doses else ():
         between = text.plain[dose.stop : later.start] if later else ""
         same = later is not None and later.drug == dose.drug
-        put_right = same and len(between) < 150 and words.PUT_RIGHT.search(between)
-        if same and words.MISREAD.search(between):
+        misread = same and words.MISREAD.search(between)
+        put_right = same and not misread and len(between) < 150 and words.PUT_RIGHT.search(between)
+        not_done = words.NOT_DONE.search(between or text.plain[dose.stop : dose.stop + _CLOSE])
+        if misread:
             dose = replace(dose, told=True)
-        if dose.kind == "advice" and (put_right or (mine and _others(text, dose))):
+        if dose.kind == "advice" and (put_right or not_done or (mine and _others(text, dose))):
             dose = replace(dose, kind="former")
         yield dose
 
@@ -67,5 +81,7 @@ def _shared_frequency(plain: str, doses: list[Dose]) -> list[Dose]:
         both = one.drug != other.drug and one.kind == other.kind == "advice" and one.amount and one.total is None
         gap = plain[one.stop : other.start]
         if both and other.per_day and len(gap) < 40 and words.JOINED.search(gap) and not re.search("[.;!?]", gap):
-            doses[i] = replace(one, per_day=other.per_day, interval_hours=other.interval_hours)
+            share = 2 if words.ALTERNATING.search(plain) else 1
+            hours = other.interval_hours and other.interval_hours * share
+            doses[i : i + 2] = [replace(it, per_day=other.per_day / share, interval_hours=hours) for it in (one, other)]
     return doses

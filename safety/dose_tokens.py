@@ -104,7 +104,7 @@ def names(text: str) -> tuple[Name, ...]:
     found = [Name(start, stop, text[start:stop], drug) for start, stop, drug in _drugs().places(level(shown))]
     for mention in mentions(shown):
         name = _drugs().meanings.get(plain(mention.name), mention.name)
-        if name not in usual_units() and members(name):
+        if name in words.FOODS or (name not in usual_units() and members(name)):
             continue  # "opioid-naive": a class has no dose
         tail = name not in usual_units() and any(0 <= mention.start - other.stop <= 1 for other in found)
         if not tail and all(mention.stop <= other.start or mention.start >= other.stop for other in found):
@@ -131,6 +131,7 @@ class Text:
         self.written = written
         self.plain = level(written)
         self.names = names(written)
+        self._unnamed = self._without_names()
         self._read = bytearray(len(written))
 
     def free(self, start: int, stop: int) -> bool:
@@ -143,14 +144,20 @@ class Text:
     def routes(self) -> list[tuple[int, str]]:
         return [(match.start(), route) for route, finder in words.ROUTES for match in finder.finditer(self.plain)]
 
+    def _without_names(self) -> str:
+        shown = self.plain
+        for name in self.names:
+            shown = shown[: name.start] + "x" * (name.stop - name.start) + shown[name.stop :]
+        return shown
+
     def before(self, place: int) -> str:
-        """What stands before a place in its sentence."""
+        """What stands before a place in its sentence, without names: `Lemsip Max` is no maximum."""
         start = max((a for a, _ in sentences(self.written) if a <= place), default=0)
-        return self.plain[max(start, place - 120) : place]
+        return self._unnamed[max(start, place - 120) : place]
 
     def after(self, place: int, start: int) -> str:
         """What follows a place in the sentence that holds `start`."""
-        return self.plain[place : sentence_at(self.written, start)[1]]
+        return self._unnamed[place : sentence_at(self.written, start)[1]]
 
 
 def _tokens(text: Text) -> list[Token]:
@@ -195,7 +202,7 @@ def _ratios(text: Text) -> Iterator[Token]:
         name = next((name for name in text.names if name.stop <= match.start() <= name.stop + 25), None)
         if name and len(products().get(name.drug, ())) > 1:
             yield Token("ratio", *match.span())
-        elif name:
+        elif name and not re.search(r"[\d,]", text.plain[name.stop : match.start()]):  # "10 mg a day, BP 128/80"
             yield Token("amount", *match.span(), sum(parts_of(match.group())), "mg")
 
 
@@ -211,10 +218,14 @@ def _frequencies(text: Text) -> Iterator[Token]:
             said = match.groupdict()
             many = [_many(said[group]) for group in ("n", "n2") if said.get(group)]
             token = Token(kind if kind in _PLAIN_KINDS else "freq", *match.span(), per_day, hours=_hours(kind, many))
-            if token.hours:
+            if kind == "rounds":
+                token.value, token.hours = many[1], many[0] / 60
+            elif token.hours:
                 token.value = 24 / max(token.hours, 0.1)
             elif kind == "days":
                 token.value = 1 / max(many[0] * _days(said["p"]), 1)
+            elif kind == "clocks":
+                token.value = len(words.CLOCK.findall(match.group()))
             elif kind == "weekdays":
                 token.kind, token.value = "week", _weekdays(match.group()) / 7
             elif many:
@@ -348,6 +359,8 @@ def owned(text: Text) -> list[Token]:
         for token in amounts:
             behind = bisect_right([name.start for name in here], token.start)
             before, after = here[behind - 1] if behind else None, here[behind] if behind < len(here) else None
+            if before and after and _in_brackets(text.plain[before.stop : after.start], token.start - before.stop):
+                after = None
             close = before and not leads and not re.search(r"\w", text.plain[before.stop : token.start])
             if after and not close and _belongs(text, token, after, inside):
                 token.owner = after
@@ -358,6 +371,11 @@ def owned(text: Text) -> list[Token]:
                 token.owner = _nearest(token, amounts, here) or previous
         previous = here[-1] if here else previous
     return tokens
+
+
+def _in_brackets(between: str, place: int) -> bool:
+    """`methotrexate 20 mg (eight tablets), folic acid`: what the brackets hold is of the name before them."""
+    return "(" in between[:place] and ")" not in between[:place] and ")" in between[place:]
 
 
 def _belongs(text: Text, token: Token, name: Name, tokens: list[Token]) -> bool:

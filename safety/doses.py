@@ -42,7 +42,7 @@ _FOR_CHILDREN = re.compile(
 )
 _LIVER = frozenset({"liver-disease", "alcohol-use"})
 _USUAL_AGE, _USUAL_KG, _CHILD_KG = 40.0, 70.0, 10.0  # of someone of whom they are not known
-_INFANT_KG, _GROWN_KG = 6.0, 50.0
+_INFANT_KG, _CHILDS_KG, _GROWN_KG = 6.0, 30.0, 50.0  # who weighs less than the second is a child
 
 
 @dataclass(frozen=True)
@@ -224,8 +224,15 @@ def _person(text: str, dose: Dose, profile: Profile, conditions: frozenset[str])
     who = at(_FOR_CHILDREN.sub(_blank, text), dose.start, near, profile)
     if who.egfr is None:
         who = replace(who, egfr=read(". ".join(profile.conditions)).egfr)
+    if who.age is None and who.weight_kg is not None and who.weight_kg < _CHILDS_KG:
+        who = replace(who, ages=(_age_by_weight(who.weight_kg),))
     low, high = implied(conditions, "egfr") or (0.0, 0.0)
     return replace(who, egfr=(low + high) / 2) if who.egfr is None and 0 < high <= 60 else who
+
+
+def _age_by_weight(weight: float) -> float:
+    """The age that resuscitation guides go with: months / 2 + 4 kg in the first year, 2 * years + 8 kg later."""
+    return max(0.0, (weight - 4) / 6) if weight < _CHILD_KG else (weight - 8) / 2
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -323,13 +330,13 @@ def _conversion(name: str, unit: str, wanted: str) -> float | None:
 def _capped(parts: list[_Part]) -> list[_Part]:
     """`500 mg every 4 hours, at most 4 g a day`: what is taken by the clock is held by the stated maximum."""
     held = {
-        part.substance: part.total
+        (part.substance, part.dose.drug): part.total
         for part in parts
         if part.total is not None and (part.dose.kind == "limit" or (part.dose.amount is None and part.dose.daily))
     }
 
     def capped(part: _Part) -> _Part:
-        most, total = held.get(part.substance), part.total
+        most, total = held.get((part.substance, part.dose.drug)), part.total
         by_the_clock = part.dose.kind == "advice" and part.dose.interval_hours
         if not by_the_clock or most is None or total is None or most >= total:
             return part

@@ -291,7 +291,7 @@ def _micromoles(match: re.Match[str]) -> float:
 
 def _kilograms(match: re.Match[str]) -> float:
     if match["stone"]:
-        return float(match["stone"]) * 6.35029
+        return float(match["stone"]) * 6.35029 + float(match["pounds"] or 0) / 2.2046
     value = float(match["n"].replace(",", "."))
     return value / 2.2046 if match["unit"].startswith(("lb", "pound")) else value
 

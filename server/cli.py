@@ -237,9 +237,9 @@ async def _with_model(task: str, data: list[Path]) -> Any:
     from primum.evals.report import evaluate
     from primum.graph.llm import Endpoint, open_client
     from primum.graph.settings import read_settings
-    from primum.server.local import embedded
+    from primum.server.local import MODEL, embedded
 
-    async with embedded(read_settings(), say, need=("model",)) as settings:
+    async with embedded(read_settings(), say, need=MODEL) as settings:
         key = settings.model_key.get_secret_value()
         async with open_client(str(settings.model_url), key) as http:
             endpoint = Endpoint.open(settings.router_model or settings.model_name, http)

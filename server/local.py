@@ -15,6 +15,7 @@ from primum.server.shared import LocalModel, LocalPostgres, Say, Shared
 Need = Literal["database", "model"]
 BOTH: tuple[Need, ...] = ("database", "model")
 DATABASE: tuple[Need, ...] = ("database",)
+MODEL: tuple[Need, ...] = ("model",)
 
 log = structlog.get_logger()
 

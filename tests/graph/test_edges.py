@@ -70,5 +70,16 @@ def context(max_revisions: int = 2, audience: Audience = "patient") -> Context:
     nothing: Any = None
     limits = Limits(max_revisions=max_revisions)
     return Context(
-        *[nothing] * 6, Examples({}), "primum", Identity("main", "me"), "t", limits=limits, audience=audience
+        writer=nothing,
+        critic=nothing,
+        router=nothing,
+        library=nothing,
+        charts=nothing,
+        summaries=nothing,
+        examples=Examples({}),
+        model_name="primum",
+        identity=Identity("main", "me"),
+        thread="t",
+        limits=limits,
+        audience=audience,
     )

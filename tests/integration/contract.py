@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from primum.graph.agent import Agent
 from primum.graph.answer import Answer
 from primum.graph.context import Run
-from primum.graph.state import Hit, State
+from primum.graph.state import Hit, State, fresh_turn
 from primum.memory.session import Database
 from primum.memory.tables import Document
 from primum.nodes.draft import opening
@@ -85,9 +85,9 @@ async def forms(agent: Agent) -> None:
 async def draft_and_critique(agent: Agent) -> tuple[dict[str, int], dict[str, int]]:
     """The tokens of two calls with the prompts of one turn's draft and critique."""
     drafting, auditing = (Run(deadline=time.monotonic() + 600) for _ in range(2))
-    context = agent.resources.context(drafting, "me", "patient")
+    context = agent.resources.context(drafting, agent.resources.identity("me"), "t", "patient")
     hits = [Hit(chunk_id=p.chunk_id, score=1, similarity=1) for p in await context.library.search([QUESTION], 3)]
-    prompt = await opening(State(question=QUESTION, hits=hits), context)
+    prompt = await opening(State(**fresh_turn() | {"question": QUESTION, "hits": hits}), context)
     task = render("critique", sentences=["You may feel very thirsty."])
     await context.writer.fill(prompt, Routing, max_tokens=30)
     await agent.resources.critic.bind("critic", auditing).fill(

@@ -24,8 +24,9 @@ ANNA, BEN = Identity("main", "anna"), Identity("main", "ben")
 def dump(cluster: Cluster, url: str) -> str:
     """The whole database, all schemas, as its superuser sees it."""
     name = url.partition("?")[0].rpartition("/")[2]
-    command = [binaries() / "pg_dump", "--inserts", cluster.url(name).replace("primum@", "postgres@")]
-    return subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    command = [str(binaries() / "pg_dump"), "--inserts", cluster.url(name).replace("primum@", "postgres@")]
+    dumped: str = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    return dumped
 
 
 @pytest.fixture

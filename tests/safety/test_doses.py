@@ -219,6 +219,42 @@ def test_a_dose_is_judged_for_the_person(text: str, profile: dict[str, object], 
     assert (rule, severity) in {(finding.rule, finding.severity) for finding in found}, found
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("metformin 5000 mg bid - sorry typo, 500 mg bid", "metformin 500 mg bid, and now 5000 mg bid"),
+        ("enalapril 50 mg al día, perdón, quise poner 5 mg al día", "enalapril 5 mg al día, ahora 50 mg al día"),
+        ("华法林每天15mg,我看错了,是每天5mg", "医生开华法林每天3mg,我看错了吃了30mg"),
+        ("He said take four 800 mg ibuprofen at once. I didn't, I take one.", "I took four 800 mg ibuprofen at once."),
+        ("Taking 8 g of paracetamol a day can destroy the liver.", "I take 8 g of paracetamol a day, it may harm me."),
+        ("flecainide 300 mg once when palpitations start", "flecainide 300 mg twice a day"),
+        ("alternating ibuprofen 600 mg and paracetamol 1 g every 4 hours", "ibuprofen 600 mg every 4 hours"),
+        ("adrenaline 1 mg IV, cardiac arrest", "adrenaline 1 mg IV push, hives, no arrest"),
+        ("colchicine 500 mcg twice a day, max 6 mg per course", "colchicine 6 mg a day"),
+        ("nitroglycerin 0.4 mg, one every 5 min, up to 3", "nitroglycerin 0.4 mg, one every 5 min"),
+        ("alendronate 70 mg weekly", "my weekly alendronate 70 mg every morning"),
+        (
+            "Calpol six plus for my 6 year old, 5 ml at 8, 2 and 8",
+            "Calpol six plus for my 6 year old, 15 ml at 8, 2 and 8",
+        ),
+        (
+            "2 Panadol Extra four times a day",
+            "2 Panadol Extra four times a day and also 3 sachets of Lemsip Max in a day",
+        ),
+        ("ibuprofen 100 mg/5 ml, 4 ml, 8 kg", "ibuprofen 100 mg/5 ml, 10 ml every 6 hours, 8 kg"),
+        ("ramipril 10 mg twice a day, BP 128/80", "ramipril 40 mg twice a day, BP 128/80"),
+    ],
+)
+def test_one_dose_is_right_where_its_neighbour_is_too_much(right: str, wrong: str) -> None:
+    assert not exceeds(check(right, NOBODY))
+    assert exceeds(check(wrong, NOBODY))
+
+
+def test_a_dose_of_someone_else_is_not_judged_by_the_kidneys_of_the_writer() -> None:
+    text = "My husband is on gabapentin 1200 mg three times a day. The doctor only gave me 100 mg at night."
+    assert not exceeds(check(text, Profile(egfr=20)))
+
+
 def test_the_same_substance_in_several_products_is_added_up() -> None:
     text = "co-codamol 30/500 two tablets four times a day and paracetamol 500 mg four times a day"
     assert "dose.sum" in rules(text)

@@ -114,6 +114,8 @@ def test_birth_and_breast_feeding_are_read() -> None:
         ("she weighs 70 kg", "weight_kg", 70),
         ("my 5 year old weighs 40 lb", "weight_kg", 18.1),
         ("I weigh 11 stone", "weight_kg", 69.9),
+        ("I'm 9 stone 4 and tired", "weight_kg", 59.0),
+        ("I'm 8 stone", "ages", ()),
         ("体重65公斤", "weight_kg", 65),
         ("height 170 cm", "height_cm", 170),
         ("he is 1.75 m tall", "height_cm", 175),
