@@ -8,9 +8,10 @@ from typing import Any
 from primum.memory.clauses import EXCEPT, TAKES, Clause, Message, Place, Told, Topic
 from primum.memory.facts import ANY, DRUGS, FOODS
 from primum.safety.allergies import reaction_of
-from primum.safety.lexicon import canonical, mentions
+from primum.safety.lexicon import canonical, members, mentions
 from primum.safety.phrases import Phrases
 from primum.safety.tables import read_table
+from primum.safety.units import level
 
 # What is told of allergies. LIST is what follows.
 _ALLERGIC_TO = re.compile(
@@ -19,7 +20,9 @@ _ALLERGIC_TO = re.compile(
     r"|hypersensitiv\w+) (?:to|of)|alergic[oa]s? (?:al?|con)|alergias? (?:al?|:)|reaccion(?:es)? al?)\b:?"
     r"|\b(?:allergies|alergias) ?:|过敏(?:的是|原是|史?[::])"
 )
-_HAN_ALLERGIC = re.compile(r"对(?P<list>[^,。;!?对]{1,30}?)(?P<not>不|没有?|无)?(?:会|也|都|有|严重|药物)*过敏")
+_HAN_ALLERGIC = re.compile(
+    r"对(?P<list>[^,。;!?对]{1,30}?)(?:已经?|现在)*(?P<not>不再?|没有?|无)?(?:会|也|都|有|严重|药物)*过敏"
+)
 _NAME = (
     r"\b(?!(?:i|i'm|i've|have|has|had|having|got|with|an?|the|my|and|or|also|severe|bad|mild|known|new|any|no|do|does"
     r"|you|other|some|of|to|is|are|was|his|her|your|developed|been|very|serious|slight|lifelong|what|how|about"
@@ -41,6 +44,11 @@ _REACTED = re.compile(
     r"\b(?:get|got|have|had|develop(?:ed)?|come out in|came out in|broke out in|break out in|(?:went|go) into"
     r"|me sal\w+|tuve)\b[^,.;]{0,50}?\b(?:from|to|with|after|when(?:ever)? i (?:take|took|have|had|eat|ate|use|used)"
     r"|if i (?:take|have|eat|use)|on|con|cuando tomo|al tomar)\b"
+)
+_HAN_REACTED = re.compile(r"[吃服用打](?P<list>[^,。;]{1,15}?)(?:以后|之后|后|会|就|时|的时候)+")
+_TO_ME = re.compile(r"\bm[ey]\b|\bmi\b")
+_RELIEVED = re.compile(
+    r"\b(?:go(?:es)? away|went away|better|improv\w*|less|fewer|clear\w*|disappear\w*|eas(?:e|es|ed|ier)|calm\w*)\b"
 )
 REACTION = re.compile(
     r"\b(?:anaphyla\w+|(?:bad |severe |terrible |mild |itchy |skin |full[- ]body )*(?:rash(?:es)?|hives|itch\w*"
@@ -73,9 +81,11 @@ _DENIED_ALLERGY = re.compile(
 _DRUG_WORD = re.compile(r"\b(?:drugs?|medic\w+|meds?|antibiotics?|farmacos?|pills?)\b|药")
 _FOOD_WORD = re.compile(r"\b(?:foods?|comidas?|alimentos?)\b|食物")
 _LIST_ENDS = re.compile(
-    r"\b(?:which|that|because|since|when|whenever|if|so|but|it|they|and (?:i|my|it|they|we|she|he|have|had|get|take"
+    r"\b(?:which|that|otherwise|because|since|when|whenever|if|so|but|it|they|and (?:i|my|it|they|we|she|he|have|had"
+    r"|get|take"
     r"|now|am|can|also (?:take|have))|causes?|gives?|gave|makes?|made|with|for|from|as|where|can|could|i|is|are|was"
-    r"|were|has|have|had|by|after|before|during|pero|porque|cuando|desde|que|me|y (?:tomo|tengo|soy|estoy|me))\b"
+    r"|were|has|have|had|by|after|before|during|pero|porque|cuando|desde|que|me|y (?:tomo|tengo|soy|estoy|me)"
+    r"|in (?:my|(?:19|20)\d\d)|last (?:week|month|year))\b"
     r"|[.;!?。]"
 )
 _LIST_PARTS = re.compile(
@@ -103,6 +113,25 @@ NO_NAME = re.compile(
     r"|many|lots?|number|list|anything|medicines?|medications?|any|nothing|take|taking|eat|don't|not|know|think"
     r"|thank\w*|sure|sorry)\b"
 )
+# What takes an allergy back that was told before.
+_TAKEN_BACK = re.compile(r"\b(?:no longer|any ?(?:more|longer)|after all|ya no)\b|不再")
+_TESTED = re.compile(
+    r"\btested negative (?:for|to) (?:(?:an?|any|the|my) )?(?P<for>[^.;]{2,40})"
+    r"|\b(?:tests?|challenge) (?:for|to|with) (?P<of>[^.;,]{2,40}?) (?:was|were|came back|is) negative"
+    rf"|\bmy (?P<own>(?:{_NAME} )?{_NAME}) (?:allergy|skin) (?:tests?|challenge) (?:was|were|came back|is) negative"
+)
+_OUTGREW = re.compile(
+    r"\b(?:outgr[eo]wn?|gr[eo]wn? out of) (?:an?|my|the|his|her) (?P<list>[^.;,]{2,40}?)(?: (?:allerg|intoleran)\w+|$)"
+)
+_OUTGREW_IT = re.compile(
+    r"\b(?:outgr[eo]wn?|gr[eo]wn? out of) (?:it|that|them)\b|\b(?:no longer|not) allergic(?: any ?more)?\W*$"
+)
+_BUT_NOT = re.compile(
+    r"\W{1,3}(?:(?:and|but|pero|y)\b\W*)?(?:(?:not|no)\b|不是|[但并]?(?:不是)?对?不是)\W*(?:(?:to|a|al|the|la"
+    r"|el)\b\W*)*"
+    r"(?P<list>[^.;,。?!]{2,40})"
+)
+_OTHERWISE = re.compile(r"\b(?:other|otherwise|else|(?:apart|besides|aside)(?: from)? (?:that|this))\b|其他|别的")
 _IN_BRACKETS = re.compile(r" ?[(\[][^)\]]*[)\]]")
 _BROAD = frozenset({"environment"})  # groups that say less than the words: cats and pollen
 _I_AM = re.compile(r"\bno soy\b")  # which is no bean
@@ -125,10 +154,11 @@ def allergen(written: str) -> str:
     found = mentions(written)
     if len(found) == 1 and found[0].stop - found[0].start >= 0.6 * len(written):
         return found[0].name
-    plain = written.lower().strip()
+    plain = level(written).strip()
     group = _allergens().meanings.get(plain) or _allergens().meanings.get(plain.removesuffix("s"))
     if group and group not in _BROAD:
-        return group
+        name = canonical(group)  # a class has one name, wherever it is listed
+        return name if members(name) else group
     return plain.removesuffix("s") if len(plain) > 4 and not plain.endswith("ss") else plain
 
 
@@ -144,13 +174,21 @@ def allergies(message: Message, topic: Topic = "") -> list[Told]:
     found: list[Told] = []
     if topic != "allergy" and not _OF_ALLERGY.search(message.plain):
         return found
-    for place, clause in enumerate(message.clauses):
+    near: list[Told] = []  # what may reach into a clause, and what was named in the one before
+    before: list[Told] = []
+    for clause in message.clauses:
         told = [*_denials(message, clause), *_lists(message, clause, topic)]
+        told += _others_denied(message, told)
+        near = [one for one in near if one.stop > clause.start]
+        if not told:
+            _late_reaction(message, clause, before)
+            _late_end(message, clause, before)
+        before = []
         for one in told:
-            if all(one.stop <= other.start or one.start >= other.stop for other in found):
+            if all(one.stop <= other.start or one.start >= other.stop for other in near):
+                near.append(one)
+                before += [] if one.negated else [one]
                 found.append(one)
-        if found and not told:
-            _late_reaction(message, clause, [one for one in found if not one.negated], message.clauses[place - 1])
     return found
 
 
@@ -161,8 +199,10 @@ def _denials(message: Message, clause: Clause) -> Iterator[Told]:
         if whose and not clause.supposes and (message.you_is_patient or not clause.asks):
             if match.group().split()[0] == "any" and not message.you_is_patient:
                 continue
+            if _OTHERWISE.search(clause.plain, 0, match.end()):
+                continue
             named = _known(_I_AM.sub(" ", match.group())) or _OF_ONE.search(match.group()) or _han_named(clause)
-            if not named and not EXCEPT.search(match.group()):
+            if not named and not EXCEPT.search(message.sentence(clause.sentence)):
                 value = scope(match.group())
                 yield Told("allergy", value, start, clause.start + match.end(), clause, negated=True)
 
@@ -176,6 +216,9 @@ def _han_named(clause: Clause) -> bool:
 def _lists(message: Message, clause: Clause, topic: Topic) -> Iterator[Told]:
     """The allergens of a clause, by the words that stand before or after them."""
     text = clause.plain
+    if back := [*_taken_back(message, clause)]:
+        yield from back
+        return
     seen = False
     for match in _ALLERGIC_TO.finditer(text):
         seen = True
@@ -189,7 +232,7 @@ def _lists(message: Message, clause: Clause, topic: Topic) -> Iterator[Told]:
                 yield _allergy(message, clause, start, stop, written, denied)
     if seen:
         return
-    if (other := EXCEPT.search(text)) and (_NO_ALLERGY.search(text) or topic == "allergy"):
+    if (other := EXCEPT.search(text)) and (topic == "allergy" or _NO_ALLERGY.search(message.sentence(clause.sentence))):
         after = clause.start + other.end()
         yield from _each(message, clause, after, clause.stop, after, False)
         return
@@ -204,6 +247,31 @@ def _lists(message: Message, clause: Clause, topic: Topic) -> Iterator[Told]:
     yield from _by_reaction(message, clause, topic)
 
 
+def _taken_back(message: Message, clause: Clause) -> Iterator[Told]:
+    """`I outgrew my egg allergy`, `I tested negative for penicillin`: an allergy that is none, or no longer."""
+    for match in (*_TESTED.finditer(clause.plain), *_OUTGREW.finditer(clause.plain)):
+        group = match.lastgroup or 0
+        a, b = (clause.start + at for at in match.span(group))
+        for start, stop, written in (
+            _items(message, a, b) if message.states(clause, clause.start + match.start()) else ()
+        ):
+            if _known(written):
+                told = _allergy(message, clause, start, stop, written, True)
+                told.corrects = True
+                yield told
+
+
+def _others_denied(message: Message, told: list[Told]) -> list[Told]:
+    """`I'm allergic to amoxicillin, not penicillin`: what it is not after all."""
+    last = next((one for one in reversed(told) if not one.negated), None)
+    match = _BUT_NOT.match(message.plain, last.stop) if last else None
+    if last is None or match is None:
+        return []
+    clause = last.clause._replace(stop=max(last.clause.stop, match.end()))
+    items = [one for one in _items(message, *match.span("list")) if _known(one[2])]
+    return [Told("allergy", allergen(written), a, b, clause, negated=True, corrects=True) for a, b, written in items]
+
+
 def _by_reaction(message: Message, clause: Clause, topic: Topic) -> Iterator[Told]:
     """`penicillin gives me a rash`, `I get hives from latex`; under the topic what can't be taken or is but named."""
     text = clause.plain
@@ -214,9 +282,19 @@ def _by_reaction(message: Message, clause: Clause, topic: Topic) -> Iterator[Tol
             if _known(written) and not clause.asks and message.whose(clause, a)[0] == "patient":
                 yield _allergy(message, clause, start, stop, written, _denied(text, match.start()))
         return
+    if reaction and (match := _HAN_REACTED.search(text)) and match.end() <= reaction.start():
+        a, b = (clause.start + at for at in match.span("list"))
+        denied = bool(re.search("不|没", text[: reaction.start()]))
+        for start, stop, written in _items(message, a, b) if message.states(clause, a) else ():
+            if _known(written):
+                yield _allergy(message, clause, start, stop, written, denied)
+        return
     if reaction and (match := _GIVES_REACTION.search(text)) and match.start() < reaction.start():
+        own = message.whose(clause, clause.start + reaction.start())[0] == "patient" and _TO_ME.search(text)
+        if not own or clause.asks or clause.supposes or _RELIEVED.search(text, match.end()):
+            return
         for start, stop, written in _items(message, clause.start, clause.start + match.start()):
-            if _known(written) and not clause.asks and not clause.supposes and re.search(r"\bm[ey]\b|\bmi\b", text):
+            if _known(written):
                 yield _allergy(message, clause, start, stop, written, _denied(text, match.start()))
         return
     can_not = _CANNOT_TAKE.search(text)
@@ -251,9 +329,7 @@ def _denied(text: str, place: int) -> bool:
 
 def _known(written: str) -> bool:
     """Whether the lexicon or the tables know it as something one can be allergic to."""
-    return (
-        bool(mentions(written)) or bool(_allergens().places(written.lower())) or canonical(written) != written.lower()
-    )
+    return bool(mentions(written)) or bool(_allergens().places(level(written))) or canonical(written) != written.lower()
 
 
 def _items(message: Message, start: int, stop: int) -> Iterator[tuple[int, int, str]]:
@@ -288,7 +364,9 @@ def _trimmed(plain: str, start: int, stop: int) -> Place:
 
 def _allergy(message: Message, clause: Clause, start: int, stop: int, written: str, negated: bool) -> Told:
     told = Told("allergy", allergen(written), start, stop, clause, negated=negated)
-    if not negated:
+    if negated:
+        told.corrects = bool(_TAKEN_BACK.search(clause.plain))
+    else:
         own = _IN_BRACKETS.match(message.plain, stop, clause.stop)
         told.details = reaction_told(own.group() if own else re.sub(_IN_BRACKETS.pattern, " ", clause.plain))
     return told
@@ -296,18 +374,24 @@ def _allergy(message: Message, clause: Clause, start: int, stop: int, written: s
 
 def reaction_told(plain: str) -> dict[str, Any]:
     """How an allergy shows, and how gravely."""
+    reaction, severity = _reaction(plain)
+    return {"reaction": reaction, "severity": severity}
+
+
+@lru_cache(maxsize=64)
+def _reaction(plain: str) -> tuple[str | None, str | None]:
     match = REACTION.search(plain)
     severity = _SEVERITIES.get(reaction_of(match.group())) if match else None
     if _GRAVE.search(plain):
         severity = "severe"
     elif _SLIGHT.search(plain) and severity is None:
         severity = "mild"
-    return {"reaction": match.group() if match else None, "severity": severity}
+    return match.group() if match else None, severity
 
 
-def _late_reaction(message: Message, clause: Clause, found: list[Told], before: Clause) -> None:
+def _late_reaction(message: Message, clause: Clause, before: list[Told]) -> None:
     """`I'm allergic to penicillin. It gives me hives.`: the reaction of what was named in the clause before."""
-    last = [one for one in found if one.clause.start == before.start and not one.details.get("reaction")]
+    last = [one for one in before if not one.details.get("reaction")]
     refers = re.match(
         r"\W*(?:it|they|that|which|my (?:throat|face|lips?|tongue|eyes?|skin)|i (?:get|got|had|have|break|broke"
         r"|come|came|swell\w*)|me)\b",
@@ -317,3 +401,11 @@ def _late_reaction(message: Message, clause: Clause, found: list[Told], before: 
         for one in last:
             one.details = reaction_told(clause.plain)
             one.also = ((clause.start, clause.stop),)
+
+
+def _late_end(message: Message, clause: Clause, before: list[Told]) -> None:
+    """`I had a milk allergy. I outgrew it.`: the end of what was named in the clause before."""
+    if before and _OUTGREW_IT.search(clause.plain) and message.states(clause, clause.stop):
+        for one in before:
+            one.negated = one.corrects = True
+            one.details, one.also = {}, ((clause.start, clause.stop),)

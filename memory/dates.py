@@ -61,7 +61,7 @@ _FOR = re.compile(
     rf"|已经?(?:{_again(_LASTS, 2)})|(?:{_again(_LASTS, 3)})了"
 )
 _ALONE = re.compile(
-    rf"\W*(?:(?:oh|um|uh|about|around|almost|nearly|maybe|over|yes|some)\b,? )*{_LASTS}(?: now| already)?\W*$"
+    rf"^\W*(?:(?:oh|um|uh|about|around|almost|nearly|maybe|over|yes|some)\b,? )*{_LASTS}(?: now| already)?\W*$"
 )
 _TENS = re.compile(
     r"\b(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[ -]$"

@@ -12,7 +12,7 @@ from datetime import date
 from primum.memory.allergies import REACTION, allergen, reaction_told
 from primum.memory.clauses import Message, Place, Told, Topic
 from primum.memory.dates import began, dates
-from primum.memory.facts import ANY, DRUGS, Fact, Kind, Quote, Role, possible, proven
+from primum.memory.facts import ANY, DRUGS, FOODS, Fact, Kind, Quote, Role, possible, proven
 from primum.memory.medicines import STOPS, how_often
 from primum.memory.questions import EITHER, NO, OPEN, OTHERS_ASKED, UNSURE, WHAT_HAPPENS, Asked, polarity, read
 from primum.memory.states import states
@@ -138,7 +138,8 @@ class _Maker:
         start, stop = _trimmed(text, told.start, told.stop)
         own = quotes or (self.clause(told), *(self.quote(*place) for place in told.also))
         details = {key: value for key, value in told.details.items() if value is not None}
-        corrects = self.whole.corrects_at(told.clause) if role == "patient" else self.whole.corrects
+        of_all = told.negated and told.value in (ANY, DRUGS, FOODS)
+        corrects = self.whole.corrects_at(told.clause, of_all) if role == "patient" else self.whole.corrects
         fact = Fact(
             kind=told.kind,
             value=told.value,

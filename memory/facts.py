@@ -206,14 +206,18 @@ def merge(known: Iterable[Fact], new: Iterable[Fact]) -> Merged:
     record = _Record()
     for fact in (*known, *new):
         record.take(fact)
-    return Merged(current=tuple(record.current), ended=tuple(record.ended), contradictions=tuple(record.contradictions))
+    return Merged(
+        current=tuple(record.current.values()),
+        ended=tuple(record.ended),
+        contradictions=tuple(record.contradictions),
+    )
 
 
 class _Record:
-    """The facts so far, while each further one is taken in."""
+    """The facts so far, while each further one is taken in; of one key one is current."""
 
     def __init__(self) -> None:
-        self.current: list[Fact] = []
+        self.current: dict[tuple[str, ...], Fact] = {}
         self.ended: list[Fact] = []
         self.contradictions: list[Contradiction] = []
 
@@ -225,16 +229,17 @@ class _Record:
         else:
             self._tell(fact)
 
-    def _same(self, fact: Fact) -> Fact | None:
-        return next((one for one in self.current if one.key == fact.key), None)
+    def _held(self, kind: Kind) -> list[Fact]:
+        return [one for one in self.current.values() if one.kind == kind and not one.negated]
 
     def _denial(self, fact: Fact) -> Fact | None:
         """What denies all of which this is one."""
-        return next((one for one in self.current if one.kind == fact.kind and one.negated and _covers(one, fact)), None)
+        denials = (self.current.get((fact.kind, scope, "")) for scope in (ANY, DRUGS, FOODS))
+        return next((one for one in denials if one and one.negated and _covers(one, fact)), None)
 
     def _replace(self, old: Fact, *, until: str | None = None) -> None:
         """Takes a fact out of the current ones; one that held until then says so."""
-        self.current.remove(old)
+        del self.current[old.key]
         self.ended.append(old.model_copy(update={"valid_until": until}) if until else old)
 
     def _contradict(self, known: Fact, new: Fact, kept: Literal["known", "new"]) -> None:
@@ -242,38 +247,42 @@ class _Record:
 
     def _end(self, fact: Fact) -> None:
         """What ended: `I stopped it in May` ends the medicine, `I took one yesterday` ends nothing."""
-        known = self._same(fact)
+        known = self.current.get(fact.key)
         if known and _ends(known, fact):
-            self.current.remove(known)
+            del self.current[known.key]
             fact = fact if known.negated else _joined(known, fact)
         self.ended.append(fact)
 
     def _deny_all(self, fact: Fact) -> None:
-        """A denial of all: what was told before stays and is flagged, but for what the same words except."""
-        against = [one for one in self.current if one.kind == fact.kind and not one.negated and _covers(fact, one)]
+        """A denial of all: what was told before stays and is flagged."""
+        against = [one for one in self._held(fact.kind) if _covers(fact, one)]
         for known in against:
             if fact.corrects and not _is_older(fact, known):
                 self._replace(known)
-            elif not _in_one_breath(known, fact) and not _began_since(fact, known):
+            elif not _began_since(fact, known):
                 self._contradict(known, fact, "known")
-        if any(one in self.current for one in against):
+        if any(one.key in self.current for one in against):
             self.ended.append(fact)
-            return
-        if same := self._same(fact):
-            self.current.remove(same)
-        self.current.append(fact)
+        else:
+            self.current.pop(fact.key, None)
+            self.current[fact.key] = fact
 
     def _tell(self, fact: Fact) -> None:
-        known = self._same(fact) or (None if fact.negated else self._denial(fact))
+        known = self.current.get(fact.key) or (None if fact.negated else self._denial(fact))
         if known and _is_older(fact, known) and _differ(known, fact) and not _is_safer(known, fact):
             self._too_late(known, fact)
             return
-        if not fact.negated and self._told_more_exactly(fact):
-            return
         if not fact.negated:
+            if self._told_more_exactly(fact):
+                return
             self._undeny(fact)
-        if known is None or known not in self.current:
-            self.current.append(fact)
+        self._take_place(self.current.get(fact.key), fact)
+        self._ages(fact)
+
+    def _take_place(self, known: Fact | None, fact: Fact) -> None:
+        """Of what is known of the same thing; or beside it, or not at all."""
+        if known is None:
+            self.current[fact.key] = fact
         elif not _differ(known, fact):
             self._again(known, fact)
         elif fact.negated and not known.negated and _denies_another(known, fact):
@@ -285,8 +294,7 @@ class _Record:
             if not fact.corrects and _at_odds(known, fact):
                 self._contradict(known, fact, "new")
             self._replace(known, until=_until(known, fact))
-            self.current.append(fact)
-        self._ages(fact)
+            self.current[fact.key] = fact
 
     def _too_late(self, known: Fact, fact: Fact) -> None:
         """An older statement than the one that is known: it changes nothing, and may be at odds with it."""
@@ -298,17 +306,17 @@ class _Record:
         """Whether a medicine of this class is known by its name; a class that is known gives way to its member."""
         if fact.kind != "medicine":
             return False
-        for known in [one for one in self.current if one.kind == "medicine" and not one.negated]:
-            if known.value in classes(fact.value) and known.dose is None:
+        for name in classes(fact.value):
+            known = self.current.get(("medicine", name, ""))
+            if known and not known.negated and known.dose is None:
                 self._replace(known)
-            elif fact.value in classes(known.value):
-                return True
-        return False
+        is_class = bool(members(fact.value))
+        return is_class and any(fact.value in classes(known.value) for known in self._held("medicine"))
 
     def _undeny(self, fact: Fact) -> None:
         """A denial of all gives way to what is told; a new medicine is news, a new allergy contradicts."""
         while known := self._denial(fact):
-            news = fact.kind == "medicine" or _began_since(known, fact) or _in_one_breath(known, fact)
+            news = fact.kind == "medicine" or _began_since(known, fact)
             if not news and not fact.corrects:
                 self._contradict(known, fact, "new")
             self._replace(known)
@@ -316,15 +324,15 @@ class _Record:
     def _again(self, known: Fact, fact: Fact) -> None:
         """Told once more: what one of the two leaves open, the other tells; a new dose takes the place of the old."""
         old, new = (fact, known) if _is_older(fact, known) else (known, fact)
-        self.current[self.current.index(known)] = _joined(old, new)
+        self.current[known.key] = _joined(old, new)
         if old.dose and new.dose and old.dose != new.dose:
             self.ended.append(old.model_copy(update={"valid_until": new.valid_from or new.said.isoformat()}))
 
     def _ages(self, fact: Fact) -> None:
         """An age and a day of birth that don't fit."""
-        for other in self.current:
-            if {fact.kind, other.kind} == {"age", "birth_date"} and not _fit(fact, other):
-                self._contradict(other, fact, "new")
+        other = self.current.get(("birth_date" if fact.kind == "age" else "age",))
+        if fact.kind in ("age", "birth_date") and other and not _fit(fact, other):
+            self._contradict(other, fact, "new")
 
 
 def _ends(known: Fact, fact: Fact) -> bool:
@@ -334,18 +342,25 @@ def _ends(known: Fact, fact: Fact) -> bool:
     time. Of an allergy only a correction takes anything back.
     """
     until = fact.valid_until or ""
-    if fact.once or _is_older(fact, known) or (known.valid_from or "") > until:
+    began = (known.valid_from or "")[: len(until)]
+    if fact.once or _is_older(fact, known) or began > until or (fact.negated and not known.negated):
         return False
     if fact.kind == "allergy" or fact.corrects:
         return fact.corrects
-    return fact.quotes[-1].role != "record" or until >= known.said.isoformat()[: len(until)]
+    trusted = fact.quotes[-1].role != "record" and fact.kind != "pregnancy"  # which may be another one
+    return trusted or until >= known.said.isoformat()[: len(until)]
 
 
 def _is_older(fact: Fact, known: Fact) -> bool:
     """Whether a fact is of an earlier day than the one that is known, whichever was told first."""
-    if fact.kind == "laboratory":
-        return (fact.valid_from or fact.said.isoformat()) < (known.valid_from or known.said.isoformat())
-    return fact.said < known.said
+    day, other = _day(fact), _day(known)
+    return day[: len(other)] < other[: len(day)]
+
+
+def _day(fact: Fact) -> str:
+    """The day for which it holds: of a test and of a birth when it was, of all else when it was told."""
+    dated = fact.kind == "laboratory" or (fact.kind == "pregnancy" and fact.negated)
+    return (fact.valid_from if dated else None) or fact.said.isoformat()
 
 
 def _differ(known: Fact, fact: Fact) -> bool:
@@ -355,7 +370,7 @@ def _differ(known: Fact, fact: Fact) -> bool:
 
 
 def _is_safer(known: Fact, fact: Fact) -> bool:
-    """Whether an older fact stands against a newer denial: an allergy, an illness, an operation, unless it took it back."""
+    """Whether an older fact stands against a newer denial that didn't take it back: an allergy, an illness."""
     taken_back = known.corrects and known.value == fact.value
     return fact.kind in _MANY and fact.kind in _LASTING and known.negated and not taken_back
 
@@ -368,11 +383,6 @@ def _denies_another(known: Fact, fact: Fact) -> bool:
 def _began_since(denial: Fact, told: Fact) -> bool:
     """Whether what was denied one day and told on a later one may have begun between."""
     return told.kind in _BEGIN and denial.said < told.said
-
-
-def _in_one_breath(known: Fact, fact: Fact) -> bool:
-    """Whether the same words tell both: `no allergies except penicillin`."""
-    return known.said == fact.said and known.quotes == fact.quotes
 
 
 def _covers(denial: Fact, fact: Fact) -> bool:
@@ -395,7 +405,10 @@ def _drug_allergens() -> frozenset[str]:
 
 
 def _joined(known: Fact, fact: Fact) -> Fact:
-    """The newer fact, with the details and the proof of the older where it has none of its own."""
+    """The newer fact, with the details and the proof of the older where it has none of its own.
+
+    The weeks of a pregnancy go on, and of two reactions to an allergen the graver counts.
+    """
     open_fields = {*_DETAILS.get(fact.kind, ()), "valid_from"}
     kept = {name: getattr(known, name) for name in open_fields if getattr(fact, name) in (None, False)}
     if fact.kind == "pregnancy" and fact.weeks is None:
@@ -423,7 +436,8 @@ def _at_odds(known: Fact, fact: Fact) -> bool:
 
 def _until(known: Fact, fact: Fact) -> str | None:
     """When a state ended that another took the place of; what was wrong from the start never held."""
-    changes = fact.kind not in _LASTING and not fact.corrects and known.negated != fact.negated
+    other = known.negated != fact.negated or fact.kind in ("smoking", "alcohol")
+    changes = fact.kind not in _LASTING and not fact.corrects and other
     return (fact.valid_from or fact.said.isoformat()) if changes and not known.negated else None
 
 
@@ -446,7 +460,7 @@ def possible(fact: Fact) -> bool:
     """Whether it can be so: a day of birth that there was, a measure or a value of a test that somebody can have."""
     if fact.kind == "birth_date" and not fact.negated:
         years = _age_at(fact.value, fact.said)
-        return years is not None and -1 < years and not _wrong({"age": max(0.0, years)})
+        return years is not None and years > -1 and not _wrong({"age": max(0.0, years)})
     measured = {"age": "age", "weight": "weight_kg", "height": "height_cm", "egfr": "egfr"}
     name = measured.get(fact.value if fact.kind == "laboratory" else fact.kind)
     told = {name: fact.number} if name else {"weeks_pregnant": fact.weeks}

@@ -147,7 +147,7 @@ def _allergy(resource: Resource, around: Around) -> Iterator[Reading]:
     refuted = state(resource, "verificationStatus") == "refuted"
     if state(resource, "clinicalStatus") in ("inactive", "resolved") and not refuted and not proof(resource):
         raise LeftOut("it holds no longer; ask the patient, for an allergy is not taken back on a record's word")
-    substance = next((one["substance"] for one in resource.get("reaction", ()) if "substance" in one), {})
+    substance: Resource = next((one["substance"] for one in resource.get("reaction", ()) if "substance" in one), {})
     shown = [concept for one in resource.get("reaction", ()) for concept in one.get("manifestation", ())]
     words = [found[0] for concept in shown if (found := texts(concept))]
     common = Reading("allergy", told=day(resource.get("recordedDate")), since=when(resource, "onset")[0])
@@ -247,7 +247,7 @@ def _dosage(dosage: Resource) -> dict[str, Any]:
 
 def _amount(rates: Iterable[Resource]) -> str:
     """`500 mg`; a number without a unit says nothing."""
-    quantity = next((one["doseQuantity"] for one in rates if "doseQuantity" in one), {})
+    quantity: Resource = next((one["doseQuantity"] for one in rates if "doseQuantity" in one), {})
     unit = quantity.get("unit") or quantity.get("code")
     return f"{quantity['value']:g} {unit}" if unit and "value" in quantity else ""
 

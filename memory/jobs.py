@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, LiteralString
 from uuid import UUID
 
 import procrastinate
@@ -92,28 +93,61 @@ async def forget(connection: AsyncConnection, identity: Identity) -> int:
     return int(await connection.scalar(_FORGET, {"patient": identity.patient}) or 0)
 
 
+class Connector(procrastinate.PsycopgConnector):
+    """Knows when a write was `lost`: the end of a job that nobody would look for, since its worker lives."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.lost = asyncio.Event()
+
+    async def execute_query_async(self, query: LiteralString, **arguments: Any) -> None:
+        try:
+            await super().execute_query_async(query, **arguments)
+        except exceptions.ConnectorException as error:
+            if isinstance(error.__cause__, psycopg.OperationalError):
+                self.lost.set()
+            raise
+
+
 class Worker:
     """Does the jobs of a database, in this process."""
 
-    def __init__(self, app: procrastinate.App) -> None:
+    def __init__(self, app: procrastinate.App, connector: Connector) -> None:
         self._app = app
+        self._connector = connector
 
     async def run(self) -> None:
         """Works until it is cancelled; survives a database that is away for a while."""
         while True:
+            self._connector.lost.clear()
             try:
                 await self._retry_stalled()
-                await self._app.run_worker_async(
-                    concurrency=AT_ONCE,
-                    fetch_job_polling_interval=POLL,
-                    install_signal_handlers=False,
-                    delete_jobs="successful",
-                    shutdown_graceful_timeout=2,
-                    stalled_worker_timeout=STALLED,
-                )
+                await self._work()
             except (exceptions.ProcrastinateException, psycopg.Error, OSError) as error:
                 log.warning("jobs.away", error=type(error).__name__)
             await asyncio.sleep(1)
+
+    async def _work(self) -> None:
+        """Until a write was lost; the next to begin finds the job of a worker that is gone."""
+        work = asyncio.ensure_future(
+            self._app.run_worker_async(
+                concurrency=AT_ONCE,
+                fetch_job_polling_interval=POLL,
+                install_signal_handlers=False,
+                delete_jobs="successful",
+                shutdown_graceful_timeout=2,
+                stalled_worker_timeout=STALLED,
+            )
+        )
+        lost = asyncio.ensure_future(self._connector.lost.wait())
+        try:
+            await asyncio.wait((work, lost), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            lost.cancel()
+            work.cancel()
+            await asyncio.wait((work,))
+        if not work.cancelled():
+            work.result()
 
     async def _retry_stalled(self) -> None:
         """Puts the jobs of workers that died back in their queue."""
@@ -131,7 +165,7 @@ async def open_worker(url: str, remember: Work, retain: Chore) -> AsyncIterator[
         remember: what is done after the reply of a run.
         retain: what is done each night with what is older than it may be.
     """
-    connector = procrastinate.PsycopgConnector(
+    connector = Connector(
         conninfo=url,
         min_size=1,
         max_size=AT_ONCE + 2,
@@ -140,10 +174,10 @@ async def open_worker(url: str, remember: Work, retain: Chore) -> AsyncIterator[
     )
     app = procrastinate.App(connector=connector)
 
-    # An error of another kind would come again, and a patient's later jobs would wait for it.
-    retry = procrastinate.RetryStrategy(
-        max_attempts=ATTEMPTS, linear_wait=WAIT, retry_exceptions={ModelUnavailable, MemoryUnavailable}
-    )
+    # An error of another kind would come again, and a patient's later jobs would wait for it. A job is cancelled when
+    # its process ends first; procrastinate's type leaves that out.
+    again: Any = (ModelUnavailable, MemoryUnavailable, asyncio.CancelledError)
+    retry = procrastinate.RetryStrategy(max_attempts=ATTEMPTS, linear_wait=WAIT, retry_exceptions=again)
 
     @app.task(name="remember", queue="memory", retry=retry)
     async def _remember(run_id: str) -> None:
@@ -159,6 +193,6 @@ async def open_worker(url: str, remember: Work, retain: Chore) -> AsyncIterator[
     async def _retain(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's)
         await retain()
 
-    worker = Worker(app)
+    worker = Worker(app, connector)
     async with app.open_async():
         yield worker

@@ -1,11 +1,12 @@
 """What a message says of medicines: taken, not taken, stopped; how much, how often, since and until when."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import date
 
 from primum.memory.allergies import NO_NAME
-from primum.memory.clauses import EXCEPT, TAKES, Clause, Message, Place, Told, Topic
+from primum.memory.clauses import EXCEPT, TAKES, Clause, Message, Place, Told, Topic, outside
 from primum.memory.dates import began, dates
 from primum.memory.facts import ANY
 from primum.safety.dose_reader import read_doses
@@ -51,7 +52,9 @@ _NO_MEDICINES = re.compile(
     r"|prescriptions?|tablets)\b(?P<rest>[^.;,]{0,25})|\b(?:don't|do not|not) (?:currently )?(?:take|taking|on|use"
     r"|using) (?:anything|any)\b"
     r"(?P<rest2>[^.;,]{0,25})|\bno tom(?:o|a) (?:ningun[ao]? )?(?:nada|medic\w+|pastillas"
-    r"|remedios)(?P<rest3>[^.;,]{0,25})|(?:没有?|不|未)(?:在|有)?[吃服用](?:任何|什么|其他)?(?:的)?药物?"
+    r"|remedios)(?P<rest3>[^.;,]{0,25})|\b(?:meds|medications?|medicines|medicacion|medicamentos) ?: (?:none|nil|no"
+    r"|ningun[oa])\b"
+    r"|(?:没有?|不|未)(?:在|有)?[吃服用](?:任何|什么|其他)?(?:的)?药物?"
 )
 NARROWED = re.compile(
     r"\b(?:herbal|over[- ]the[- ]counter|otc|other|else|like that|supplements?|vitamins?|for|pain|sleeping|new|more"
@@ -76,6 +79,31 @@ _PRN = re.compile(
 )
 
 
+_NO_TO_BEGIN = re.compile(r"\W*no\b(?! (?:tom|us|beb|consum|me |he |est|ten))")  # not of "no tomo aspirina"
+# `I switched from sertraline to escitalopram`, `my ramipril was replaced by losartan`.
+_LEFT = re.compile(
+    r"\b(?:switch(?:ed)?|chang(?:ed|e)|moved|swapped|transitioned|cambie|cambiaron|cambio)\b(?: (?:me|us|over"
+    r"|my \w+))* (?:from|de|off) "
+    r"(?:my |the |la |el )?$"
+)
+_REPLACED = re.compile(r" (?:was|were|has been|is) (?:replaced|switched|swapped|changed)(?: out)? (?:by|with|to|for)\b")
+_NOW_INSTEAD = re.compile(r"\b(?:now|switched|changed|started)\b.* (?:instead of|rather than) (?:my |the )?$")
+_RESUMED = re.compile(
+    r"\b(?:restarted|resumed|back on|(?:taking|take|using|use|on|started|begun) (?:it|them) again|otra vez"
+    r"|de nuevo)\b|又[开吃]|重新"
+)
+_NEVER_TOOK = re.compile(
+    r"\b(?:haven't|have not|hasn't|never|didn't|did not|not)(?: yet| even| actually)* (?:start\w*|took|take|taken"
+    r"|us(?:e|ed)) (?:it|them|that)\b"
+)
+_CORRECTED = re.compile(r"\W*(?:(?:correction|sorry|i meant|i mean|quise decir|更正)\W*)+$")
+_KEPT_READY = re.compile(r"\b(?:have|tengo|carry|keep)(?: (?:an?|my|un|una|mi))? (?:[\w-]+ ){0,3}$")
+_DEVICE = re.compile(
+    r"[\w -]{0,15}?\b(?:inhalers?|sprays?|patch(?:es)?|pumps?|pens?|auto-?injectors?|prescription|inhalador)\b"
+)
+_HAN_NO_MORE = re.compile(r"不再?[吃服用打][^,]{0,20}$")
+_NEAR = 45  # characters before a name within which `took` is of it
+_ONE_DAY = re.compile(r"\b(?:this|last|yesterday|tomorrow|today|tonight|since|so far|hoy|ayer)\b|今|昨")
 _STILL = re.compile(r"(?:\b(?:never|not)|n't) (?:\w+ )?(?:stop|quit)\w*")
 _ANY_MORE = re.compile(r"\bany ?(?:more|longer)\b")
 _BEGINS = re.compile(
@@ -86,7 +114,8 @@ _BEGINS = re.compile(
 
 def medicines(message: Message, today: date, topic: Topic = "", taken: tuple[Place, ...] = ()) -> list[Told]:
     """Medicines that are taken, were taken or are not; `taken` are places that mean something else."""
-    named = [one for one in _mentions(message) if all(one.stop <= a or one.start >= b for a, b in taken)]
+    free = outside(taken)
+    named = [one for one in _mentions(message) if free(one.start, one.stop)]
     found = list(_no_medicines(message))
     last: Told | None = None
     for clause in message.clauses if named else ():
@@ -102,15 +131,14 @@ def medicines(message: Message, today: date, topic: Topic = "", taken: tuple[Pla
 def _mentions(message: Message) -> list[Mention]:
     """The drugs that are named, with unknown names that stand in one list with a known one."""
     known = [one for one in mentions(message.text) if one.name not in _FOOD and "vaccine" not in one.name]
-    found = list(known)
-    for match in _NEW_NAME.finditer(message.text):
-        free = all(match.end() <= one.start or match.start() >= one.stop for one in known)
-        joined = any(
-            _JOINT.match(message.plain[one.stop : match.start()])
-            or _JOINT.match(message.plain[match.end() : one.start])
-            for one in known
-        )
-        if free and joined and not NO_NAME.search(match.group().lower()):
+    found, starts = list(known), [one.start for one in known]
+    for match in _NEW_NAME.finditer(message.text) if known else ():
+        after = bisect_left(starts, match.start())
+        left, right = known[max(0, after - 1) : after], known[after : after + 1]
+        gaps = [message.plain[one.stop : match.start()] for one in left if one.stop <= match.start()]
+        gaps += [message.plain[match.end() : one.start] for one in right if one.start >= match.end()]
+        free = len(gaps) == len(left) + len(right)
+        if free and any(map(_JOINT.match, gaps)) and not NO_NAME.search(match.group().lower()):
             found.append(Mention(*match.span(), match.group(), match.group().lower()))
     return sorted(found, key=lambda one: one.start)
 
@@ -122,38 +150,50 @@ def _medicine(message: Message, clause: Clause, mention: Mention, today: date, t
     takes = [match.start() for match in TAKES.finditer(before)]
     stops = STOPS.search(before)
     mine = _MINE.search(before) if mention.name not in _MEASURED else None
+    left = (
+        _LEFT.search(before)
+        or (before.endswith(("从", "把")) and after.startswith(("换", "改")))
+        or _NOW_INSTEAD.search(before)
+        or (mine and _REPLACED.match(after))
+    )
+    ready = _KEPT_READY.search(before) and _DEVICE.match(after)
     bare = topic == "medicine" and not re.search(r"\b(?:what|which)\b|\bthank", before)
+    bare = bare or bool(_CORRECTED.match(before))
     han_after = re.match(r"[^,]{0,6}(?:每天|每日|一天|在[吃服用])", after)
     if (
-        not (takes or stops or mine or bare or han_after)
+        not (takes or stops or mine or bare or han_after or left or ready)
         or _CANNOT.search(before, max(0, takes[-1] - 12) if takes else 0)
         or _NOT_IT.match(after)
     ):
         return None
-    if _REASON.search(before) or (mine and not takes and message.whose(clause, mention.start)[0] != "patient"):
+    if (_REASON.search(before) and not left) or (
+        mine and not takes and message.whose(clause, mention.start)[0] != "patient"
+    ):
         return None
     presumed = mine and clause.asks and not clause.supposes and not message.you_is_patient
-    if not (
-        message.states(clause, mention.start) or (presumed and message.whose(clause, mention.start)[0] == "patient")
-    ):
+    place = clause.start if _NOW_INSTEAD.search(before) else mention.start
+    if not (message.states(clause, place) or (presumed and message.whose(clause, mention.start)[0] == "patient")):
         return None
     told = Told("medicine", mention.name, mention.start, mention.stop, clause)
     gone = bool(stops) and not re.search(r"\b(?:only|just|except)\b", before[stops.end() if stops else 0 :])
     no_more = bool(_ANY_MORE.search(after) and _NOT_TAKING.search(before))
-    _time(told, clause, today, gone or no_more or bool(_STOPPED_IT.search(after)))
+    no_more = no_more or bool(_HAN_NO_MORE.search(before) and after.startswith("了"))
+    _time(told, clause, today, gone or no_more or bool(left) or bool(_STOPPED_IT.search(after)))
     if _STILL.search(before):
         return told
     excepted = bool(EXCEPT.search(before)) or bool(re.search(r"\bjust\b|\bonly\b", before))
     if not told.until and not excepted and (no := [*_NOT_TAKING.finditer(before)]):
-        told.negated = not (no[-1].group() == "no" and re.match(r"\W*no\W", before)) or len(no) > 1
+        told.negated = not (no[-1].group() == "no" and _NO_TO_BEGIN.match(before)) or len(no) > 1
     if not told.negated and not told.until:
-        once = _ONCE.search(before[max(0, len(before) - 30) :])
+        once = _ONCE.search(before[-_NEAR:])
         if once and not _ONGOING.search(before) and not _AGAIN.search(after) and not message.you_is_patient:
             day = next((when.day for when in dates(clause.plain, today)), today.isoformat())
             told.until = told.since = told.since or day
             told.details["once"] = True
     if not told.negated:
         told.details |= _dose(message, clause, mention)
+        if "frequency" not in told.details and _PRN.search(before):
+            told.details["frequency"] = "as needed"
     return told
 
 
@@ -192,8 +232,9 @@ def how_often(message: Message, start: int, stop: int) -> dict[str, str]:
     often = [
         match.span()
         for kind, _, finder in FREQUENCIES
-        if kind not in ("once", "cap", "split")
+        if kind not in ("cap", "split", "same", "today")
         for match in finder.finditer(part)
+        if not _ONE_DAY.search(match.group())
     ]
     if often:
         a, b = min(often, key=lambda place: (place[0], -place[1]))
@@ -215,7 +256,13 @@ def _no_medicines(message: Message) -> Iterator[Told]:
 def _went_on(message: Message, clause: Clause, last: Told, today: date) -> None:
     """`I was on metoprolol. I stopped it in May.`: what a later clause without a name says of the last one named."""
     stops = _STOPPED_IT.search(clause.plain)
-    if stops and message.states(clause, clause.start + stops.start()) and not last.negated:
+    if _RESUMED.search(clause.plain) and message.states(clause, clause.stop):
+        last.until, last.negated = None, False
+        last.details.pop("once", None)
+    elif _NEVER_TOOK.search(clause.plain) and message.states(clause, clause.start):
+        last.since = last.until = None
+        last.negated, last.details = True, {}
+    elif stops and message.states(clause, clause.start + stops.start()) and not last.negated:
         until = last.until
         _time(last, clause, today, stopped=True)
         last.until = until if until and last.until == today.isoformat() else last.until

@@ -109,11 +109,10 @@ class Asked:
         found = read(self.message, self.today, self.topic)
         wanted = {one.sentence for one in (self.last if self.asks else self.message.clauses)}
         return tuple(
-            one for one in found if one.clause.sentence in wanted and not _PRESCRIBES.search(self._sentence(one.clause))
+            one
+            for one in found
+            if one.clause.sentence in wanted and not _PRESCRIBES.search(self.message.sentence(one.clause.sentence))
         )
-
-    def _sentence(self, clause: Clause) -> str:
-        return "".join(one.plain for one in self.message.clauses if one.sentence == clause.sentence)
 
     @property
     def presumes(self) -> bool:

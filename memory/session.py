@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any
 
 import psycopg
+import psycopg_pool
 from sqlalchemy import event, exc, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -125,9 +126,21 @@ def _stamp(_: Any, record: Any) -> None:
     record.info["used"] = monotonic()
 
 
+def why(error: Exception) -> str:
+    """What keeps the database from its work."""
+    match getattr(error, "orig", error):
+        case exc.TimeoutError() | psycopg_pool.PoolTimeout():
+            return "All connections to the database are in use."
+        case psycopg.errors.DiskFull():
+            return "The database's disk is full."
+        case psycopg.errors.ReadOnlySqlTransaction():
+            return "The database takes no changes at the moment."
+    return "The database can't be reached."
+
+
 @asynccontextmanager
 async def _reached() -> AsyncIterator[None]:
     try:
         yield
-    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
-        raise MemoryUnavailable("The database can't be reached. Nothing was changed.") from error
+    except (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError) as error:
+        raise MemoryUnavailable(f"{why(error)} Nothing was changed.") from error

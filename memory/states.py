@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
-from primum.memory.clauses import Clause, Message, Told
+from primum.memory.clauses import Clause, Message, Told, outside
 from primum.memory.dates import dates
 from primum.memory.facts import Kind
 from primum.safety.finder import Finder
 from primum.safety.person import Person, read
 from primum.safety.phrases import Phrases
 from primum.safety.tables import read_table
-from primum.safety.units import numbers
+from primum.safety.units import NUMBER, number, numbers
 
 _NOT = re.compile(
     r"\b(?:no|not|never|n't|without|neither|nor|don't|doesn't|isn't|haven't|hasn't|didn't|denies|sin|nunca|niego"
@@ -26,36 +26,71 @@ _WAS = re.compile(
     r"\b(?:was|were|had been|when i|as a (?:child|kid|teenager)|used to|estaba|era|cuando|been(?= $)|at(?= (?:the "
     r"|age |about |around |of )*$)|since(?= (?:i was |age )*$))\b|以前|曾经|小时候"
 )
+_OF_A_CHILD = re.compile(
+    r"[^,.;]{0,20}?\bold(?: \w+)? (?:baby|infant|toddler|child|kid|son|daughter|boy|girl|twins?|puppy|dog|cat|nephew"
+    r"|niece|grand\w+)\b"
+    r"|[^,.;]{0,12}?的?(?:宝宝|孩子|儿子|女儿|婴儿)"
+)
+_MEANT = re.compile(
+    r"\W*(?:(?:sorry|no|oops|wait|perdon)\W+)*(?:i meant?|i mean|quise decir|make that)(?: to say)?\W+(?P<n>\d{1,3})"
+    r"(?: years?(?: old)?| anos)?\W*$"
+)
+_NO_MEASURE = re.compile(r"(?:\b(?:not|no)(?: (?:an?|de|tengo))?|不是?) ?$")
 _SEX = Finder(
     r"\b(?:i'm|i am|im|soy|as|sex|gender|i was born|sexo)(?: is|:)? (?:an? |una? )?(?:[\w-]+ ){0,5}?(?P<sex>woman"
     r"|female|girl|lady|man|male|guy|boy|gentleman|mujer|hombre|varon)\b(?! (?:friend|doctor|who))"
-    r"|(?P<short>(?<!\d)[1-9]\d ?(?:yo? ?|y/o )?"
+    r"|(?P<short>(?<![\d.,])[1-9]\d(?P<gap> ?)(?:yo? ?|y/o )?"
     r"(?:f|m|female|male)\b)|(?:我是|性别)[::]?(?:一?[名个位])?[^,。]{0,6}?(?P<han>女|男)"
 )
 _FEMALE = frozenset("woman female girl lady mujer 女 f".split())
 _NOT_PREGNANT = Finder(
     r"\b(?:not|never been|isn't|no|n't|wasn't|am not) (?:\w+ ){0,2}?(?:pregnan\w+|embarazad\w|expecting)\b"
-    r"|\b(?:pregnancy"
-    r" test|test) (?:was|is|came back|were) negative|negative pregnancy test|没有?怀孕|未怀孕|没怀上|不是孕妇"
-    r"|\b(?:gave birth|had (?:my|the|our|a) baby|delivered (?:my|the|our|a) baby|miscarr\w+|had an abortion"
-    r"|lost the (?:baby|pregnancy)|di a luz|perdi el bebe)\b|生了|生完|流产"
+    r"|\bpregnancy test(?: \w+){0,2}? (?:was|is|came back|were) negative|\bnegative pregnancy test|没有?怀孕|未怀孕"
+    r"|没怀上"
+    r"|不再?怀孕|不是孕妇"
 )
+_BIRTH = Finder(
+    r"\b(?:gave birth|had (?:my|the|our|a) baby|delivered (?:my|the|our|a) baby|miscarried|had (?:a miscarriage"
+    r"|an abortion)"
+    r"|lost the (?:baby|pregnancy)|(?:days?|weeks?) post-?partum|di a luz|perdi el bebe|tuve (?:a )?(?:mi|un"
+    r"|el|una) (?:bebe|hij[oa])|(?:tuve un|me hice un) aborto"
+    r"|aborte)\b|生了|生完|流产"
+)
+_EARLIER = re.compile(
+    r"\b(?:before|previous\w*|earlier|in the past|once|twice|two|three|several|when|first|antes|cuando)\b|以前|曾"
+)
+_MAY = re.compile(
+    r"^(?!.*\b(?:if|whether|can|could i|trying|si)\b).*\b(?:i (?:might|may|could|think|suspect)|maybe i|perhaps i"
+    r"|podria|creo que|quizas?)\b"
+    r"|^(?!.*(?:如果|吗|想|备孕)).*我?(?:可能|怀疑|好像)"
+)
+_DAYS_AFTER_BIRTH = 90
 _PREGNANT = Finder(
     r"\b(?:pregnant|expecting (?:a baby|our|my|twins)|embarazada|gestante|\d{1,2} (?:weeks|wks) (?:along|gestation)"
+    r"|in (?:my|the) (?:first|second|third|1st|2nd|3rd) trimester"
     r"|(?:my|a|this|positive) (?:\w+ )?pregnancy(?! tests? (?:was |is )?neg))\b|怀孕|孕妇|妊娠|孕\d+周|怀着"
 )
+_MONTHS_PREGNANT = Finder(
+    rf"(?P<n>{NUMBER}) months? (?:pregnant|along)\b|\bembarazada de (?P<es>{NUMBER}) meses\b"
+    rf"|怀孕(?:已经?)?(?P<han>{NUMBER})个月"
+)
+_WEEKS_A_MONTH = 4.345
 _OF_ONESELF = re.compile(
     r"\b(?:i|i'm|im|i've|my|me|yo|estoy|soy|tengo|as a|she|she's)\b|我|孕|^\W*(?:yes,? )?(?:\d+ (?:weeks"
     r"|wks) )?(?:pregnan|embaraz|along)"
 )
 _NURSING = Finder(
     r"\b(?:breast-? ?feed(?:ing|s)?|nurs(?:e|ing) (?:my|a|the|our) (?:\w+ )?(?:baby|newborn|son|daughter|infant)"
-    r"|lactating|amamant\w+|dando (?:el )?pecho|lactancia|dando de mamar|doy (?:el )?pecho)\b|哺乳|母乳喂养|喂奶"
+    r"|lactating|amamant\w+|dando (?:el )?pecho|lactancia|dando de mamar|doy (?:el )?pecho|(?P<over>weaned (?:my|the"
+    r"|our|him|her)(?: \w+)?|destete))\b|哺乳|母乳喂养|喂奶"
     r"|喂母乳"
 )
 _STOPPED = re.compile(r"\b(?:stopped|quit|no longer|finished|gave up|weaned|ya no|dej[eo]|not any ?more|former|ex-?"
     r"|past|used to)"
                       r"|不再|停|戒")  # fmt: skip
+_NO_MORE = re.compile(r"\bany ?(?:more|longer)\b")
+_AND = re.compile(r"\b(?:and|but|y|pero)\b")
+_DOES = re.compile(r"(?:smokes?|drinks?|have|fumo|bebo)\b")
 _SMOKES = Finder(
     r"\b(?P<never>non-?smoker|never smoker|never smoked|no fumo|no fumador\w?)\b|\b(?P<former>ex-?smoker"
     r"|former smoker|used to smoke|(?:quit|stopped|gave up) (?:smoking|cigarettes)|dej[eo] de fumar"
@@ -92,7 +127,8 @@ _LANGUAGE = Finder(
 _TESTS = {
     "egfr": r"e?gfr|肾小球滤过率|filtrado glomerular",
     "creatinine": r"creatinin[ae]?(?! clearance)|肌酐",
-    "hba1c": r"hb ?a1c|a1c|糖化血红蛋白",
+    "hba1c": r"(?:hb|hgb|ha?emoglobin)?[ -]?a1c|(?:glycated|glycosylated) ha?emoglobin"
+    r"|hemoglobina (?:glicosilada|glicada|glucosilada)|糖化血红蛋白",
     "potassium": r"potassium|potasio|血钾",
     "sodium": r"sodium|sodio|血钠",
     "glucose": r"(?:fasting )?(?:blood )?(?:glucose|sugar)|glucosa|血糖",
@@ -110,21 +146,27 @@ _TESTS = {
     "ferritin": "ferritin",
     "crp": "crp",
     "triglycerides": "triglycerides",
-    "blood pressure": "blood pressure|bp|presion(?: arterial)?|血压",
+    "blood pressure": "blood pressure|bp|(?:presion|tension)(?: arterial)?|血压",
 }
 _VALUE = (
-    r"(?P<gap>(?:[ :=,(]|is|was|of|at|now|level|levels|about|around|came back|result|last|en|es|era|de|fue|around"
-    r"|again|currently|still|up to|down to|measured|为"
-    r"|是)*)(?P<number>\d{1,4}(?:[.,]\d+)?)(?:/(?P<low>\d{2,3}))?(?![\d/]*\d)"
+    r"(?: ?\([a-z0-9 ]{1,15}\))?(?P<gap>(?:[ :=,(]|is|was|of|at|now|level|levels|about|around|came back|result|last"
+    r"|en|es|era|de|fue|around"
+    r"|again|currently|still|up to|down to|measured|today|yesterday|this morning|has|have|dropped|fell|fallen|went"
+    r"|gone|up|down|rose|risen"
+    r"|increased|decreased|improved|to|from \d+(?:\.\d+)? to|为"
+    r"|是)*)(?P<number>\d{1,3}(?:,\d{3})+|\d{1,4}(?:[.,]\d+)?)(?:(?:/| over )(?P<low>\d{2,3}))?(?![\d/]*\d)"
     r" ?(?P<unit>%|mg/dl|mmol/l|mmol/mol|[µu]mol/l|micromol/l|ml/min(?:/1\.73 ?m[2²])?|g/dl|g/l|meq/l|miu/l|u/l|iu/l"
     r"|ng/ml|µg/l|ug/l|mm ?hg|mg/l|(?:x ?)?10\^?9/l|[µu]mol|mmol|mg)?"
 )
+_OF_URINE = re.compile(r"(?:\b(?:urin\w+|albumin|protein)|尿)(?: to|[- /])* ?$")
 _PROCEDURES = {
     "appendectomy": r"append(?:ic)?ectomy|(?:removed|took out|take out) (?:my|the) (?:appendix)|appendix (?:was "
-    r"|taken |is )?(?:removed|out)|apendicectomia|阑尾(?:切除"
+    r"|taken |is )?(?:removed|out)|apendicectomia|(?:operaron|quitaron|operad[oa])(?: de)?(?: la?| el|l)? apendic\w+"
+    r"|阑尾(?:切除"
     r"|手术)",
     "cholecystectomy": r"cholecystectomy|(?:removed|took out|take out) (?:my|the) (?:gall ?bladder)"
-    r"|gall ?bladder (?:was |taken |is )?(?:removed|out|surgery)|胆囊切除",
+    r"|gall ?bladder (?:was |taken |is )?(?:removed|out|surgery)|colecistectomia"
+    r"|(?:operaron|quitaron|operad[oa])(?: de)? la vesicula|胆囊切除",
     "tonsillectomy": r"tonsillectomy|(?:removed|took out|take out) (?:my|the) (?:tonsils)|tonsils (?:were |taken "
     r"|are )?(?:removed|out)|扁桃体切除",
     "hysterectomy": r"hysterectomy|(?:removed|took out|take out) (?:my|the) (?:uterus|womb)|uterus (?:was )?removed"
@@ -178,6 +220,19 @@ _NO_CONDITION = frozenset(
     " breastfeeding postpartum newborn infant older-adult smoker smoker-over-35 no-conditions tonsillectomy "
     "recent-surgery"
     " viral-illness cataract-surgery bariatric-surgery dehydration nitrate-use preterm head-injury".split()
+)
+_NO_LONGER = re.compile(r"\b(?:no longer (?:have|suffer|got)|ya no (?:tengo|sufro|padezco))\b|不再有|已经没有")
+_GONE = re.compile(
+    r" (?:is|has|was|went|have|esta) (?:now |completely |finally |been )*(?:gone|resolved|cured|cleared(?: up)?|away"
+    r"|healed)\b"
+    r"|(?:已经)?(?:治?好了|痊愈)"
+)
+_ANY_MORE = re.compile(r"[^,]{0,20}\bany ?(?:more|longer)\b")
+# What counts although it is over.
+_KEPT = re.compile(
+    "cancer|stroke|tia$|heart|thromb|ulcer|bleed|epilep|seizure|transplant|aneurysm|angioedema|hit-history|nms"
+    "|hyperthermia"
+    "|serotonin|cirrhosis|ckd|kidney-disease|meningioma|suicid|pancreatitis|tendon|retinal"
 )
 _SHORT = re.compile(r"[a-z]{1,4}")
 _VAGUE = re.compile(r"(?:any|some|it|that|this|the|my|no)\w*\b")
@@ -238,8 +293,8 @@ def states(message: Message, today: date, taken: tuple[tuple[int, int], ...] = (
         _body, _sex, _pregnancy, _nursing, _smoking, _alcohol, _language, _laboratory, _procedures, _illnesses,
     )  # fmt: skip
     found = (one for reader in readers for one in reader(message, today))
-    free = (one for one in found if all(one.stop <= a or one.start >= b for a, b in taken))
-    return sorted(free, key=lambda one: one.start)
+    free = outside(taken)
+    return sorted((one for one in found if free(one.start, one.stop)), key=lambda one: one.start)
 
 
 def _places(message: Message, finder: Finder) -> Iterator[Found]:
@@ -269,15 +324,26 @@ def _who(message: Message, clause: Clause) -> Person:
 def _body(message: Message, today: date) -> Iterator[Told]:
     """Age, weight, height and the day of birth, where a clause has a number."""
     del today
+    age: Told | None = None
     for clause in dict.fromkeys(filter(None, map(message.clause_at, numbers(message.plain)))):
         person = _who(message, clause)
         for name, kind, unit in _KINDS:
             value = person.age if name == "ages" else getattr(person, name)
             if value is not None and (told := _measure(message, clause, person.places[name], kind, value, unit)):
                 yield told
+                age = told if kind == "age" else age
+        if age and (meant := _MEANT.match(clause.plain)):
+            yield _aged(meant["n"], clause, _shifted(clause, meant.span("n")))
         place = person.places.get("born")
         if place and message.states(clause, clause.start + place[0]):
             yield _told("birth_date", person.born, clause, _shifted(clause, place))
+
+
+def _aged(years: str, clause: Clause, at: tuple[int, int]) -> Told:
+    """`I'm 54. Sorry, I meant 45.`"""
+    told = _told("age", years, clause, at, number=float(years), unit="years")
+    told.corrects = True
+    return told
 
 
 def _shifted(clause: Clause, place: tuple[int, int]) -> tuple[int, int]:
@@ -289,7 +355,13 @@ def _measure(
 ) -> Told | None:
     before, after = clause.plain[: place[0]], clause.plain[place[0] : place[1] + 25]
     no_age = kind == "age" and re.match(r"\W*\d+ ?(?:feet|foot|ft|'|pounds|kilos|stone|weeks)", after)
-    if no_age or _WAS.search(before) or not message.states(clause, clause.start + place[0]):
+    no_age = no_age or (kind == "age" and _OF_A_CHILD.match(clause.plain, place[0]))
+    if (
+        no_age
+        or _WAS.search(before)
+        or _NO_MEASURE.search(before)
+        or not message.states(clause, clause.start + place[0])
+    ):
         return None
     written = f"{value:g}" if kind == "age" else f"{value:.4g} {unit}"
     return _told(kind, written, clause, _shifted(clause, place), number=round(value, 2), unit=unit)
@@ -300,32 +372,73 @@ def _sex(message: Message, today: date) -> Iterator[Told]:
     for place in _places(message, _SEX):
         match = place.match
         word = match["sex"] or match["han"] or match["short"].lstrip("0123456789 yo/")
-        if not _NOT.search(place.here):
+        metres = match["gap"] and message.text[match.end() - 1] == "m" and match["short"].endswith(" m")
+        if not metres and not _NOT.search(place.here):
             yield _told("sex", "female" if word in _FEMALE else "male", place.clause, match.span())
 
 
 def _pregnancy(message: Message, today: date) -> Iterator[Told]:
-    """Pregnant or not; who gave birth is so no longer."""
-    del today
+    """Pregnant or not; who gave birth not long ago is so no longer."""
     for place in _places(message, _NOT_PREGNANT):
         if not re.search(r"\b(?:sure|know|certain)\b", place.clause.plain):
             yield _told("pregnancy", "pregnant", place.clause, place.match.span(), negated=True)
             return
     for match in _PREGNANT.finditer(message.plain):
-        found = _place(message, match)
-        if found is None or _DOUBT.search(found.before) or _WAS.search(found.before) or _NOT.search(found.before[-15:]):
+        found = _place(message, match, stated=False)
+        if found is None or _WAS.search(found.before) or _NOT.search(found.before[-15:]):
             continue
-        if _OF_ONESELF.search(found.clause.plain) or message.you_is_patient:
-            weeks = _who(message, found.clause).weeks
+        told = message.states(found.clause, match.start()) and not _DOUBT.search(found.before)
+        if told and (_OF_ONESELF.search(found.clause.plain) or message.you_is_patient):
+            weeks = _weeks(message, found.clause)
             yield _told("pregnancy", "pregnant", found.clause, match.span(), weeks=weeks)
             return
+        if _MAY.search(found.before) and message.whose(found.clause, match.start())[0] == "patient":
+            yield _perhaps(found, today)
+            return
+    for place in _places(message, _BIRTH):
+        if _NOT.search(place.before[-15:]) or _DOUBT.search(place.before):
+            continue
+        if ended := _birth(place, today):
+            yield ended
+            return
+
+
+def _weeks(message: Message, clause: Clause) -> float | None:
+    """How long a pregnancy has gone on, by its clause or by the others of its sentence."""
+    weeks = read(clause.plain).weeks or read(message.sentence(clause.sentence)).weeks
+    months = None if weeks else _MONTHS_PREGNANT.search(clause.plain)
+    if months is None:
+        return weeks
+    count = number(months["n"] or months["es"] or months["han"])[0]
+    return round(count * _WEEKS_A_MONTH, 1) if count <= 9 else None
+
+
+def _perhaps(found: Found, today: date) -> Told:
+    """Who may be pregnant can no longer be taken for not pregnant."""
+    told = _told("pregnancy", "pregnant", found.clause, found.match.span(), negated=True)
+    told.until = today.isoformat()
+    return told
+
+
+def _birth(place: Found, today: date) -> Told | None:
+    """The end of a pregnancy; one of long ago says nothing of today, and of an earlier one nothing is known."""
+    named = dates(place.clause.plain, today)
+    if not named and _EARLIER.search(place.clause.plain):
+        return None
+    told = _told("pregnancy", "pregnant", place.clause, place.match.span())
+    recent = (today - timedelta(days=_DAYS_AFTER_BIRTH)).isoformat()
+    if named and named[0].day < recent[: len(named[0].day)]:
+        told.until = named[0].day
+    else:
+        told.negated, told.since = True, named[0].day if named else None
+    return told
 
 
 def _nursing(message: Message, today: date) -> Iterator[Told]:
     del today
     for place in _places(message, _NURSING):
         if not _DOUBT.search(place.before):
-            denied = bool(_NOT.search(place.before[-25:]) or _STOPPED.search(place.before))
+            denied = bool(place.match["over"] or _NOT.search(place.before[-25:]) or _STOPPED.search(place.before))
             yield _told("breastfeeding", "breastfeeding", place.clause, place.match.span(), negated=denied)
 
 
@@ -336,7 +449,9 @@ def _habit(message: Message, kind: Kind, finder: Finder, today: date) -> Iterato
         if _NO_HABIT.search(place.before):
             continue
         told = _told(kind, "yes", place.clause, place.match.span())
-        gone = _STOPPED.search(place.before) or re.search(r"\bany ?(?:more|longer)\b", place.after)
+        gone = (
+            _stopped(place) or _NO_MORE.search(place.after) or (place.after.startswith("了") and "不" in place.before)
+        )
         if said.get("former") or said.get("han_former") or gone:
             told.value = "former"
             named = dates(place.clause.plain, today)
@@ -345,6 +460,13 @@ def _habit(message: Message, kind: Kind, finder: Finder, today: date) -> Iterato
             told.negated = True
         yield told
         return
+
+
+def _stopped(place: Found) -> bool:
+    """Whether it is this that was given up: `I stopped drinking and smoke`, `I stopped drinking and smoking`."""
+    last = [match.end() for match in _STOPPED.finditer(place.before)]
+    other = last and _AND.search(place.before[last[-1] :]) and _DOES.match(place.match.group())
+    return bool(last) and not other
 
 
 def _smoking(message: Message, today: date) -> Iterator[Told]:
@@ -370,11 +492,11 @@ def _laboratory(message: Message, today: date) -> Iterator[Told]:
     for place in _places(message, finder):
         match = place.match
         test = groups[next(name for name, words in match.groupdict().items() if words and name in groups)]
-        if (test == "blood pressure") != bool(match["low"]):
+        if (test == "blood pressure") != bool(match["low"]) or _OF_URINE.search(place.before):
             continue
-        number, low = (float(said.replace(",", ".")) if said else None for said in match.group("number", "low"))
+        value, low = (number(said)[0] if said else None for said in match.group("number", "low"))
         unit = "mmHg" if low else re.sub(r"\s", "", match["unit"] or "") or None
-        told = _told("laboratory", test, place.clause, match.span(), number=number, low=low, unit=unit)
+        told = _told("laboratory", test, place.clause, match.span(), number=value, low=low, unit=unit)
         at = match.start("number") - place.clause.start
         named = dates(place.clause.plain, today)
         if not any(one.start <= at < one.stop for one in named):
@@ -404,13 +526,21 @@ def _illnesses(message: Message, today: date) -> Iterator[Told]:
         if clause is None or stop > clause.stop or not _meant(message, clause, start, stop):
             continue
         before = message.plain[clause.start : start]
-        negated = message.status(start, stop) == "negated" or _denied(before)
+        negated = _denied(before) or message.status(start, stop) == "negated"
         whose, relative = message.whose(clause, start)
         if whose == "relative" or _FAMILY.search(clause.plain):
             if _FAMILY_HAS.search(clause.plain):
                 yield _told("family_history", condition, clause, (start, stop), negated, relative=relative or "family")
-        elif whose == "patient" and _HAS.search(before) and not _DOUBT.search(before):
-            yield _ill(condition, clause, (start, stop), negated, today)
+            continue
+        gone = message.gone(clause)
+        after = (_ANY_MORE if negated else _GONE).match(message.plain, stop, clause.stop)
+        if whose == "patient" and (after or _HAS.search(before)) and not _DOUBT.search(before):
+            told = _ill(condition, clause, (start, stop), negated, today)
+            if (gone or after or _NO_LONGER.search(before)) and not _KEPT.search(condition):
+                when = dates(clause.plain, today)
+                told.negated, told.since, told.until = False, None, when[-1].day if when else today.isoformat()
+                told.also = (gone,) if gone else ()
+            yield told
     for place in _places(message, _DIAGNOSED):
         span = place.match.span("name")
         named = any(place.clause.start <= a < place.clause.stop for a, _, _ in places)

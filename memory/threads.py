@@ -228,8 +228,8 @@ class Threads:
             await self.fail(identity, claimed.run_id, "GivenUp", "system")
             return await self.claim()
         async with self.database.begin(identity) as connection:
-            (turn,) = await self._turns(connection, Turn.run_id == claimed.run_id)
-            return identity, turn
+            turns = await self._turns(connection, Turn.run_id == claimed.run_id)
+        return (identity, turns[0]) if turns else await self.claim()  # or it was erased in between
 
     async def turn(self, run_id: UUID) -> tuple[Identity, TurnRow] | None:
         """A turn by its run, whosever it is; none if it is gone."""

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from primum.evals.memory import run, turns_of
 from primum.memory.extract import extract, extract_dialogue
-from primum.memory.facts import Fact, Quote, UnprovenFact, merge, profile_of, proven
+from primum.memory.facts import Fact, Quote, UnprovenFact, merge, possible, profile_of, proven
 from primum.memory.questions import polarity
 
 TODAY = date(2025, 11, 22)
@@ -37,7 +37,7 @@ STATEMENTS: list[tuple[str, set[str]]] = [
     # pregnancy and breast-feeding
     ("I'm 12 weeks pregnant", {"pregnancy: pregnant"}),
     ("I am not pregnant", {"pregnancy: no pregnant"}),
-    ("I might be pregnant", set()),
+    ("I might be pregnant", {"ended pregnancy: no pregnant"}),
     ("We are trying to get pregnant", set()),
     ("I don't know if I'm pregnant", set()),
     ("I gave birth two weeks ago and I'm breastfeeding", {"pregnancy: no pregnant", "breastfeeding: breastfeeding"}),
@@ -132,7 +132,52 @@ STATEMENTS: list[tuple[str, set[str]]] = [
     ("I don't smoke anymore", {"smoking: former"}),
     ("I drink a lot of water", set()),
     ("If I were allergic to penicillin, what would I take?", set()),
+    # dates and values that can't be
+    ("I was born on 3 May 1980, I weigh 70 kg", {"birth_date: 1980-05-03", "weight: 70 kg"}),
+    ("I was born on 31 February 1980", {"birth_date: 1980"}),
+    ("I was born in 2090", set()),
+    ("I am 200 years old and I weigh 900 kg", set()),
+    ("My eGFR is 999 and my creatinine is 900 mg/dl", set()),
+    ("My eGFR dropped from 48 to 39", {"laboratory: egfr"}),
+    ("My urine creatinine is 90 mg/dl", set()),
+    ("My albumin/creatinine ratio is 30, albumin to creatinine 40", set()),
+    ("My hemoglobin A1c is 7.2%", {"laboratory: hba1c"}),
+    ("The glycated haemoglobin was 48 mmol/mol", {"laboratory: hba1c"}),
+    # what is no longer so, and what takes back
+    ("I outgrew my egg allergy", {"allergy: no egg"}),
+    ("I had a milk allergy as a child but I outgrew it", {"allergy: no milk"}),
+    ("I tested negative for penicillin allergy", {"allergy: no penicillin-class"}),
+    ("My penicillin allergy test came back negative", {"allergy: no penicillin-class"}),
+    ("I got a rash from amoxicillin but it went away", {"allergy: amoxicillin"}),
+    ("My allergy is to nickel, not latex", {"allergy: nickel", "allergy: no latex"}),
+    ("No known drug allergies except sulfa", {"allergy: sulfonamide-antibiotic"}),
+    ("Except for sulfa I have no allergies", {"allergy: sulfonamide-antibiotic"}),
+    ("I'm allergic to sulfa, otherwise no known allergies", {"allergy: sulfonamide-antibiotic"}),
+    ("I no longer have asthma", {"ended condition: asthma"}),
+    ("I had gout but it's gone", {"ended condition: gout"}),
+    ("I had breast cancer in 2012 but it's gone now", {"condition: breast-cancer"}),
+    ("I switched from sertraline to escitalopram", {"ended medicine: sertraline", "medicine: escitalopram"}),
+    ("My ramipril was replaced by losartan", {"ended medicine: ramipril", "medicine: losartan"}),
+    ("I now take losartan instead of ramipril", {"ended medicine: ramipril", "medicine: losartan"}),
+    ("I stopped warfarin for surgery but I'm taking it again", {"medicine: warfarin"}),
+    ("My doctor prescribed amoxicillin but I haven't started it", {"medicine: no amoxicillin"}),
+    ("I stopped drinking in 2020 and smoke", {"alcohol: former", "smoking: yes"}),
+    ("I stopped drinking and smoking in 2020", {"alcohol: former", "smoking: former"}),
+    ("I'm 12 weeks pregnant. I had a miscarriage last year.", {"pregnancy: pregnant"}),
+    ("I gave birth in 2019", {"ended pregnancy: pregnant"}),
+    ("I weaned my baby", {"breastfeeding: no breastfeeding"}),
+    ("I have a 3 month old baby", set()),
+    ("I was wrong, I'm 45 not 54", {"age: 45"}),
+    ("My height is 1,65 m", {"height: 165 cm"}),
+    ("Meds: none", {"medicine: none"}),
     # Spanish
+    ("No tomo aspirina", {"medicine: no aspirin"}),
+    ("Ya no tengo asma", {"ended condition: asthma"}),
+    ("Ya no soy alérgica a la penicilina", {"allergy: no penicillin-class"}),
+    ("Soy alérgico al níquel, no al látex", {"allergy: nickel", "allergy: no latex"}),
+    ("Nací el 3 de enero de 1980", {"birth_date: 1980-01-03"}),
+    ("Cambié de sertralina a escitalopram", {"ended medicine: sertraline", "medicine: escitalopram"}),
+    ("Di a luz la semana pasada", {"pregnancy: no pregnant"}),
     ("No soy alérgico a ningún medicamento", {"allergy: none"}),
     ("Soy diabético y tomo metformina desde 2018", {"condition: diabetes", "medicine: metformin"}),
     ("Soy alérgica a la penicilina", {"allergy: penicillin-class"}),
@@ -151,6 +196,14 @@ STATEMENTS: list[tuple[str, set[str]]] = [
     ("我在吃二甲双胍", {"medicine: metformin"}),
     ("我没有吃任何药", {"medicine: none"}),
     ("我可以吃布洛芬吗?", set()),
+    ("我对青霉素不再过敏了", {"allergy: no penicillin-class"}),
+    ("除了磺胺,我没有药物过敏", {"allergy: sulfonamide-antibiotic"}),
+    ("我吃青霉素会起皮疹", {"allergy: penicillin-class"}),
+    ("我不吃二甲双胍了", {"ended medicine: metformin"}),
+    ("从依那普利换成氯沙坦", {"ended medicine: enalapril", "medicine: losartan"}),
+    ("我45岁,不是54岁", {"age: 45"}),
+    ("我的哮喘已经好了", {"ended condition: asthma"}),
+    ("我已经不抽烟了", {"smoking: former"}),
     ("我今年45岁", {"age: 45"}),
     ("我怀孕12周了", {"pregnancy: pregnant"}),
     ("我没有怀孕", {"pregnancy: no pregnant"}),
@@ -172,6 +225,7 @@ ANSWERS: list[tuple[str, str, set[str]]] = [
     ("Are you still taking metoprolol?", "No, I stopped it in May.", {"ended medicine: metoprolol"}),
     ("Are you still taking metoprolol?", "No.", {"ended medicine: metoprolol"}),
     ("Are you taking aspirin?", "No.", {"medicine: no aspirin"}),
+    ("So you take no medicines?", "Right, just 500 mg twice a day", {"medicine: none"}),
     ("Are you taking aspirin?", "Not sure.", set()),
     ("Are you taking aspirin or warfarin?", "Yes.", set()),
     ("Are you taking aspirin or warfarin?", "No.", {"medicine: no aspirin", "medicine: no warfarin"}),
@@ -217,6 +271,7 @@ def only(message: str, asked: str = "", kind: str = "medicine", **options: objec
 def test_details_of_a_medicine_are_read() -> None:
     fact = only("Since 2019 I take metformin 500 mg twice a day")
     assert (fact.value, fact.dose, fact.frequency, fact.valid_from) == ("metformin", "500 mg", "twice a day", "2019")
+    assert only("I take metformin 500 mg twice a day").valid_from is None
     assert only("I've been on lisinopril for three years").valid_from == "2022"
     assert only("I stopped taking sertraline in May").valid_until == "2025-05"
     assert only("I stopped taking sertraline in December").valid_until == "2024-12"  # none is after today
@@ -245,7 +300,10 @@ def test_details_of_the_body_and_of_tests_are_read() -> None:
     fact = only("My creatinine was 1.4 mg/dl on 3 March 2025", kind="laboratory")
     assert (fact.value, fact.number, fact.unit, fact.valid_from) == ("creatinine", 1.4, "mg/dl", "2025-03-03")
     assert only("I'm 12 weeks pregnant", kind="pregnancy").weeks == 12
-    assert only("My blood pressure is 150/90", kind="laboratory").number == 150
+    fact = only("My blood pressure is 150/90", kind="laboratory")
+    assert (fact.number, fact.low, fact.unit, fact.words) == (150, 90, "mmHg", "blood pressure 150/90 mmHg")
+    assert only("My ferritin is 1,200 ng/ml", kind="laboratory").number == 1200
+    assert only("I'm 5 months pregnant", kind="pregnancy").weeks == 21.7
     assert only("My grandfather had glaucoma", kind="family_history").relative == "grandfather"
     assert only("I quit smoking in 2015", kind="smoking").valid_from == "2015"
 
@@ -396,6 +454,78 @@ def test_a_new_dose_takes_the_place_of_the_old() -> None:
     assert [(one.dose, one.valid_until) for one in merged.ended] == [("500 mg", "2025-11-22")]
 
 
+def test_what_a_record_says_of_long_ago_ends_nothing_that_was_told_since() -> None:
+    asthma, old = fact("condition", "asthma", said=date(2024, 1, 1)), (quoted("asthma", role="record"),)
+    resolved = fact("condition", "asthma", valid_until="2010", quotes=old)
+    assert merge([asthma], [resolved]).current == (asthma,)
+    assert merge([asthma], [resolved.model_copy(update={"said": date(2010, 1, 1)})]).current == (asthma,)
+    assert merge([asthma], [fact("condition", "asthma", valid_until="2025-10", quotes=old)]).current == ()
+    assert merge([asthma], told("I no longer have asthma")).current == ()
+
+
+def test_only_a_correction_ends_an_allergy() -> None:
+    ended = fact("allergy", "penicillin-class", valid_until="2024")
+    assert merge([PENICILLIN], [ended]).current == (PENICILLIN,)
+    assert merge([PENICILLIN], [ended.model_copy(update={"corrects": True})]).current == ()
+    for words in ("I'm no longer allergic to penicillin", "I tested negative for penicillin allergy"):
+        assert profile_of([PENICILLIN, *told(words)]).allergies == ()
+    for words in (
+        "Sorry to bother you. I have no allergies.",
+        "Actually I have no allergies",
+        "I'm not allergic now",
+    ):
+        assert profile_of([PENICILLIN, *told(words)]).allergies == ("penicillin",)
+
+
+def test_an_older_statement_changes_nothing_that_was_told_later() -> None:
+    for new, old in (
+        ("I weigh 72 kg", "I weigh 80 kg"), ("I'm not pregnant", "I'm pregnant"), ("I don't smoke", "I smoke"),
+        ("I don't take aspirin", "I take aspirin"), ("I take aspirin", "I don't take aspirin"),
+        ("I take aspirin 75 mg", "I take aspirin 300 mg"), ("I take aspirin", "I don't take any medication"),
+    ):  # fmt: skip
+        merged = merge(told(new), extract(old, today=date(2020, 1, 1)))
+        assert labels(list(merged.current)) == labels(told(new))
+        assert merged.contradictions == ()
+        assert [one.dose for one in merged.current] == [one.dose for one in told(new)]
+
+
+def test_what_began_after_it_was_denied_is_no_contradiction() -> None:
+    denied = extract("I don't have diabetes", today=date(2024, 1, 1))
+    merged = merge(denied, told("I was diagnosed with diabetes last month"))
+    assert labels(list(merged.current)) == {"condition: diabetes"}
+    assert merged.contradictions == ()
+
+
+def test_of_two_reactions_the_graver_counts() -> None:
+    facts = [*told("I had anaphylaxis from penicillin"), *told("Penicillin gives me a rash")]
+    assert profile_of(facts).allergies == ("Penicillin (severe, anaphylaxis)",)
+
+
+def test_a_denial_of_one_value_leaves_another() -> None:
+    for known, asked in (
+        ("I'm a woman", "Is your sex male?"), ("I weigh 70 kg", "Do you weigh 80 kg?"),
+        ("I quit smoking", "Do you smoke?"),
+        ("My creatinine is 120 µmol/l", "Was your creatinine 140 µmol/l?"),
+    ):  # fmt: skip
+        merged = merge(told(known), told("No.", asked))
+        assert list(merged.current) == told(known)
+        assert merged.contradictions == ()
+    denied = fact("sex", "male", negated=True)
+    assert profile_of([denied]).sex is None
+
+
+def test_a_pregnancy_goes_on_when_it_is_told_again_and_ends_with_a_birth() -> None:
+    facts = extract("I'm 12 weeks pregnant", today=date(2025, 9, 1))
+    assert profile_of([*facts, *told("I'm pregnant and have a headache")]).weeks_pregnant == 23.7
+    assert profile_of([*facts, *told("I had a miscarriage last year")]).pregnant is True
+    assert profile_of([*facts, *told("I've had a miscarriage before")]).pregnant is True
+    assert profile_of([*facts, *told("I gave birth last week")]).pregnant is False
+    early = extract("I'm 12 weeks pregnant", today=date(2025, 2, 1))
+    assert profile_of([*early, *told("I gave birth in July")]).pregnant is None  # and she may be again
+    assert profile_of([*told("I'm not pregnant"), *told("My period is late, I might be pregnant")]).pregnant is None
+    assert profile_of([*facts, *told("I might be pregnant")]).pregnant is True
+
+
 def test_a_class_gives_way_to_its_member() -> None:
     blood_thinner = fact("medicine", "anticoagulant")
     assert merge([blood_thinner], [fact("medicine", "warfarin")]).current == (fact("medicine", "warfarin"),)
@@ -518,6 +648,27 @@ def test_creatinine_is_in_micromoles() -> None:
     assert profile_of([]).creatinine_umol_l is None
 
 
+def test_values_that_can_not_be_are_left_out() -> None:
+    assert profile_of(told("My creatinine is 1.4")).creatinine_umol_l == pytest.approx(123.8, abs=0.1)
+    assert profile_of(told("My creatinine is 140")).creatinine_umol_l == 140
+    made = (
+        fact("laboratory", "egfr", number=999.0), fact("laboratory", "creatinine", number=900.0, unit="mg/dl"),
+        fact("weight", "0 kg", number=0.0), fact("height", "9 m", number=900.0), fact("age", "200", number=200.0),
+        fact("birth_date", "1980-02-31"), fact("birth_date", "0000"), fact("birth_date", "2090"),
+        fact("pregnancy", "pregnant", weeks=99.0),
+    )  # fmt: skip
+    for one in made:
+        assert not possible(one)
+        assert profile_of(merge([fact("age", "45", number=45.0)], [one]).current).pregnant is None
+    assert profile_of(told("I'm 1 week pregnant"), today=TODAY - timedelta(days=30)).weeks_pregnant is None
+
+
+def test_an_age_at_odds_with_the_day_of_birth_counts_if_it_was_told_later() -> None:
+    born = extract("I was born in 1950", today=date(2025, 1, 1))
+    assert profile_of([*born, *told("I'm 45")]).age == 45
+    assert profile_of([*born, *told("I'm 75")]).age == 75
+
+
 # The evaluation.
 
 
@@ -562,3 +713,17 @@ def test_guests_speak_for_the_patient() -> None:
     turns = turns_of("Doctor: Does he take anything?\r\nGuest_family: He takes aspirin.\r\nPatient: Yes.")
     assert [turn["role"] for turn in turns] == ["doctor", "family", "patient"]
     assert turns[1]["content"] == "He takes aspirin."
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Cetirizine makes my hives go away", "Penicillin gives my son hives", "Benadryl made my rash better",
+     "I have hives"],
+)  # fmt: skip
+def test_what_helps_against_a_rash_or_gives_one_to_somebody_else_is_no_allergy(said: str) -> None:
+    assert [fact.kind for fact in extract(said, today=date(2026, 11, 22))] == []
+
+
+def test_what_gives_the_patient_a_rash_is_one() -> None:
+    (fact,) = extract("Penicillin gives me hives", today=date(2026, 11, 22))
+    assert fact.words == "allergy to Penicillin (mild, hives)"

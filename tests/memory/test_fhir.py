@@ -327,7 +327,7 @@ RECORDS: list[tuple[dict[str, Any], list[str]]] = [
             {"code": concept(coded="8462-4", system=LOINC), "valueQuantity": {"value": 90}},
             {"code": concept(coded="8480-6", system=LOINC), "valueQuantity": {"value": 150}},
         ]),
-        ["laboratory: blood pressure, /90 mmHg"],
+        ["laboratory: blood pressure, mmHg"],
     ),
     (resource("Observation", status="final", code=concept(coded="72166-2", system=LOINC),
               valueCodeableConcept=concept("Former smoker")), ["smoking: former"]),
