@@ -1,17 +1,16 @@
 """The chat page: `streamlit run app.py -- --api http://127.0.0.1:8400`. A client of the HTTP API, nothing else."""
 
 import argparse
-import re
 from pathlib import Path
 from typing import cast
 from uuid import uuid4
 
 import streamlit as st
 
-from primum.page import script
+from primum.page import panel, script
 from primum.page.client import Audience, Client, Json, Refused
 from primum.page.live import LiveTurn
-from primum.page.view import render
+from primum.page.view import plain, show
 
 ROOM = Path(script.__file__).parent
 
@@ -34,11 +33,16 @@ def main() -> None:
     st.logo(str(ROOM / "logo.svg"), size="large")
     with st.sidebar:
         st.button("New conversation", icon=":material/add:", width="stretch", on_click=leave)
+        known = st.container()
         name = st.segmented_control(
             "Answers for", list(AUDIENCES), default="Patient", required=True, key="audience", bind="query-params"
         )
     audience = AUDIENCES[name or "Patient"]
-    busy = show_conversation(client, audience)
+    if panel.is_open():
+        busy = False
+        panel.show_panel(client, start_over)
+    else:
+        busy = show_conversation(client, audience)
     with st.bottom:
         st.chat_input(
             "One moment: an answer is on its way" if busy else "Ask a health question",
@@ -47,6 +51,8 @@ def main() -> None:
             on_submit=lambda: ask(client, st.session_state["typed"], audience),
         )
         show("disclaimer")
+    with known:
+        show_known(client)
     with st.sidebar:
         show_threads(client)
         show_health(client)
@@ -58,10 +64,6 @@ def connect(url: str) -> Client:
     return Client(url)
 
 
-def show(template: str, **values: object) -> None:
-    st.html(render(template, **values))
-
-
 def thread_id() -> str:
     """The conversation on show: the address names it from the moment that the API has taken a question of it."""
     return str(st.query_params.get("thread") or st.session_state.setdefault("fresh", str(uuid4())))
@@ -70,13 +72,29 @@ def thread_id() -> str:
 def leave() -> None:
     """To an empty page."""
     st.query_params.pop("thread", None)
-    st.session_state.pop("fresh", None)
+    for name in ("fresh", "receipt"):
+        st.session_state.pop(name, None)
+    panel.close_panel()
     scripts().append(script.CLOSE_SIDEBAR)
+
+
+def start_over() -> None:
+    """To an empty page, with nothing left of what was asked."""
+    live_turns().clear()
+    leave()
+    scripts().append(script.SHOW_TOP)
 
 
 def open_thread(thread: str) -> None:
     st.query_params["thread"] = thread
+    panel.close_panel()
     scripts().append(script.CLOSE_SIDEBAR)
+
+
+def open_panel() -> None:
+    panel.open_panel()
+    st.session_state.pop("shown", None)  # back in the conversation, its last question is scrolled to again
+    scripts().extend((script.CLOSE_SIDEBAR, script.SHOW_TOP))
 
 
 def live_turns() -> dict[str, LiveTurn]:
@@ -86,6 +104,8 @@ def live_turns() -> dict[str, LiveTurn]:
 
 def ask(client: Client, question: str, audience: Audience) -> None:
     thread = thread_id()
+    panel.close_panel()
+    st.session_state.pop("receipt", None)
     live_turns()[thread] = LiveTurn.start(client, thread, question, audience)
 
 
@@ -137,6 +157,7 @@ def run_scripts() -> None:
 
 def show_welcome(client: Client, audience: Audience) -> None:
     with st.container(key="welcome"):
+        panel.show_receipt()
         show("welcome")
         with st.container(horizontal=True, key="examples"):
             for example in EXAMPLES:
@@ -206,12 +227,22 @@ def reappear(client: Client, thread: str) -> None:
         st.rerun()
 
 
+def show_known(client: Client) -> None:
+    try:
+        label = f"What I know about you :gray-badge[{len(client.facts()['facts'])}]"
+    except Refused:
+        label = "What I know about you"  # the panel says why
+    kind = "current" if panel.is_open() else "other"
+    with st.container(key=f"known-{kind}"):
+        st.button(label, icon=":material/assignment_ind:", type="tertiary", width="stretch", on_click=open_panel)
+
+
 def show_threads(client: Client) -> None:
     try:
         threads = client.threads()
     except Refused:
         return  # the card on top of the page, or the state below, says why
-    current = st.query_params.get("thread")
+    current = None if panel.is_open() else st.query_params.get("thread")
     with st.container(key="threads", gap=None):
         for thread in threads:
             kind = "current" if thread["id"] == current else "other"
@@ -222,14 +253,12 @@ def show_threads(client: Client) -> None:
                     confirm_delete(client, thread)
 
 
-def plain(text: str) -> str:
-    """The text as it is, where Streamlit takes Markdown."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
-
-
 @st.dialog("Delete this conversation?")
 def confirm_delete(client: Client, thread: Json) -> None:
-    st.text(f"“{thread['title']}” and its answers will be removed for good.")
+    st.text(
+        f"“{thread['title']}” and its answers will be removed for good. "
+        "What it told of you stays in “What I know about you”."
+    )
     with st.container(horizontal=True):
         if st.button("Delete", key="delete", type="primary"):
             try:

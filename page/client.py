@@ -1,7 +1,8 @@
 """Primum's HTTP API, as the page uses it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -11,6 +12,8 @@ from httpx_sse import SSEError, connect_sse
 Audience = Literal["patient", "clinician"]
 Json = dict[str, Any]
 
+# Whose chart it is: without accounts, a page has one patient. The API takes the same where none is named.
+CHART = "/patients/me"
 # The API sends a sign of life every 15 seconds while a turn runs.
 SILENCE = httpx.Timeout(10, read=60)
 
@@ -45,6 +48,35 @@ class Client:
     def delete(self, thread: str) -> None:
         self._call("DELETE", _path(thread))
 
+    def facts(self, *, ended: bool = False) -> Json:
+        """The patient's chart: `facts` that hold and what is `unclear` of them; or the facts, with what has ended."""
+        found: Json = self._call("GET", f"{CHART}/facts", params={"ended": ended}).json()
+        return found
+
+    def fill_in(self, entry: Json) -> Json:
+        """Takes in a fact that was filled in by hand; the chart as it is then."""
+        found: Json = self._call("PATCH", f"{CHART}/facts", body={"set": [entry]}).json()
+        return found
+
+    def end(self, fact: int, on: date) -> Json:
+        """Says that a fact holds no longer since a day; the chart as it is then."""
+        body = {"end": [{"id": fact, "on": on.isoformat()}]}
+        found: Json = self._call("PATCH", f"{CHART}/facts", body=body).json()
+        return found
+
+    def remove(self, fact: int) -> None:
+        """Removes a fact for good."""
+        self._call("DELETE", f"{CHART}/facts", params={"id": fact})
+
+    def fhir(self) -> bytes:
+        """The chart as a FHIR R4 bundle."""
+        return self._call("GET", f"{CHART}/fhir").content
+
+    def erase(self) -> Json:
+        """Erases everything of the patient; the signed receipt."""
+        receipt: Json = self._call("DELETE", CHART).json()
+        return receipt
+
     def health(self) -> Json:
         """Each part with its state, also when one is down."""
         found: Json = self._call("GET", "/health", fine=(200, 503)).json()
@@ -63,9 +95,17 @@ class Client:
         except (httpx.HTTPError, SSEError, ValueError) as error:
             raise self._silent() from error
 
-    def _call(self, method: str, path: str, fine: tuple[int, ...] = (200, 204)) -> httpx.Response:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, int | bool] | None = None,
+        body: Json | None = None,
+        fine: tuple[int, ...] = (200, 204),
+    ) -> httpx.Response:
         try:
-            response = self._http.request(method, path)
+            response = self._http.request(method, path, params=params, json=body)
         except httpx.HTTPError as error:
             raise self._silent() from error
         if response.status_code not in fine:

@@ -1,4 +1,4 @@
-"""The two scripts of the page, for what Streamlit can't do. Nothing of an answer ever becomes part of one."""
+"""The scripts of the page, for what Streamlit can't do. Nothing of an answer ever becomes part of one."""
 
 from uuid import uuid4
 
@@ -14,6 +14,11 @@ setTimeout(() => {
     const box = document.querySelector('[data-testid="stChatInput"] textarea');
     if (innerWidth > 768 && document.activeElement === document.body) box?.focus({preventScroll: true});
 }, 50);
+"""
+
+# What is opened is read from its beginning, wherever the page before was scrolled to.
+SHOW_TOP = """
+setTimeout(() => document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0), 50);
 """
 
 

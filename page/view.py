@@ -1,18 +1,21 @@
 """The parts of the page as HTML, from `templates/`, where whatever comes from the API is escaped unless told not to."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import streamlit as st
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from primum.page.chart import in_order
 from primum.page.prose import to_html
 
 STEPS = {
-    "triage": "Looking for warning signs",
     "recall": "Recalling what you told me",
+    "triage": "Looking for warning signs",
     "router": "Understanding the question",
     "rewrite": "Choosing what to look for",
     "retrieve": "Searching the library",
@@ -29,6 +32,33 @@ TROUBLES = {
     ("embedder", "mismatch"): "The library was indexed for another search model and must be read in again.",
     ("corpus", "empty"): "The library is empty: add documents with “primum ingest”.",
 }
+
+
+# Where a fact comes from.
+ORIGINS = {
+    "rules": "You said so on {}",
+    "model": "Found by the model in what you said on {}",
+    "form": "Filled in by hand on {}",
+    "import": "From a record, imported on {}",
+}
+# What a receipt counts, in words; what is not named here are the records of Primum's own work.
+COUNTS = {
+    "threads": ("conversation", "conversations"),
+    "turns": ("question with its answer", "questions with their answers"),
+    "facts": ("fact, each version counted", "facts, each version counted"),
+    "contradictions": ("contradiction", "contradictions"),
+    "summaries": ("summary", "summaries"),
+    "feedback": ("rating", "ratings"),
+}
+
+
+def show(template: str, **values: object) -> None:
+    st.html(render(template, **values))
+
+
+def plain(text: str) -> str:
+    """The text as it is, in one line, where Streamlit takes Markdown."""
+    return re.sub(r"([!#$&*+./:<=>@\[-`{-~-])", r"\\\1", " ".join(text.split()))
 
 
 def render(template: str, **values: object) -> str:
@@ -81,6 +111,19 @@ def day(iso: str) -> str:
     return f"{parsed.day} {parsed:%B} {parsed.year}"
 
 
+def origin(fact: Mapping[str, Any]) -> str:
+    """Where a fact comes from, and of which day it is."""
+    return ORIGINS.get(fact["source"], "Noted on {}").format(day(fact["said"]))
+
+
+def erased(receipt: Mapping[str, Any]) -> list[str]:
+    """What a receipt counts, in words."""
+    counts = dict(receipt["counts"])
+    named = [(counts.pop(name, 0), one, many) for name, (one, many) in COUNTS.items()]
+    named.append((sum(counts.values()), "record of the work on it", "records of the work on it"))
+    return [f"{count:,} {one if count == 1 else many}" for count, one, many in named if count]
+
+
 def seconds(ms: float) -> str:
     minutes, rest = divmod(ms / 1000, 60)
     return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
@@ -97,5 +140,5 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters |= {f.__name__: f for f in (step, place, web, day, seconds, degree)}
-_TEMPLATES.globals |= {f.__name__: f for f in (to_html, why_quoted, timings, troubles)}
+_TEMPLATES.filters |= {f.__name__: f for f in (step, place, web, day, seconds, degree, origin, in_order)}
+_TEMPLATES.globals |= {f.__name__: f for f in (to_html, why_quoted, timings, troubles, erased)}

@@ -1,6 +1,8 @@
 """The client and the turns that it follows, against the real API."""
 
+import json
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
@@ -25,7 +27,7 @@ def test_a_turn_is_followed_to_its_stored_end(client: Client, vllm: FakeVLLM) ->
     live.join(20)
     assert live.ended and live.accepted and live.refused is None
     assert live.steps == dict.fromkeys(
-        ["triage", "router", "rewrite", "retrieve", "draft", "critique", "respond"], True
+        ["recall", "triage", "router", "rewrite", "retrieve", "draft", "critique", "respond"], True
     )
     assert "Paracetamol" in live.titles
     (turn,) = client.turns("t1")
@@ -77,3 +79,26 @@ def test_an_api_that_does_not_answer_is_said_so(client: Client, api: Api) -> Non
     live = LiveTurn.start(client, "t1", ASKED, "patient")
     live.join(20)
     assert live.refused and live.refused.status is None
+
+
+def test_a_chart_is_filled_in_ended_removed_and_taken_along(client: Client) -> None:
+    client.fill_in({"kind": "allergy", "value": "penicillin"})
+    weight, allergy = client.fill_in({"kind": "weight", "value": "70 kg"})["facts"][::-1]
+    medicine = client.fill_in({"kind": "medicine", "value": "warfarin 5 mg daily"})["facts"][-1]
+    assert json.loads(client.fhir())["resourceType"] == "Bundle"
+    client.end(medicine["id"], datetime.now(UTC).date())
+    client.remove(weight["id"])
+    assert [fact["id"] for fact in client.facts()["facts"]] == [allergy["id"]]
+    assert [fact["value"] for fact in client.facts(ended=True)["facts"] if fact["ended"]] == ["warfarin"]
+    with pytest.raises(Refused, match="Write it like this: 70 kg"):
+        client.fill_in({"kind": "weight", "value": "heavy"})
+    with pytest.raises(Refused, match="No fact"):
+        client.remove(weight["id"])
+
+
+def test_a_patient_is_erased_once(client: Client) -> None:
+    client.fill_in({"kind": "allergy", "value": "penicillin"})
+    assert client.erase()["counts"]["facts"] == 1
+    with pytest.raises(Refused, match="nothing of such a patient") as refused:
+        client.erase()
+    assert refused.value.status == 404

@@ -57,7 +57,7 @@ async def test_a_question_is_answered_with_its_steps_shown_and_chips_that_open_t
     vllm.says(lambda request: Says(str(cited(DRAFT)(request)), each=0.03))
     await ask(page)
     await expect(page.locator(".pm-question")).to_have_text(ASKED)
-    await expect(page.locator(".pm-steps .done").first).to_have_text("Looking for warning signs")
+    await expect(page.locator(".pm-steps .done").first).to_have_text("Recalling what you told me")
     await expect(page.locator(".pm-found")).to_contain_text("Paracetamol")
     await expect(answer(page)).to_contain_text(DOSE)
     await expect(page.locator(".pm-working")).to_have_count(0)
@@ -90,6 +90,7 @@ async def test_a_conversation_survives_a_reload_and_can_be_left_opened_and_delet
     await expect(answer(page)).to_contain_text(DOSE)
 
     await page.get_by_role("button", name=f"Delete {ASKED}").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("stays in “What I know about you”")
     await page.get_by_role("button", name="Keep it").click()
     await expect(answer(page)).to_contain_text(DOSE)
     await page.get_by_role("button", name=f"Delete {ASKED}").click()
@@ -154,7 +155,7 @@ async def test_a_question_that_was_not_sent_stays_and_can_be_sent_again(page: Pa
     api.stop()
     await ask(page)
     await expect(page.locator(".pm-problem")).to_contain_text("Primum's server does not answer")
-    await expect(page.locator(".pm-question")).to_have_text(ASKED)
+    await expect(page.locator(".pm-question")).to_have_text([ASKED])
     api.start()
     vllm.says(cited(DRAFT))
     await page.get_by_role("button", name="Try again").click()
@@ -185,9 +186,9 @@ async def test_nothing_in_an_answer_runs_or_becomes_html(page: Page, settings: A
     citation |= {"url": "javascript:alert(1)", "reviewed": evil}
     citation |= {"sources": [{"title": evil, "publisher": evil, "url": "javascript:alert(1)"}]}
     text = f"{evil} [1]\n\n[click](javascript:alert(1)) ![x](https://evil.example/x.png)\n\n[2]: https://evil.example"
-    thread = await seeded(
-        settings.database_url.get_secret_value(), stored(text, "answered", citations=[citation]), f"{evil} **bold**"
-    )
+    used = {"id": 1, "kind": "medicine", "text": evil, "proof": evil, "said": evil, "source": evil}
+    given = stored(text, "answered", citations=[citation], facts=[used])
+    thread = await seeded(settings.database_url.get_secret_value(), given, f"{evil} **bold**")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     await page.goto(f"/?thread={thread}")
@@ -195,6 +196,7 @@ async def test_nothing_in_an_answer_runs_or_becomes_html(page: Page, settings: A
     await expect(page.locator(".pm-card:popover-open blockquote")).to_have_text(evil)
     await expect(page.locator(".pm-question")).to_have_text(f"{evil} **bold**")
     await expect(page.get_by_role("button", name=f"{evil} **bold**", exact=True)).to_be_visible()
+    await expect(page.locator(".pm-used summary")).to_have_text(f"Taken into account: {evil}")
     await expect(page.locator(".stHtml img, .pm-answer a, .pm-answer script")).to_have_count(0)
     assert not [url for url in asked if "evil" in url]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from primum.page.view import day, degree, render, seconds, step, troubles, web, why_quoted
+from primum.page.view import day, degree, erased, origin, plain, render, seconds, step, troubles, web, why_quoted
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,30 @@ def test_a_part_that_is_not_well_is_named_in_plain_words(part: str, state: str, 
 def test_health_shows_the_model_and_the_size_of_the_library() -> None:
     html = render("health", health=UP)
     assert troubles(UP) == [] and "Ready" in html and "1,143 pages, 8,890 passages" in html and "qwen" in html
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("rules", "You said so on 3 May 2026"),
+        ("model", "Found by the model in what you said on 3 May 2026"),
+        ("form", "Filled in by hand on 3 May 2026"),
+        ("import", "From a record, imported on 3 May 2026"),
+        ("dream", "Noted on 3 May 2026"),
+    ],
+)
+def test_a_fact_says_where_it_comes_from(source: str, words: str) -> None:
+    assert origin({"source": source, "said": "2026-05-03"}) == words
+
+
+def test_a_receipt_is_told_in_words() -> None:
+    counts = {"threads": 1, "turns": 1200, "facts": 0, "effects": 2, "checkpoints": 3}
+    assert erased({"counts": counts}) == [
+        "1 conversation",
+        "1,200 questions with their answers",
+        "5 records of the work on it",
+    ]
+
+
+def test_a_label_is_the_text_itself() -> None:
+    assert plain("**a**\n[b](c) :d: `e`") == r"\*\*a\*\* \[b\](c) \:d\: \`e\`"
