@@ -229,7 +229,7 @@ def reappear(client: Client, thread: str) -> None:
 
 def show_known(client: Client) -> None:
     try:
-        label = f"What I know about you :gray-badge[{len(client.facts()['facts'])}]"
+        label = f"What I know about you :gray-badge[{client.fact_count()}]"
     except Refused:
         label = "What I know about you"  # the panel says why
     kind = "current" if panel.is_open() else "other"

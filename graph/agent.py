@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
-import psycopg_pool
 import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
@@ -22,6 +21,7 @@ from primum.graph.state import TurnInput
 from primum.graph.stream import Event, of_answer, of_error, of_passages, of_task
 from primum.memory.identity import Identity
 from primum.memory.jobs import Worker, open_worker
+from primum.memory.session import why
 from primum.memory.threads import LEASE
 from primum.nodes.remember import remember
 from primum.safety.profile import Profile
@@ -252,10 +252,8 @@ class Agent:
             if not await threads.finish(turn.identity, turn.run_id, kept, turn.actor, self._made_of(answer, kept)):
                 return await self._repeated(turn)  # it was taken for dead, and another process answers
             self._tell(turn, kept)
-        except (psycopg.Error, psycopg_pool.PoolTimeout) as error:
-            raise MemoryUnavailable(
-                "The database can't be reached. Your question was kept if it was there before."
-            ) from error
+        except psycopg.Error as error:  # of the checkpoints
+            raise MemoryUnavailable(f"{why(error)} Your question was kept if it was there before.") from error
         except MemoryUnavailable:
             raise
         except Exception as error:

@@ -57,6 +57,7 @@ select
   ) as latest) as history
 """)
 _READ = text(f"select ({_CURRENT}), ({_OPEN})")
+_COUNT = text("select count(*) from facts where replaced_at is null and state = 'current'")
 _ALL = text(f"""
 {_FACTS} where recorded_at <= :at and coalesce(replaced_at > :at, true) and (state = 'current' or :ended)
 """)
@@ -127,6 +128,11 @@ class Charts:
             facts, contradictions = (await connection.execute(_READ)).one()
             await self.audit.add(connection, identity, actor, "read facts", {"facts": [row["id"] for row in facts]})
         return Recalled(_known(facts), _open(contradictions))
+
+    async def count(self, identity: Identity) -> int:
+        """How many facts hold. It tells nothing of them, so it is no reading that the audit notes."""
+        async with self.database.begin(identity) as connection:
+            return int(await connection.scalar(_COUNT) or 0)
 
     async def as_of(
         self, identity: Identity, at: datetime, *, ended: bool = False, actor: str = "patient"
@@ -237,7 +243,9 @@ class Charts:
     async def end(self, identity: Identity, fact_id: int, on: date, actor: str = "patient") -> Recalled:
         """Says that a fact holds no longer since a day. Raises BadInput if no such fact holds."""
         found = _find((await self.read(identity, actor)).facts, fact_id).fact
-        ended = found.model_copy(update={"valid_until": on.isoformat(), "once": False})
+        # Said by hand, today, of whatever kind: it is so.
+        now = {"said": datetime.now(UTC).date(), "corrects": True, "once": False}
+        ended = found.model_copy(update={"valid_until": on.isoformat(), **now})
         return await self.take(identity, [ended], "form", actor=actor)
 
 

@@ -117,7 +117,8 @@ class Fact(BaseModel):
             whole = {"allergy": "allergies", "medicine": "medicines", "condition": "conditions"}
             scope = {DRUGS: "medicine ", FOODS: "food "}.get(self.value, "")
             of_all = f"no {scope}{whole.get(self.kind, self.kind.replace('_', ' '))}"
-            words = of_all if self.value in (ANY, DRUGS, FOODS) else f"no {self._what}"
+            whole_kind = self.value in (ANY, DRUGS, FOODS) or self.kind in ("smoking", "alcohol")
+            words = of_all if whole_kind else f"no {self._what}"
         else:
             words = self._what
         if self.kind == "family_history":

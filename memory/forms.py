@@ -35,6 +35,8 @@ _TOLD: dict[Kind, tuple[str, str]] = {
     "language": ("I speak {}", "Spanish"),
 }
 _NOTHING, _DENIABLE = frozenset({"none", "no", "nothing"}), frozenset({"allergy", "medicine", "condition"})
+# Of these a `no` denies what a `yes` would affirm.
+_AFFIRMED: dict[Kind, str] = {"pregnancy": "yes", "breastfeeding": "yes", "smoking": "smoke", "alcohol": "drink"}
 _IN_WORDS = frozenset({"allergy", "medicine", "condition", "procedure", "family_history", "language"})
 
 
@@ -52,12 +54,17 @@ def entered(kind: Kind, value: str, today: date, *, negated: bool = False, **det
     value = " ".join(value.split())
     if not 0 < len(value) <= LONGEST:
         raise BadInput(f"A value of {kind} has 1 to {LONGEST} characters.")
+    typed = value
     if value.casefold() in _NOTHING and kind in _DENIABLE:
         value, negated = ANY, True
+    if value.casefold() in _NOTHING and kind in _AFFIRMED:
+        value, negated = _AFFIRMED[kind], True
+    if kind == "family_history" and not details.get("relative"):
+        raise BadInput("Say in whom: give the relative, such as mother, father or sister.")
     details = {name: given for name, given in details.items() if given is not None}
-    quote = Quote(role="record", message="form", start=0, stop=len(value), text=value)
-    by_hand = {"quotes": (quote,), "written": value, "corrects": True, "said": today, "negated": negated}
-    read = None if value == ANY else _read(kind, value, today, details.get("relative") or "mother")
+    quote = Quote(role="record", message="form", start=0, stop=len(typed), text=typed)
+    by_hand = {"quotes": (quote,), "written": typed, "corrects": True, "said": today, "negated": negated}
+    read = None if value == ANY else _read(kind, value, today, details.get("relative", ""))
     if read is None and kind not in _IN_WORDS:
         raise BadInput(f"This is no {kind.replace('_', ' ')}. Write it like this: {_TOLD[kind][1]}.")
     try:

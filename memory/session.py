@@ -135,6 +135,8 @@ def why(error: Exception) -> str:
             return "The database's disk is full."
         case psycopg.errors.ReadOnlySqlTransaction():
             return "The database takes no changes at the moment."
+        case psycopg.errors.ForeignKeyViolation():
+            return "What this belongs to was erased in the meantime."
     return "The database can't be reached."
 
 
@@ -144,3 +146,7 @@ async def _reached() -> AsyncIterator[None]:
         yield
     except (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError) as error:
         raise MemoryUnavailable(f"{why(error)} Nothing was changed.") from error
+    except exc.IntegrityError as error:
+        if not isinstance(error.orig, psycopg.errors.ForeignKeyViolation):
+            raise
+        raise MemoryUnavailable(f"{why(error)} Nothing was changed.") from None  # its text names the patient

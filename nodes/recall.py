@@ -9,8 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from langgraph.runtime import Runtime
+from pydantic import ValidationError
 
 from primum.graph.context import Context
+from primum.graph.errors import MemoryUnavailable
 from primum.graph.state import Exchange, State, fresh_turn
 from primum.memory.chart import Known, Open, Recalled
 from primum.memory.clauses import subject_of
@@ -30,8 +32,8 @@ YEARS = 3  # that an age told may be off the one known, and still be of the same
 
 async def recall(state: State, runtime: Runtime[Context]) -> State:
     context, question = runtime.context, state["question"]
+    others = _others(state)
     found = await context.charts.recall(context.identity, context.thread, context.limits.history_turns)
-    others = Profile(**state.get("told", {}))
     if context.audience == "clinician":  # whose words are of the patient, and are no patient's words
         theirs, others = True, told(question, others)
         known = others.merged(_profile(found, context))
@@ -55,6 +57,14 @@ async def recall(state: State, runtime: Runtime[Context]) -> State:
             "history": [Exchange(question=one["question"], answer=one["answer"]) for one in found.history],
         }
     )
+
+
+def _others(state: State) -> Profile:
+    """Those of whom the thread speaks beside the patient. Raises MemoryUnavailable if they can't be read any more."""
+    try:
+        return Profile.model_validate(state.get("told", {}))
+    except ValidationError:
+        raise MemoryUnavailable("Another version of Primum kept this conversation. Start a new one.") from None
 
 
 def _profile(found: Recalled, context: Context) -> Profile:

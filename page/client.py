@@ -53,6 +53,10 @@ class Client:
         found: Json = self._call("GET", f"{CHART}/facts", params={"ended": ended}).json()
         return found
 
+    def fact_count(self) -> int:
+        """How many facts hold."""
+        return int(self._call("GET", f"{CHART}/facts/count").json()["count"])
+
     def fill_in(self, entry: Json) -> Json:
         """Takes in a fact that was filled in by hand; the chart as it is then."""
         found: Json = self._call("PATCH", f"{CHART}/facts", body={"set": [entry]}).json()

@@ -125,6 +125,12 @@ def add_patient_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) ->
         moment = (at or datetime.now(UTC)).replace(tzinfo=at.tzinfo if at and at.tzinfo else UTC)
         return Chart(facts=[view(one) for one in await charts.as_of(identity, moment, ended=ended)])
 
+    @app.get("/patients/{patient}/facts/count", responses=errors)
+    async def count_facts(request: Request, patient: Annotated[str, PATIENT]) -> dict[str, int]:
+        """How many facts are known of a patient."""
+        agent, identity = _resources(request, patient)
+        return {"count": await agent.resources.charts.count(identity)}
+
     @app.patch("/patients/{patient}/facts", responses=errors)
     async def change_facts(request: Request, patient: Annotated[str, PATIENT], body: Changes) -> Chart:
         """Corrects, adds and ends facts; the chart as it is then."""

@@ -3,25 +3,19 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import text
 
 from primum.graph.agent import Agent
-from primum.graph.errors import BadInput, MemoryUnavailable, ThreadBusy, UnknownThread
+from primum.graph.errors import BadInput, ThreadBusy, UnknownThread
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
 from primum.memory.identity import Identity
-from primum.memory.schema import upgrade
-from primum.memory.session import Database
-from primum.retrieval.ingest import ingest
-from primum.server import postgres
 from tests.fakes import HANGS, Body, FakeEmbedder, FakeVLLM, Reply, Says
-from tests.pages import cited, write_pages
+from tests.pages import cited
 
 DOSE = "Adults can take 500 mg to 1 g of paracetamol every 4 to 6 hours, up to 4 g in 24 hours"
 ME = Identity("main", "me")
@@ -178,69 +172,7 @@ async def test_an_unforeseen_error_fails_the_turn_and_frees_the_thread(settings:
         assert events[-1].name == "error" and "out of memory" not in str(events[-1].data)
 
 
-# The database
-
-
-@pytest.fixture
-async def own(tmp_path: Path, vllm: FakeVLLM, settings: Settings) -> AsyncIterator[tuple[Agent, Path]]:
-    """An agent on a Postgres that is its own, and that Postgres' folder."""
-    folder = tmp_path / "own"
-    with (tmp_path / "log").open("ab") as log:
-        postgres.start(folder, log)
-    try:
-        url = postgres.url(folder)
-        upgrade(url)
-        database = Database(url, owner=True)
-        await ingest([write_pages(tmp_path)], database, FakeEmbedder())
-        await database.close()
-        given = settings.model_copy(update={"database_url": SecretStr(url)})
-        async with open_resources(given, FakeEmbedder()) as resources:
-            yield Agent(resources), folder
-    finally:
-        postgres.stop(folder)
-
-
-def start(folder: Path) -> None:
-    with (folder.parent / "log").open("ab") as log:
-        postgres.start(folder, log)
-
-
-async def test_without_the_database_nothing_is_pretended_and_with_it_the_next_turn_works(
-    own: tuple[Agent, Path], vllm: FakeVLLM
-) -> None:
-    agent, folder = own
-    vllm.default = GOOD
-    assert (await agent.ask(ASKED)).status == "answered"
-    postgres.stop(folder)
-    asked = len(vllm.requests)
-    for _ in range(2):
-        with pytest.raises(MemoryUnavailable, match="can't be reached"):
-            await agent.ask(ASKED)
-    assert len(vllm.requests) == asked
-    assert (await agent.resources.health())["database"]["state"] == "down"
-    start(folder)
-    assert (await agent.ask(ASKED)).status == "answered"
-    assert (await agent.resources.health())["database"]["state"] == "up"
-
-
-async def test_a_database_lost_in_mid_turn_is_said_and_the_question_is_answered_later(
-    own: tuple[Agent, Path], vllm: FakeVLLM
-) -> None:
-    agent, folder = own
-
-    def stopping(request: Body) -> str:
-        postgres.stop(folder)
-        return GOOD(request)
-
-    vllm.says(stopping)
-    with pytest.raises(MemoryUnavailable):
-        await agent.ask(ASKED, thread="t")
-    start(folder)
-    vllm.default = GOOD
-    await outlive(agent)
-    assert await agent.recover() == 1
-    (turn,) = await agent.resources.threads.turns(ME, "t")
-    assert turn.answer is not None and turn.answer["status"] == "answered"
+# A process that dies
 
 
 async def outlive(agent: Agent) -> None:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import pytest
@@ -129,7 +128,8 @@ async def test_two_things_told_that_cannot_both_be_true_are_asked_about_and_clea
     answer = await agent.ask("I have no allergies. What is gout?", thread="t")
     assert "**Which is right?** You told me “I'm allergic to penicillin” and then “I have no allergies”" in answer.text
     assert answer.text.endswith("I go by: allergy to penicillin.")
-    assert "Which is right" not in (await agent.ask("I have no allergies. What is gout?", thread="t")).text  # asked once
+    again = await agent.ask("I have no allergies. What is gout?", thread="t")
+    assert "Which is right" not in again.text  # asked once
     assert await rows(agent.resources.database, "select count(*) from contradictions") == [(1,)]
     await agent.ask("I have no allergies, I was wrong. What is gout?", thread="t")
     assert [fact.words for fact in await facts(agent)] == ["no allergies"]

@@ -136,3 +136,32 @@ def test_what_a_reader_thinks_of_an_answer_is_kept_and_changed(told: httpx.Clien
     refused(told.put(path, json={"rating": 1}, params={"patient": "ben"}), 404, "UnknownThread")
     refused(told.put(path, json={"rating": 5}, params={"patient": "anna"}), 422, "BadInput")
     assert Receipt.model_validate(told.delete("/patients/anna").json()).counts["feedback"] == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        ({"kind": "breastfeeding", "value": "no"}, "no breast-feeding"),
+        ({"kind": "smoking", "value": "no"}, "no smoking"),
+        ({"kind": "family_history", "value": "diabetes", "relative": "father"}, "father: diabetes"),
+    ],
+)
+def test_a_no_that_is_filled_in_denies_and_a_relative_is_named(
+    told: httpx.Client, entry: dict[str, str], text: str
+) -> None:
+    facts = told.patch("/patients/anna/facts", json={"set": [entry]}).json()["facts"]
+    assert facts[-1]["text"] == text and facts[-1]["proof"] == [entry["value"]]
+    assert told.get("/patients/anna/facts/count").json() == {"count": 3}
+
+
+def test_in_whom_a_disease_is_must_be_said(told: httpx.Client) -> None:
+    body = {"set": [{"kind": "family_history", "value": "diabetes"}]}
+    assert "Say in whom" in refused(told.patch("/patients/anna/facts", json=body), 400, "BadInput")
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_whatever_is_ended_by_hand_has_ended(told: httpx.Client, place: int) -> None:
+    fact = chart(told)["facts"][place]
+    told.patch("/patients/anna/facts", json={"end": [{"id": fact["id"], "on": "2026-01-01"}]}).raise_for_status()
+    assert fact["text"] not in texts(told)
+    assert any(one["ended"] and one["kind"] == fact["kind"] for one in chart(told, ended=True)["facts"])
