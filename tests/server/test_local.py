@@ -99,12 +99,12 @@ async def test_a_user_that_was_killed_does_not_keep_it_running(settings: Setting
 async def test_a_database_killed_between_two_users_is_started_again(settings: Settings) -> None:
     async with embedded(settings, need=DATABASE) as ready:
         with psycopg.connect(url_of(ready)) as connection:
-            connection.execute("insert into threads (id, patient, title) values ('t', 'p', 'Asthma')")
+            connection.execute("insert into lexemes (lexeme, chunks) values ('asthma', 1)")
         killed = server(settings)
         assert killed is not None
         os.kill(killed, signal.SIGKILL)
         async with embedded(settings, need=DATABASE), await psycopg.AsyncConnection.connect(url_of(ready)) as again:
-            assert await (await again.execute("select title from threads")).fetchall() == [("Asthma",)]
+            assert await (await again.execute("select lexeme from lexemes")).fetchall() == [("asthma",)]
 
 
 async def test_servers_that_are_given_are_used_and_none_is_started(settings: Settings, database_url: str) -> None:

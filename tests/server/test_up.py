@@ -68,7 +68,7 @@ class Up:
 async def _fill(home: Path) -> None:
     """The starter library, under the name of the real embedder: `up` must find nothing to do."""
     async with embedded(Settings(home=home), need=DATABASE) as ready:
-        database = Database(url_of(ready), pool=2)
+        database = Database(url_of(ready), pool=2, owner=True)
         await ingest([STARTER], database, FakeEmbedder("minilm", 384))
         await database.close()
 
