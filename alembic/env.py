@@ -26,7 +26,9 @@ def url() -> str:
 
 
 def is_ours(_object: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
-    """The HNSW indexes depend on the embedder in use, so ingesting makes them and no migration does."""
+    """Not the HNSW indexes, which depend on the embedder and are made by ingesting; not the partitions of a table."""
+    if kind == "table":
+        return not (name or "").startswith("chunks_")
     return not (kind == "index" and (name or "").startswith("ix_chunks_embedding_"))
 
 

@@ -68,7 +68,7 @@ class Resources:
             writer=self.writer.bind("writer", run),
             critic=self.critic.bind("critic", run),
             router=self.router.bind("router", run),
-            library=self.library,
+            library=self.library.of(identity.tenant),
             charts=self.charts,
             summaries=self.summaries,
             examples=self.examples,

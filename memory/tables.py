@@ -17,8 +17,9 @@ from sqlalchemy import (
     MetaData,
     Text,
     func,
+    text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -42,33 +43,59 @@ class Base(DeclarativeBase):
 
 
 class Document(Base):
-    """A source: one page, file or record. `uri` tells it from all others; ingesting it again replaces it."""
+    """A source: one page, file or record. `uri` tells it from all others of its tenant; '' as tenant is everyone's.
+
+    Ingested again with other content, a new row takes its place; the old one is kept, without chunks, for the answers
+    that cite it. One that nearly repeats another is not found while that other is there.
+    """
 
     __tablename__ = "documents"
+    __table_args__ = (
+        Index("uq_documents_tenant_uri", "tenant", "uri", unique=True, postgresql_where="replaced_at is null"),
+        Index("ix_documents_bands", "bands", postgresql_using="gin"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    uri: Mapped[str] = mapped_column(unique=True)
+    tenant: Mapped[str] = mapped_column(server_default="")
+    uri: Mapped[str]
     title: Mapped[str]
-    kind: Mapped[str]
+    kind: Mapped[str] = mapped_column(index=True)
+    origin: Mapped[str] = mapped_column(index=True, server_default="")
     url: Mapped[str]
     aliases: Mapped[list[str]]
     sources: Mapped[list[dict[str, str]]]
+    language: Mapped[str] = mapped_column(index=True, server_default="en")
+    audience: Mapped[str] = mapped_column(index=True, server_default="")
+    licence: Mapped[str] = mapped_column(server_default="")
+    evidence: Mapped[str] = mapped_column(server_default="")
+    published: Mapped[date | None] = mapped_column(index=True)
     reviewed: Mapped[date | None]
+    retracted: Mapped[bool] = mapped_column(server_default="false")
     content_hash: Mapped[str]
     text: Mapped[str]
+    chunks: Mapped[int] = mapped_column(server_default="0")
+    bands: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default="{}")  # primum.retrieval.duplicates
+    duplicate_of: Mapped[int | None] = mapped_column(ForeignKey("documents.id", ondelete="SET NULL"), index=True)
     ingested_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime | None] = mapped_column(index=True)
+    replaced_at: Mapped[datetime | None]
 
 
 class Chunk(Base):
-    """A stored piece of a document: `documents.text[start:stop]`, under `heading`."""
+    """A stored piece of a document: `documents.text[start:stop]`, under `heading`.
+
+    Everyone's are one partition, so that its vectors' index holds nobody's own; the tenants' are spread by hash.
+    """
 
     __tablename__ = "chunks"
     __table_args__ = (
         Index("ix_chunks_lexemes", "lexemes", postgresql_using="gin"),
         CheckConstraint("start >= 0 and stop > start", name="span"),
+        {"postgresql_partition_by": "LIST (tenant)"},
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, server_default=text("nextval('chunks_id')"))
+    tenant: Mapped[str] = mapped_column(primary_key=True, index=True, server_default="")
     document_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), index=True)
     ordinal: Mapped[int]
     title: Mapped[str]
@@ -76,6 +103,7 @@ class Chunk(Base):
     heading: Mapped[str]
     start: Mapped[int]
     stop: Mapped[int]
+    page: Mapped[int | None]
     text: Mapped[str]
     # Weights: A the names of the page, B the section, D the text.
     lexemes: Mapped[Any] = mapped_column(
@@ -89,14 +117,16 @@ class Chunk(Base):
     )
     # No fixed size: it is the embedder's, kept in `corpus`; the HNSW index is made on a cast to it.
     embedding: Mapped[Any] = mapped_column(HALFVEC())
+    next_embedding: Mapped[Any | None] = mapped_column(HALFVEC())  # while the library is embedded anew
 
 
 class Lexeme(Base):
-    """In how many chunks a lexeme stands: the inverse document frequency that Postgres' ranking lacks."""
+    """In how many of a tenant's chunks a lexeme stands: the inverse document frequency that Postgres' ranking lacks."""
 
     __tablename__ = "lexemes"
 
     lexeme: Mapped[str] = mapped_column(primary_key=True)
+    tenant: Mapped[str] = mapped_column(primary_key=True, server_default="")
     chunks: Mapped[int]
 
 
@@ -114,6 +144,18 @@ class Corpus(Base):
     chunks: Mapped[int] = mapped_column(server_default="0")
     postings: Mapped[int] = mapped_column(BigInteger, server_default="0")  # sum of lexemes.chunks
     version: Mapped[str] = mapped_column(server_default="")
+
+
+class Fetched(Base):
+    """What a service answered, until it is too old. `key` is a hash of the service and of the words that were sent."""
+
+    __tablename__ = "fetched"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    service: Mapped[str]
+    body: Mapped[dict[str, Any]]
+    fetched_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Tenant(Base):

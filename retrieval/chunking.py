@@ -24,6 +24,7 @@ class Chunk:
     start: int
     stop: int
     text: str
+    page: int | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,19 +12,32 @@ from primum.graph.errors import RetrievalFailed
 from primum.memory.tables import Chunk as ChunkRow
 from primum.memory.tables import Document
 from primum.retrieval.chunking import Chunk
+from primum.retrieval.duplicates import SAME, likeness
 from primum.retrieval.embedder import Embedder, Vector
 from primum.retrieval.loaders import Source
 
+_OF_SOURCE = (
+    *("uri", "title", "text", "kind", "origin", "url", "aliases", "sources", "language", "audience", "licence"),
+    *("evidence", "published", "reviewed", "retracted"),
+)
+_LIKELY_DUPLICATES = text("""
+select d.id, d.text, e.id as earlier, e.text as earlier_text
+from documents d join documents e on e.bands && d.bands and e.id < d.id
+where d.id = any(:ids) and e.replaced_at is null and e.duplicate_of is null and e.chunks > 0
+  and e.tenant in ('', d.tenant)
+order by d.id, e.id
+""")
 _LOCK = 0x5052494D  # "PRIM": one writer at a time, so that counts are right and deadlocks impossible
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A source with its chunks and their vectors, ready to be written."""
+    """A source with its chunks, their vectors and its signature, ready to be written."""
 
     source: Source
     chunks: list[Chunk]
     vectors: list[Vector]
+    bands: list[int]
 
 
 async def lock(connection: AsyncConnection) -> None:
@@ -78,58 +92,107 @@ def check(embedder: Embedder, name: str, fingerprint: str) -> None:
         )
 
 
-async def hashes(connection: AsyncConnection, uris: Sequence[str]) -> dict[str, str]:
-    """The content hash of each of these documents that is stored."""
+async def hashes(connection: AsyncConnection, uris: Sequence[str], tenant: str) -> dict[str, str]:
+    """The content hash of each of these documents of a tenant that is stored and has not expired."""
     rows = await connection.execute(
-        text("select uri, content_hash from documents where uri = any(:uris)"), {"uris": list(uris)}
+        text("""
+            select uri, content_hash from documents
+            where uri = any(:uris) and tenant = :tenant and replaced_at is null
+              and (expires_at > now() or expires_at is null)
+        """),
+        {"uris": list(uris), "tenant": tenant},
     )
     return {row.uri: row.content_hash for row in rows}
 
 
 async def starter_hashes(connection: AsyncConnection) -> dict[str, str]:
     """The content hash of each stored page of the starter library."""
-    rows = await connection.execute(text("select uri, content_hash from documents where starts_with(uri, 'starter:')"))
+    rows = await connection.execute(
+        text("select uri, content_hash from documents where starts_with(uri, 'starter:') and replaced_at is null")
+    )
     return {row.uri: row.content_hash for row in rows}
 
 
-async def write(connection: AsyncConnection, prepared: Sequence[Prepared]) -> None:
-    """Stores these documents in place of those with the same uri. Call `lock` first."""
-    await remove(connection, [document.source.uri for document in prepared])
+async def keep(connection: AsyncConnection, uris: Sequence[str], expires_at: datetime) -> None:
+    """Lets these documents, which were fetched again and found the same, live on."""
+    await connection.execute(
+        text("""
+            update documents set expires_at = :expires_at
+            where uri = any(:uris) and tenant = '' and replaced_at is null and expires_at is not null
+        """),
+        {"uris": list(uris), "expires_at": expires_at},
+    )
+
+
+async def write(
+    connection: AsyncConnection, prepared: Sequence[Prepared], tenant: str, expires_at: datetime | None = None
+) -> None:
+    """Stores these documents; those of the same tenant and uri become older versions. Call `lock` first."""
     if not prepared:
         return
     sources = [document.source for document in prepared]
+    older = await _ids(connection, [source.uri for source in sources], tenant)
+    await _empty(connection, list(older), tenant)
+    await connection.execute(text("update documents set replaced_at = now() where id = any(:ids)"), {"ids": [*older]})
     rows = await connection.execute(
         insert(Document).returning(Document.id, Document.uri),
         [
             {
-                "uri": source.uri,
-                "title": source.title,
-                "kind": source.kind,
-                "url": source.url,
-                "aliases": source.aliases,
-                "sources": source.sources,
-                "reviewed": source.reviewed,
-                "content_hash": source.content_hash,
-                "text": source.text,
+                "tenant": tenant,
+                "expires_at": expires_at,
+                "content_hash": document.source.content_hash,
+                "chunks": len(document.chunks),
+                "bands": document.bands,
+                **{name: getattr(document.source, name) for name in _OF_SOURCE},
             }
-            for source in sources
+            for document in prepared
         ],
     )
     ids = {uri: number for number, uri in rows}
-    await _write_chunks(connection, prepared, ids)
-    await _count_lexemes(connection, list(ids.values()), 1)
-    await _change_version(connection, [f"{source.uri} {source.content_hash}" for source in sources])
+    await _write_chunks(connection, prepared, ids, tenant)
+    await _count_lexemes(connection, list(ids.values()), tenant, 1)
+    await _mark_duplicates(connection, list(ids.values()))
+    await _change_version(connection, [f"{tenant} {source.uri} {source.content_hash}" for source in sources])
 
 
-async def remove(connection: AsyncConnection, uris: Sequence[str]) -> int:
-    """Takes these documents out; how many there were. Call `lock` first."""
-    rows = await connection.execute(text("select id, uri from documents where uri = any(:uris)"), {"uris": list(uris)})
-    ids = {row.id: row.uri for row in rows}
+async def remove(connection: AsyncConnection, uris: Sequence[str], tenant: str) -> int:
+    """Takes these documents out, with all their versions; how many there were. Call `lock` first."""
+    ids = await _ids(connection, uris, tenant)
     if ids:
-        await _count_lexemes(connection, list(ids), -1)
-        await connection.execute(text("delete from documents where id = any(:ids)"), {"ids": list(ids)})
-        await _change_version(connection, [f"-{uri}" for uri in ids.values()])
+        await _empty(connection, list(ids), tenant)
+        await connection.execute(
+            text("delete from documents where uri = any(:uris) and tenant = :tenant"),
+            {"uris": list(ids.values()), "tenant": tenant},
+        )
+        await _change_version(connection, [f"-{tenant} {uri}" for uri in ids.values()])
     return len(ids)
+
+
+async def remove_expired(connection: AsyncConnection) -> int:
+    """Takes out what was fetched and is too old now; how many documents. Call `lock` first."""
+    rows = await connection.execute(text("select uri from documents where expires_at < now() and replaced_at is null"))
+    return await remove(connection, [row.uri for row in rows], "")
+
+
+async def _ids(connection: AsyncConnection, uris: Sequence[str], tenant: str) -> dict[int, str]:
+    rows = await connection.execute(
+        text("select id, uri from documents where uri = any(:uris) and tenant = :tenant and replaced_at is null"),
+        {"uris": list(uris), "tenant": tenant},
+    )
+    return {row.id: row.uri for row in rows}
+
+
+async def _empty(connection: AsyncConnection, ids: list[int], tenant: str) -> None:
+    """Takes the chunks of these documents out, so that nothing finds them; what nearly repeats them is found again."""
+    if ids:
+        await _count_lexemes(connection, ids, tenant, -1)
+        await connection.execute(
+            text("delete from chunks where document_id = any(:ids) and tenant = :tenant"),
+            {"ids": ids, "tenant": tenant},
+        )
+        await connection.execute(
+            text("update documents set duplicate_of = null where duplicate_of = any(:ids)"), {"ids": ids}
+        )
 
 
 async def finish(connection: AsyncConnection) -> None:
@@ -138,17 +201,23 @@ async def finish(connection: AsyncConnection) -> None:
     await connection.execute(
         text("""
             update corpus set version = coalesce(
-              (select encode(sha256(string_agg(uri || ' ' || content_hash, E'\\n' order by uri collate "C")::bytea),
-                             'hex') from documents), '')
+              (select encode(sha256(string_agg(tenant || ' ' || uri || ' ' || content_hash, E'\\n'
+                                               order by tenant collate "C", uri collate "C")::bytea), 'hex')
+               from documents where replaced_at is null), '')
         """)
     )
-    await connection.execute(text("select gin_clean_pending_list('ix_chunks_lexemes')"))
+    await connection.execute(
+        text("select gin_clean_pending_list(relid) from pg_partition_tree('ix_chunks_lexemes') where isleaf")
+    )
     await connection.execute(text("analyze documents, chunks, lexemes"))
 
 
-async def _write_chunks(connection: AsyncConnection, prepared: Sequence[Prepared], ids: dict[str, int]) -> None:
+async def _write_chunks(
+    connection: AsyncConnection, prepared: Sequence[Prepared], ids: dict[str, int], tenant: str
+) -> None:
     rows = [
         {
+            "tenant": tenant,
             "document_id": ids[document.source.uri],
             "ordinal": ordinal,
             "title": document.source.title,
@@ -156,6 +225,7 @@ async def _write_chunks(connection: AsyncConnection, prepared: Sequence[Prepared
             "heading": chunk.heading,
             "start": chunk.start,
             "stop": chunk.stop,
+            "page": chunk.page,
             "text": chunk.text,
             "embedding": vector,
         }
@@ -166,25 +236,43 @@ async def _write_chunks(connection: AsyncConnection, prepared: Sequence[Prepared
         await connection.execute(insert(ChunkRow), rows)
 
 
-async def _count_lexemes(connection: AsyncConnection, document_ids: list[int], sign: int) -> None:
-    """Adds (1) or takes away (-1) the chunks of these documents to and from the frequencies."""
+async def _count_lexemes(connection: AsyncConnection, document_ids: list[int], tenant: str, sign: int) -> None:
+    """Adds (1) or takes away (-1) the chunks of these documents to and from the tenant's frequencies."""
     await connection.execute(
         text("""
             with mine as materialized (
-              select tsvector_to_array(lexemes) as words from chunks where document_id = any(:ids)
+              select tsvector_to_array(lexemes) as words from chunks
+              where document_id = any(:ids) and tenant = :tenant
             ), counted as (
-              insert into lexemes as l (lexeme, chunks)
-              select word, :sign * count(*) from mine, unnest(words) as word group by word
-              on conflict (lexeme) do update set chunks = l.chunks + excluded.chunks
+              insert into lexemes as l (lexeme, tenant, chunks)
+              select word, :tenant, :sign * count(*) from mine, unnest(words) as word group by word
+              on conflict (lexeme, tenant) do update set chunks = l.chunks + excluded.chunks
             )
             update corpus set
               chunks = chunks + :sign * (select count(*) from mine),
               postings = postings + :sign * (select coalesce(sum(cardinality(words)), 0) from mine)
         """),
-        {"ids": document_ids, "sign": sign},
+        {"ids": document_ids, "sign": sign, "tenant": tenant},
     )
     if sign < 0:
         await connection.execute(text("delete from lexemes where chunks = 0"))
+
+
+async def _mark_duplicates(connection: AsyncConnection, ids: list[int]) -> None:
+    """Notes of each of these documents which earlier one it nearly repeats: one that shares a band, and is as like.
+
+    Never one of another tenant's; a tenant's own may repeat everyone's.
+    """
+    rows = await connection.execute(_LIKELY_DUPLICATES, {"ids": ids})
+    found: dict[int, int] = {}
+    for row in rows:
+        if row.id not in found and row.earlier not in found and likeness(row.text, row.earlier_text) >= SAME:
+            found[row.id] = row.earlier
+    if found:
+        await connection.execute(
+            text("update documents set duplicate_of = :earlier where id = :id"),
+            [{"id": one, "earlier": earlier} for one, earlier in found.items()],
+        )
 
 
 async def _change_version(connection: AsyncConnection, changes: Sequence[str]) -> None:

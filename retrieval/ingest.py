@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import structlog
 from primum.memory.session import Database
 from primum.retrieval import index
 from primum.retrieval.chunking import chunk
+from primum.retrieval.duplicates import signature
 from primum.retrieval.embedder import Embedder
 from primum.retrieval.loaders import STARTER, Source, Unreadable, count, load
 
@@ -50,8 +52,13 @@ async def ingest(
     database: Database,
     embedder: Embedder,
     on_progress: Callable[[Progress], None] | None = None,
+    tenant: str = "",
 ) -> IngestReport:
     """Files and folders into the library; each document changes as a whole or not at all.
+
+    Args:
+        database: the tables' owner's.
+        tenant: whose own they are; everyone's unless given.
 
     Raises:
         RetrievalFailed: the library was made with another embedder.
@@ -65,11 +72,11 @@ async def ingest(
     batches = _batches(files, report)
     done = 0
     while batch := await asyncio.to_thread(next, batches, None):
-        await _ingest_batch(batch, database, embedder, report)
+        await _ingest_batch(batch, database, embedder, tenant, report)
         done += len(batch)
         if on_progress:
             on_progress(Progress(done, max(total, done), batch[-1].title))
-    if any(file.resolve() == STARTER for file in files):
+    if not tenant and any(file.resolve() == STARTER for file in files):
         await _remove_gone_pages(database, report)
     if report.changed:
         async with database.begin() as connection:
@@ -101,18 +108,37 @@ def _batches(files: Sequence[Path], report: IngestReport) -> Iterator[list[Sourc
         yield batch
 
 
-async def _ingest_batch(batch: Sequence[Source], database: Database, embedder: Embedder, report: IngestReport) -> None:
+async def store(
+    sources: Sequence[Source], database: Database, embedder: Embedder, expires_at: datetime
+) -> IngestReport:
+    """Fetched documents into everyone's library, until a time. Raises as `ingest` does."""
+    report = IngestReport()
+    async with database.begin() as connection:
+        await index.claim(connection, embedder)
+        await index.keep(connection, [source.uri for source in sources], expires_at)
+    await _ingest_batch(sources, database, embedder, "", report, expires_at)
+    return report
+
+
+async def _ingest_batch(
+    batch: Sequence[Source],
+    database: Database,
+    embedder: Embedder,
+    tenant: str,
+    report: IngestReport,
+    expires_at: datetime | None = None,
+) -> None:
     uris = [source.uri for source in batch]
     async with database.begin() as connection:
-        stored = await index.hashes(connection, uris)
+        stored = await index.hashes(connection, uris, tenant)
     changed = [source for source in batch if stored.get(source.uri) != source.content_hash]
     prepared = await asyncio.to_thread(_prepare, changed, embedder)
     if prepared:
         async with database.begin() as connection:
             await index.claim(connection, embedder)
-            stored = await index.hashes(connection, uris)  # another ingest may have been faster
+            stored = await index.hashes(connection, uris, tenant)  # another ingest may have been faster
             prepared = [p for p in prepared if stored.get(p.source.uri) != p.source.content_hash]
-            await index.write(connection, prepared)
+            await index.write(connection, prepared, tenant, expires_at)
     replaced = sum(1 for document in prepared if document.source.uri in stored)
     report.replaced += replaced
     report.added += len(prepared) - replaced
@@ -124,7 +150,10 @@ def _prepare(sources: Sequence[Source], embedder: Embedder) -> list[index.Prepar
     chunked = [(source, chunk(source, embedder.count_tokens)) for source in sources]
     texts = [f"{source.title}\n{c.heading}\n{c.text}" for source, chunks in chunked for c in chunks]
     vectors = iter(embedder.embed_passages(texts))
-    return [index.Prepared(source, chunks, [next(vectors) for _ in chunks]) for source, chunks in chunked]
+    return [
+        index.Prepared(source, chunks, [next(vectors) for _ in chunks], signature(source.text))
+        for source, chunks in chunked
+    ]
 
 
 async def _remove_gone_pages(database: Database, report: IngestReport) -> None:
@@ -133,4 +162,4 @@ async def _remove_gone_pages(database: Database, report: IngestReport) -> None:
     async with database.begin() as connection:
         await index.lock(connection)
         gone = [uri for uri in await index.starter_hashes(connection) if uri not in kept]
-        report.removed += await index.remove(connection, gone)
+        report.removed += await index.remove(connection, gone, "")

@@ -31,6 +31,14 @@ class Source:
     aliases: list[str] = field(default_factory=list)
     sources: list[dict[str, str]] = field(default_factory=list)
     reviewed: date | None = None
+    origin: str = ""
+    language: str = "en"
+    audience: str = ""
+    licence: str = ""
+    evidence: str = ""
+    published: date | None = None
+    retracted: bool = False
+    pages: list[int] = field(default_factory=list)
 
     @property
     def content_hash(self) -> str:
@@ -173,6 +181,10 @@ def _source(uri: str, page: PlainPage) -> Source:
         aliases=[line(str(alias)) for alias in _list(meta.get("aliases"))],
         sources=_sources(meta, page.title, url),
         reviewed=_date(meta.get("reviewed")),
+        language=line(str(meta.get("language") or "en")),
+        audience=line(str(meta.get("audience") or "")),
+        evidence=line(str(meta.get("evidence") or "")),
+        published=_date(meta.get("published")),
     )
 
 

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from primum.memory.identity import Identity
 from primum.memory.session import Database
 from primum.retrieval import index
 from primum.retrieval.embedder import Embedder, Vector
@@ -27,8 +30,15 @@ class Passage:
     text: str
     start: int
     stop: int
+    page: int | None
     sources: list[dict[str, str]]
     reviewed: str | None
+    published: str | None
+    evidence: str
+    licence: str
+    language: str
+    origin: str
+    retracted: bool
     score: float
     similarity: float
 
@@ -54,6 +64,9 @@ class Passage:
 #   cosine + 0.3 / 0.5 / 0.7 × words  .739/.745/.750  .829/.831/.826  .968/.967/.968   (flat: 0.5 was taken)
 # Vectors of title, heading and text: 0.698 on MedQuAD; of the text alone: 0.585.
 #
+# Everyone's chunks and a tenant's own are two partitions with an index each. Where few chunks are wanted, by a filter
+# or of a tenant's own, all of them are compared instead: an index that has to step over the others finds too few.
+#
 # The settings come before the vectors' index is read, since the query's row is made from theirs; so it is all one
 # statement, and a transaction of its own. A library of another embedder gives no row.
 _SEARCH = """
@@ -70,46 +83,86 @@ term as materialized (
   select q, word, idf / sum(idf) over (partition by q) as weight,
     rarity <= 8 and frequency <= greatest(1000, total / 100) as rare
   from (
-    select q, known.chunks as frequency, corpus.chunks as total,
-      row_number() over (partition by q order by known.chunks) as rarity,
-      ln(1 + (corpus.chunks - known.chunks + 0.5) / (known.chunks + 0.5)) as idf,
+    select q, frequency, corpus.chunks as total, row_number() over (partition by q order by frequency) as rarity,
+      ln(1 + (greatest(corpus.chunks, frequency) - frequency + 0.5) / (frequency + 0.5)) as idf,
       cast('''' || replace(replace(lexeme, '\\', '\\\\'), '''', '''''') || '''' as tsquery) as word
-    from query cross join unnest(query.lexemes) join lexemes as known using (lexeme) cross join corpus
-  ) as counted
+    from query cross join unnest(query.lexemes) cross join corpus cross join lateral (
+      select sum(known.chunks)::integer as frequency from lexemes as known where known.lexeme = unnest.lexeme
+    ) as counted
+    where frequency > 0
+  ) as weighed
+),
+wanted as materialized (
+  select id, tenant, chunks from documents d where {wanted} limit {few} + 1
+),
+size as materialized (
+  select count(*) <= {few} and coalesce(sum(chunks), 0) <= {few} as few from wanted
 ),
 candidate as (
-  select id from query cross join lateral (
-    select id from chunks order by embedding::halfvec({size}) <=> query.vector limit 100
-  ) as nearest
+  {near}
   union
-  select id from query cross join lateral (
-    select chunks.id from term join chunks on chunks.lexemes @@ word where term.q = query.q and rare
-    group by chunks.id order by sum(weight * ts_rank({fields}, chunks.lexemes, word)) desc limit 100
+  select id, tenant from query cross join lateral (
+    select id, tenant from chunks_with(
+      (select array_agg(word) from term where term.q = query.q and rare),
+      (select array_agg(weight) from term where term.q = query.q and rare), {depth}
+    )
   ) as best
 ),
 scored as (
-  select id, greatest(0, 1 - (embedding::halfvec({size}) <=> query.vector)) as similarity,
-    (select coalesce(sum(weight * ts_rank({fields}, chunks.lexemes, word)), 0) from term where term.q = query.q)
-      as words
-  from candidate join chunks using (id) cross join query
+  select c.id, c.tenant, c.document_id, greatest(0, 1 - (c.embedding::halfvec({size}) <=> query.vector)) as similarity,
+    (select coalesce(sum(weight * ts_rank({fields}, c.lexemes, word)), 0) from term where term.q = query.q) as words
+  from candidate join chunks c using (id, tenant) cross join query
+),
+ranked as (
+  select scored.id, scored.tenant, document_id, max(similarity) as similarity,
+    max(similarity + 0.5 * words) / 1.5 + {evidence} as score
+  from scored join documents d on d.id = document_id
+  where {found}
+  group by scored.id, scored.tenant, document_id, d.evidence
 ),
 found as (
-  select id, max(similarity + 0.5 * words) / 1.5 as score, max(similarity) as similarity
-  from scored group by id order by score desc, id limit :k
+  select * from (
+    select *, row_number() over (partition by document_id order by score desc, id) as place from ranked
+  ) as placed
+  where place <= :of_one
+  order by score desc, id limit :k
 )
-select
-  c.id as chunk_id, d.id as document_id, c.title, c.heading, d.url, d.kind, c.text, c.start, c.stop,
-  d.sources, d.reviewed, found.score, found.similarity
-from found join chunks c using (id) join documents d on d.id = c.document_id
+select {columns}, found.score, found.similarity
+from found join chunks c using (id, tenant) join documents d on d.id = c.document_id
 order by found.score desc, c.id
 """
-_FIELD_WEIGHTS = "'{0.4, 0.4, 0.7, 1}'::real[]"  # D (text), C (unused), B (heading), A (title and aliases)
-
-_FIELDS = """
-select
-  c.id as chunk_id, d.id as document_id, c.title, c.heading, d.url, d.kind, c.text, c.start, c.stop,
-  d.sources, d.reviewed, 0 as score, 0 as similarity
+# What is compared: everyone's by the index and one's own beside it, or all that a filter leaves.
+_ALL = """
+  select id, tenant from query cross join lateral (
+    select id, tenant from chunks where tenant = '' order by embedding::halfvec({size}) <=> query.vector limit {depth}
+  ) as nearest
 """
+_FEW = """
+  select id, tenant from query cross join lateral (
+    select c.id, c.tenant from wanted join chunks c on c.document_id = wanted.id and c.tenant = wanted.tenant
+    where (select few from size) order by (c.embedding::halfvec({size}) <=> query.vector) + 0 limit {depth}
+  ) as compared
+"""
+_MANY = """
+  select id, tenant from query cross join lateral (
+    select id, tenant from chunks c where tenant = {tenant} and not (select few from size) {fits}
+    order by embedding::halfvec({size}) <=> query.vector limit {depth}
+  ) as nearest
+"""
+_FITS = "and (select true from documents d where d.id = c.document_id and {wanted})"
+_CURRENT = "replaced_at is null and duplicate_of is null and (expires_at > now() or expires_at is null)"
+_FIELD_WEIGHTS = "'{0.4, 0.4, 0.7, 1}'::real[]"  # D (text), C (unused), B (heading), A (title and aliases)
+_FEW_CHUNKS = 20_000  # compared one by one in about 20 ms
+_DEPTH = 100
+# Of two that fit alike, the stronger kind of evidence comes first.
+_EVIDENCE = """case d.evidence when 'guideline' then 0.02 when 'review' then 0.015 when 'trial' then 0.01
+  when 'label' then 0.01 when 'case' then -0.02 else 0 end"""
+
+_COLUMNS = """
+  c.id as chunk_id, d.id as document_id, c.title, c.heading, d.url, d.kind, c.text, c.start, c.stop, c.page,
+  d.sources, d.reviewed, d.published, d.evidence, d.licence, d.language, d.origin, d.retracted
+"""
+_FIELDS = f"select {_COLUMNS}, 0 as score, 0 as similarity"
 
 _READ = f"""
 {_FIELDS}
@@ -128,50 +181,99 @@ order by c.ordinal
 _TITLED = text("""
 select distinct name from unnest(cast(:names as text[])) as name join documents d
 on lower(d.title) = name or exists (select from jsonb_array_elements_text(d.aliases) as alias where lower(alias) = name)
+where d.replaced_at is null
 """)
 
 
-class Retriever:
-    """Searches the library. Safe to share between tasks."""
+@dataclass(frozen=True)
+class Filter:
+    """Which documents are searched: those that have, of each given field, one of its values."""
 
-    def __init__(self, database: Database, embedder: Embedder) -> None:
+    kinds: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    audiences: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    documents: tuple[int, ...] = ()
+    published_since: date | None = None
+    published_until: date | None = None
+
+    def conditions(self) -> tuple[str, dict[str, Any]]:
+        """SQL about the document `d`, and its parameters; empty if all are wanted."""
+        fields = {
+            "kind": self.kinds,
+            "origin": self.origins,
+            "language": self.languages,
+            "audience": self.audiences,
+            "evidence": self.evidence,
+            "id": self.documents,
+        }
+        given: dict[str, Any] = {f"only_{name}": list(values) for name, values in fields.items() if values}
+        parts = [f"d.{name} = any(:only_{name})" for name, values in fields.items() if values]
+        for name, bound, operator in (("since", self.published_since, ">="), ("until", self.published_until, "<=")):
+            if bound is not None:
+                given[name] = bound
+                parts.append(f"d.published {operator} :{name}")
+        return " and ".join(parts), given
+
+
+EVERYTHING = Filter()
+OF_ONE = 4  # passages of one document among those found, at least half of them
+
+
+class Retriever:
+    """Searches the library, and a tenant's own documents beside it. Safe to share between tasks."""
+
+    def __init__(self, database: Database, embedder: Embedder, tenant: str = "") -> None:
         self._database = database
         self._embedder = embedder
+        self._tenant = tenant
 
     @property
     def embedder(self) -> Embedder:
         return self._embedder
 
-    async def search(self, queries: Sequence[str], k: int) -> list[Passage]:
-        """The best k passages for all queries together, best first, none twice.
+    def of(self, tenant: str) -> "Retriever":
+        """The same library, seen by a tenant."""
+        return type(self)(self._database, self._embedder, tenant)
+
+    async def search(self, queries: Sequence[str], k: int, only: Filter = EVERYTHING) -> list[Passage]:
+        """The best k passages for all queries together, best first, none twice, not all of one document.
 
         Raises:
             RetrievalFailed: the library was made with another embedder.
         """
         texts = list(dict.fromkeys(clean(query) for query in queries))
         vectors = await asyncio.to_thread(self._embedder.embed_queries, texts)
-        statement = text(_SEARCH.format(size=int(self._embedder.dimensions), fields=_FIELD_WEIGHTS))
-        given = {
+        conditions, given = only.conditions()
+        given |= {
             "vectors": [str(vector) for vector in vectors],
             "texts": texts,
             "k": k,
+            "of_one": max(OF_ONE, k // 2),
             "fingerprint": self._embedder.fingerprint,
+            "tenant": self._tenant,
         }
-        async with self._database.single() as connection:
-            found = [_passage(row) for row in await connection.execute(statement, given)]
+        search = text(statement(int(self._embedder.dimensions), self._tenant, conditions))
+        async with self._reading() as connection:
+            found = [_passage(row) for row in await connection.execute(search, given)]
             if not found and (corpus := await _corpus(connection)):
                 index.check(self._embedder, corpus.embedder, corpus.fingerprint)
             return found
 
+    def _reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A transaction that sees the tenant's own too; everyone's library alone needs none, which is faster."""
+        return self._database.begin(Identity(self._tenant, "")) if self._tenant else self._database.single()
+
     async def read(self, chunk_ids: Sequence[int]) -> list[Passage]:
         """These passages in the given order; those that are gone are left out."""
-        async with self._database.single() as connection:
+        async with self._reading() as connection:
             rows = await connection.execute(text(_READ), {"ids": list(chunk_ids)})
             return [_passage(row) for row in rows]
 
     async def document(self, document_id: int) -> list[Passage]:
         """All passages of a document, in its order; none if it is gone."""
-        async with self._database.single() as connection:
+        async with self._reading() as connection:
             rows = await connection.execute(text(_DOCUMENT), {"document_id": document_id})
             return [_passage(row) for row in rows]
 
@@ -181,7 +283,7 @@ class Retriever:
 
     async def titled(self, names: Sequence[str]) -> frozenset[str]:
         """Those of the names, in small letters, that a document has for its title or an alias."""
-        async with self._database.single() as connection:
+        async with self._reading() as connection:
             rows = await connection.execute(_TITLED, {"names": [name.casefold() for name in names]})
             return frozenset(row.name for row in rows)
 
@@ -192,9 +294,9 @@ class Retriever:
 
     async def state(self) -> dict[str, Any]:
         """Counts for /health."""
-        async with self._database.begin() as connection:
+        async with self._reading() as connection:
             corpus = await _corpus(connection)
-            documents = await connection.scalar(text("select count(*) from documents"))
+            documents = await connection.scalar(text("select count(*) from documents where replaced_at is null"))
         return {
             "documents": documents,
             "chunks": corpus.chunks if corpus else 0,
@@ -207,14 +309,32 @@ async def _corpus(connection: AsyncConnection) -> Row[Any] | None:
     return (await connection.execute(text("select * from corpus"))).one_or_none()
 
 
+def statement(size: int, tenant: str, conditions: str) -> str:
+    """The search as SQL, with the parts that this one needs."""
+    shared, own = "''", ":tenant"
+    wanted = f"{_CURRENT} and d.tenant in ({shared}, {own}) and {conditions or f'd.tenant = {own}'}"
+    near = [_FEW] if tenant or conditions else []
+    near += [] if conditions else [_ALL]
+    near += [_MANY.replace("{tenant}", shared)] if conditions else []
+    near += [_MANY.replace("{tenant}", own)] if tenant else []
+    parts = {
+        "near": "  union".join(near).replace("{fits}", _FITS if conditions else ""),
+        "found": "{wanted}" if conditions else _CURRENT,
+        "wanted": wanted,
+        "few": str(_FEW_CHUNKS),
+        "fields": _FIELD_WEIGHTS,
+        "evidence": _EVIDENCE,
+        "columns": _COLUMNS,
+        "depth": str(_DEPTH),
+        "size": str(size),
+    }
+    statement = _SEARCH
+    for name, part in parts.items():
+        statement = statement.replace(f"{{{name}}}", part)
+    return statement
+
+
 def _passage(row: Row[Any]) -> Passage:
     fields = row._asdict()
-    reviewed = fields["reviewed"]
-    return Passage(
-        **fields
-        | {
-            "reviewed": reviewed.isoformat() if reviewed else None,
-            "score": float(row.score),
-            "similarity": float(row.similarity),
-        }
-    )
+    dates = {name: fields[name].isoformat() if fields[name] else None for name in ("reviewed", "published")}
+    return Passage(**fields | dates | {"score": float(row.score), "similarity": float(row.similarity)})

@@ -1,5 +1,7 @@
 """No tenant and no patient sees another's rows, by whatever way they ask."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import exc, text
 
@@ -8,13 +10,16 @@ from primum.graph.errors import BadInput, UnknownThread
 from primum.memory.identity import Identity
 from primum.memory.session import Database
 from primum.memory.tables import Base
+from primum.retrieval.ingest import ingest
+from primum.retrieval.search import Filter
 from tests.fakes import FakeVLLM
+from tests.pages import cited
 from tests.rows import rows, state_of
 
 ASKED = "I'm allergic to penicillin and I take warfarin. What is gout?"
 ANNA, BEN = Identity("north", "anna"), Identity("north", "ben")
 SAME_NAME = Identity("south", "anna")
-OURS = sorted(set(Base.metadata.tables) - {"documents", "chunks", "lexemes", "corpus", "installation"})
+OURS = sorted(set(Base.metadata.tables) - {"documents", "chunks", "lexemes", "corpus", "installation", "fetched"})
 
 
 @pytest.fixture
@@ -166,3 +171,63 @@ async def test_checkpoints_are_sealed(told: Agent) -> None:
         assert not any("penicillin" in value or "gout" in value.lower() for (value,) in found if value)
     kinds = await rows(told.resources.database, "select distinct type from checkpoints.checkpoint_blobs")
     assert {kind for (kind,) in kinds} <= {"msgpack+aesgcm", "empty", "null+aesgcm"}
+
+
+# Documents
+
+
+@pytest.fixture
+async def owned(told: Agent, tmp_path: Path) -> Agent:
+    """An agent in whose library the north has a page of its own; the south has one too."""
+    resources = told.resources
+    assert resources.settings.database_url is not None
+    owner = Database(resources.settings.database_url.get_secret_value(), owner=True)
+    for tenant, drug in (("north", "Zorvex"), ("south", "Quillix")):
+        page = tmp_path / f"{tenant}.md"
+        page.write_text(f"# House rule\n\nIn this clinic gout is treated with {drug} first.")
+        await ingest([page], owner, resources.library.embedder, tenant=tenant)
+    await owner.close()
+    return told
+
+
+async def test_a_tenants_own_documents_are_found_by_it_alone(owned: Agent) -> None:
+    library = owned.resources.library
+    for tenant, found in (("north", "Zorvex"), ("south", "Quillix"), ("west", ""), ("", "")):
+        for query in ("House rule: gout is treated first", "Zorvex", "Quillix", "Zorvex or Quillix for gout"):
+            for only in (Filter(), Filter(kinds=("page",))):
+                texts = " ".join(p.text for p in await library.of(tenant).search([query], 20, only))
+                assert [name for name in ("Zorvex", "Quillix") if name in texts] == [found] * bool(found)
+
+
+async def test_a_tenants_own_documents_are_not_read_by_their_number(owned: Agent) -> None:
+    library = owned.resources.library
+    (mine,) = [p for p in await library.of("north").search(["Zorvex"], 20) if "Zorvex" in p.text]
+    for tenant in ("south", ""):
+        assert await library.of(tenant).read([mine.chunk_id]) == []
+        assert await library.of(tenant).document(mine.document_id) == []
+    assert await library.of("north").document(mine.document_id) == await library.of("north").read([mine.chunk_id])
+
+
+@pytest.mark.parametrize("table", ["documents", "chunks", "lexemes"])
+async def test_a_tenants_own_documents_are_not_seen_in_sql(owned: Agent, table: str) -> None:
+    database = owned.resources.database
+    for identity, seen in (
+        (ANNA, {"", "north"}),
+        (SAME_NAME, {"", "south"}),
+        (Identity("west", "x"), {""}),
+        (None, {""}),
+    ):
+        assert {tenant for (tenant,) in await rows(database, f"select tenant from {table}", identity)} == seen
+    everything = "select id from chunks_with(array['gout'::tsquery], array[1.0], 1000)"
+    assert len(await rows(database, everything, ANNA)) == 1 + len(await rows(database, everything, None))
+    with pytest.raises(exc.ProgrammingError, match="permission denied"):
+        await rows(database, "select text from chunks_private", ANNA)
+
+
+async def test_an_answer_rests_on_the_tenants_own_page(owned: Agent, vllm: FakeVLLM) -> None:
+    vllm.default = cited("In this clinic gout is treated with Zorvex first [Zorvex].")
+    answer = await owned.ask("How is gout treated?", patient="anna", tenant="north", thread="new")
+    assert [citation.title for citation in answer.citations] == ["House rule"]
+    vllm.default = cited("In this clinic gout is treated with Zorvex first [Gout].")
+    answer = await owned.ask("How is gout treated?", patient="anna", tenant="south", thread="new")
+    assert "Zorvex" not in answer.text

@@ -1,10 +1,17 @@
+import json
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from primum.memory.session import Database
-from primum.retrieval.ingest import ingest
-from primum.retrieval.search import Passage, Retriever
+from primum.retrieval import index, search
+from primum.retrieval.ingest import ingest, store
+from primum.retrieval.loaders import Source
+from primum.retrieval.search import Filter, Passage, Retriever
 from tests.fakes import FakeEmbedder
 
 PAGES = {
@@ -100,3 +107,110 @@ async def test_texts_are_embedded_to_compare_them(library: Retriever) -> None:
     one, same, other = await library.embed(["a fever", "fever a", "shingles rash"])
     assert one == same
     assert sum(a * b for a, b in zip(one, other, strict=True)) < 0.5
+
+
+# Filters, and what is not to be found
+
+
+def row(name: str, text: str, **fields: object) -> str:
+    return json.dumps({"_id": name, "title": f"Gout {name}", "text": text, **fields})
+
+
+async def stored(database: Database, folder: Path, *written: str) -> Retriever:
+    (folder / "rows.jsonl").write_text("\n".join(written))
+    embedder = FakeEmbedder()
+    await ingest([folder / "rows.jsonl"], database, embedder)
+    return Retriever(database, embedder)
+
+
+@pytest.mark.parametrize("few", [20_000, 0])
+@pytest.mark.parametrize(
+    ("only", "names"),
+    [
+        (Filter(kinds=("label",)), {"a", "b"}),
+        (Filter(kinds=("label",), languages=("es",)), {"b"}),
+        (Filter(published_since=date(2020, 1, 1)), {"b", "c"}),
+        (Filter(published_since=date(2020, 1, 1), published_until=date(2020, 12, 31)), {"b"}),
+        (Filter(audiences=("clinician",), evidence=("trial", "review")), {"c"}),
+        (Filter(kinds=("nothing",)), set()),
+    ],
+)
+async def test_only_documents_that_a_filter_wants_are_found(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int, only: Filter, names: set[str]
+) -> None:
+    monkeypatch.setattr(search, "_FEW_CHUNKS", few)  # all compared one by one, or by the index
+    library = await stored(
+        database,
+        tmp_path,
+        row("a", "Gout hurts in the toe.", kind="label", published="2019-05-01"),
+        row("b", "La gota duele en el pie.", kind="label", published="2020-05-01", language="es"),
+        row("c", "A trial of gout.", published="2021-05-01", audience="clinician", evidence="trial"),
+        row("d", "Another page on gout and its crystals."),
+    )
+    assert {p.title[-1] for p in await library.search(["gout"], 9, only)} == names
+
+
+async def test_what_is_changed_or_removed_is_not_found_from_then_on(database: Database, tmp_path: Path) -> None:
+    library = await stored(database, tmp_path, row("a", "Colchicine treats it."), row("b", "Rest treats it."))
+    (before,) = [p for p in await library.search(["colchicine"], 9) if p.title == "Gout a"]
+    await stored(database, tmp_path, row("a", "Ibuprofen treats it."))
+    assert {p.text for p in await library.search(["colchicine treats"], 9)} == {
+        "Ibuprofen treats it.",
+        "Rest treats it.",
+    }
+    assert await library.read([before.chunk_id]) == []
+    async with database.begin() as connection:
+        await index.lock(connection)
+        assert await index.remove(connection, ["rows.jsonl#a", "rows.jsonl#unknown"], "") == 1
+        assert await connection.scalar(text("select count(*) from documents")) == 1
+    assert [p.text for p in await library.search(["ibuprofen treats"], 9)] == ["Rest treats it."]
+
+
+async def test_of_two_that_nearly_repeat_each_other_one_is_found_and_without_it_the_other(
+    database: Database, tmp_path: Path
+) -> None:
+    story = " ".join(f"Sentence {number} tells of gout, its causes and its cure." for number in range(60))
+    library = await stored(
+        database, tmp_path, row("a", story), row("b", f"{story} Reviewed."), row("c", "Something else on gout.")
+    )
+    assert {p.title for p in await library.search(["causes and cure of gout"], 20)} == {"Gout a", "Gout c"}
+    async with database.begin() as connection:
+        await index.lock(connection)
+        await index.remove(connection, ["rows.jsonl#a"], "")
+    assert {p.title for p in await library.search(["causes and cure of gout"], 20)} == {"Gout b", "Gout c"}
+
+
+async def test_what_was_fetched_is_found_until_it_expires(database: Database) -> None:
+    embedder = FakeEmbedder()
+    library = Retriever(database, embedder)
+    article = Source(uri="pubmed:1", title="A trial of gout", text="Gout was treated.", origin="pubmed")
+    for lives, found in ((timedelta(hours=1), True), (timedelta(seconds=-1), False), (timedelta(hours=1), True)):
+        await store([article], database, embedder, datetime.now(UTC) + lives)
+        assert bool(await library.search(["gout"], 3)) == found
+    await store([article], database, embedder, datetime.now(UTC) - timedelta(seconds=1))
+    async with database.begin() as connection:
+        await index.lock(connection)
+        assert await index.remove_expired(connection) == 1
+        assert await connection.scalar(text("select count(*) from chunks")) == 0
+
+
+async def test_a_long_document_leaves_room_for_others(database: Database, tmp_path: Path) -> None:
+    long = "\n\n".join(f"## Part {n}\n" + "Gout is treated with rest and ice. " * 12 for n in range(12))
+    library = await stored(database, tmp_path, row("a", long), row("b", "Ice helps."), row("c", "Rest is good."))
+    found = await library.search(["gout is treated with rest and ice"], 8)
+    assert len({p.document_id for p in found}) == 3
+    assert max(Counter(p.document_id for p in found).values()) == 4
+
+
+async def test_of_two_that_fit_alike_the_stronger_evidence_comes_first(database: Database, tmp_path: Path) -> None:
+    kinds = ("case", "trial", "guideline", "review")
+    library = await stored(
+        database,
+        tmp_path,
+        *(  # the same words in another order are as like to the question, and no duplicates
+            row(kind[0], " ".join(words), title="Gout", evidence=kind)
+            for kind, words in zip(kinds, permutations("gout is treated with rest and ice".split()), strict=False)
+        ),
+    )
+    found = await library.search(["gout"], 9)
+    assert [p.evidence for p in found] == ["guideline", "review", "trial", "case"]
