@@ -26,7 +26,7 @@ def question(number: int) -> str:
     return QUESTIONS[number % len(QUESTIONS)].format(TOPICS[number % len(TOPICS)])
 
 
-async def turns(agent: Agent, library: TimedRetriever, count: int, thread: str | None) -> tuple[list[float], list[int]]:
+async def turns(agent: Agent, count: int, thread: str | None) -> tuple[list[float], list[int]]:
     """Milliseconds of each turn outside model and search, and bytes of question and answer."""
     times: list[float] = []
     sizes: list[int] = []
@@ -62,12 +62,12 @@ async def measure(count: int) -> dict[str, Any]:
         async with resources(url) as opened:
             library = TimedRetriever(opened.database, opened.library.embedder)
             agent = Agent(replace(opened, library=library))
-            await turns(agent, library, 20, "warm")
-            half, sizes = await turns(agent, library, count // 2, "long")
+            await turns(agent, 20, "warm")
+            half, sizes = await turns(agent, count // 2, "long")
             at_half = await checkpoint_bytes(opened, "long")
-            rest, more = await turns(agent, library, count - count // 2, "long")
+            rest, more = await turns(agent, count - count // 2, "long")
             at_end = await checkpoint_bytes(opened, "long")
-            fresh, _ = await turns(agent, library, count, None)
+            fresh, _ = await turns(agent, count, None)
     long, sizes = half + rest, sizes + more
     first, last = median(long[:20]), median(long[-20:])
     return {

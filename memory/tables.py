@@ -141,6 +141,7 @@ class Corpus(Base):
     dimensions: Mapped[int]
     pooling: Mapped[str]
     fingerprint: Mapped[str]
+    next_fingerprint: Mapped[str | None]  # of the embedder whose vectors are being made beside
     chunks: Mapped[int] = mapped_column(server_default="0")
     postings: Mapped[int] = mapped_column(BigInteger, server_default="0")  # sum of lexemes.chunks
     version: Mapped[str] = mapped_column(server_default="")

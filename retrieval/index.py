@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +17,7 @@ from primum.retrieval.duplicates import SAME, likeness
 from primum.retrieval.embedder import Embedder, Vector
 from primum.retrieval.loaders import Source
 
+STALE = 5  # years after which a source that nobody reviewed since is shown as possibly out of date
 _OF_SOURCE = (
     *("uri", "title", "text", "kind", "origin", "url", "aliases", "sources", "language", "audience", "licence"),
     *("evidence", "published", "reviewed", "retracted"),
@@ -27,6 +29,14 @@ where d.id = any(:ids) and e.replaced_at is null and e.duplicate_of is null and 
   and e.tenant in ('', d.tenant)
 order by d.id, e.id
 """)
+_LISTED = text("""
+select uri, title, tenant, kind, origin, url, language, audience, licence, evidence, published, reviewed, retracted,
+  chunks, duplicate_of is not null as duplicate, ingested_at, expires_at,
+  coalesce(reviewed, published) < now() - make_interval(years => :stale) as stale
+from documents
+where tenant in ('', :tenant) and replaced_at is null and (strpos(lower(uri || ' ' || title), :like) > 0)
+order by id desc limit :limit
+""").bindparams(stale=STALE)
 _LOCK = 0x5052494D  # "PRIM": one writer at a time, so that counts are right and deadlocks impossible
 
 
@@ -75,12 +85,18 @@ async def claim(connection: AsyncConnection, embedder: Embedder) -> None:
             "fingerprint": embedder.fingerprint,
         },
     )
-    await connection.execute(
-        text(
-            f"create index if not exists ix_chunks_embedding_{size}"
-            f" on chunks using hnsw ((embedding::halfvec({size})) halfvec_cosine_ops)"
-        )
-    )
+    await connection.execute(text(vector_index(f"ix_chunks_embedding_{size}", "embedding", embedder)))
+
+
+def vector_index(name: str, column: str, embedder: Embedder) -> str:
+    """The statement that makes the index of an embedder's vectors."""
+    size = int(embedder.dimensions)
+    return f"create index if not exists {name} on chunks using hnsw (({column}::halfvec({size})) halfvec_cosine_ops)"
+
+
+def embedded_text(title: str, heading: str, text: str) -> str:
+    """What a chunk's vector is made of."""
+    return f"{title}\n{heading}\n{text}"
 
 
 def check(embedder: Embedder, name: str, fingerprint: str) -> None:
@@ -88,7 +104,7 @@ def check(embedder: Embedder, name: str, fingerprint: str) -> None:
     if fingerprint != embedder.fingerprint:
         raise RetrievalFailed(
             f"The library was made with the embedder {name} ({fingerprint[:8]}), not with {embedder.name}"
-            f" ({embedder.fingerprint[:8]}). Set PRIMUM_EMBEDDER back to {name}, or use a fresh database."
+            f" ({embedder.fingerprint[:8]}). Set PRIMUM_EMBEDDER back to {name}, or change the library: primum reembed"
         )
 
 
@@ -166,6 +182,12 @@ async def remove(connection: AsyncConnection, uris: Sequence[str], tenant: str) 
         )
         await _change_version(connection, [f"-{tenant} {uri}" for uri in ids.values()])
     return len(ids)
+
+
+async def listed(connection: AsyncConnection, tenant: str, like: str, limit: int) -> list[dict[str, Any]]:
+    """The newest documents of everyone's and of a tenant, those with `like` in title or uri."""
+    rows = await connection.execute(_LISTED, {"tenant": tenant, "like": like.casefold(), "limit": limit})
+    return [dict(row._mapping) for row in rows]
 
 
 async def remove_expired(connection: AsyncConnection) -> int:

@@ -148,7 +148,7 @@ async def _ingest_batch(
 
 def _prepare(sources: Sequence[Source], embedder: Embedder) -> list[index.Prepared]:
     chunked = [(source, chunk(source, embedder.count_tokens)) for source in sources]
-    texts = [f"{source.title}\n{c.heading}\n{c.text}" for source, chunks in chunked for c in chunks]
+    texts = [index.embedded_text(source.title, c.heading, c.text) for source, chunks in chunked for c in chunks]
     vectors = iter(embedder.embed_passages(texts))
     return [
         index.Prepared(source, chunks, [next(vectors) for _ in chunks], signature(source.text))

@@ -1,24 +1,16 @@
 """The command line. What is heavy is imported inside the commands, so that `--help` is there at once."""
 
-import asyncio
-import contextlib
-import json
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from primum.graph.errors import BadInput, PrimumError
-from primum.server import charts_cli
+from primum.server import charts_cli, eval_cli, library_cli
 from primum.server.terminal import AsJson, print_json, run, say
 
 if TYPE_CHECKING:
-    from primum.evals.second_look import SecondLook
-    from primum.graph.settings import Settings
-    from primum.memory.session import Database
-    from primum.retrieval.embedder import Embedder
     from primum.safety.profile import Profile
 
 app = typer.Typer(
@@ -36,6 +28,11 @@ app.add_typer(imports, name="interactions")
 app.add_typer(charts_cli.facts, name="facts")
 app.add_typer(charts_cli.audit, name="audit")
 app.command(epilog="Example: primum erase anna --yes")(charts_cli.erase)
+app.command(epilog="Example: primum ingest guidelines/ leaflet.pdf topics.jsonl.gz")(library_cli.ingest)
+app.command(epilog='Example: primum search "ibuprofen pregnancy" -k 5')(library_cli.search)
+app.command(epilog="Example: PRIMUM_EMBEDDER=BAAI/bge-m3 primum reembed")(library_cli.reembed)
+app.add_typer(library_cli.documents, name="documents")
+app.command("eval", epilog="Example: primum eval triage --data cases.jsonl --out report.json")(eval_cli.evaluate)
 
 
 def main() -> None:
@@ -100,63 +97,6 @@ def ask(
         show_answer(answer)
 
 
-@app.command(epilog="Example: primum ingest guidelines/ leaflet.pdf topics.jsonl.gz")
-def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders: .md .txt .html .pdf .jsonl[.gz]")],
-    as_json: AsJson = False,
-) -> None:
-    """Put documents into the library. What is unchanged is left alone."""
-    missing = [str(path) for path in paths if not path.exists()]
-    if missing:
-        raise BadInput(f"No such file or folder: {', '.join(missing)}")
-
-    async def work() -> Any:
-        from primum.retrieval.ingest import ingest
-        from primum.server.console import progress_bar
-
-        async with _library() as (database, embedder):
-            with progress_bar("Ingesting") as advance:
-                return await ingest(paths, database, embedder, advance)
-
-    report = run(work())
-    if as_json:
-        print_json({**vars(report), "skipped": [{"name": name, "reason": reason} for name, reason in report.skipped]})
-    else:
-        counts = (f"{getattr(report, name)} {name}" for name in ("added", "replaced", "unchanged", "removed"))
-        typer.echo(f"Documents: {', '.join(counts)}, {len(report.skipped)} skipped")
-    for name, reason in report.skipped:
-        say(f"Skipped {name}: {reason}")
-    if report.skipped:
-        raise typer.Exit(1)
-
-
-@app.command(epilog='Example: primum search "ibuprofen pregnancy" -k 5')
-def search(
-    query: Annotated[str, typer.Argument(help="What to look for.")],
-    k: Annotated[int, typer.Option("-k", min=1, max=100, help="Passages to show.")] = 10,
-    as_json: AsJson = False,
-) -> None:
-    """Search the library, as the agent does."""
-    from primum.graph.request import check_text
-
-    query = check_text(query, "query")
-
-    async def work() -> Any:
-        from primum.retrieval.search import Retriever
-
-        async with _library() as (database, embedder):
-            return await Retriever(database, embedder).search([query], k)
-
-    found = run(work())
-    if as_json:
-        names = ("score", "title", "heading", "url", "text", "document_id", "chunk_id")
-        print_json([{"rank": i, **{name: getattr(p, name) for name in names}} for i, p in enumerate(found, 1)])
-    else:
-        from primum.server.console import show_passages
-
-        show_passages(found)
-
-
 @app.command(epilog='Example: primum check "I take warfarin and want to take ibuprofen 800 mg four times a day"')
 def check(
     text: Annotated[str, typer.Argument(help="A question, an order, a note or an answer.")],
@@ -194,65 +134,6 @@ def _profile(path: Path | None) -> "Profile":
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'JSON'}: {e['msg']}" for e in error.errors()[:5])
         raise BadInput(f"{path} is no profile: {faults}") from None
-
-
-@app.command(name="eval", epilog="Example: primum eval triage --data cases.jsonl --out report.json")
-def evaluate(
-    task: Annotated[
-        Literal["triage", "interactions", "doses", "injection", "memory", "safety"], typer.Argument(help="What.")
-    ],
-    data: Annotated[list[Path], typer.Option(help="Files of cases, in the task's own form (see the README).")],
-    out: Annotated[Path | None, typer.Option(help="Where the report goes as well.", dir_okay=False)] = None,
-    rules_only: Annotated[
-        bool, typer.Option("--rules-only", help="Triage and safety: without the second look by likeness.")
-    ] = False,
-    with_model: Annotated[
-        bool, typer.Option("--with-model", help="Memory: with what the model finds besides, confirmed by code.")
-    ] = False,
-) -> None:
-    """Measure what the rules find on cases of your own; prints the report as JSON."""
-    from primum.evals.report import LOOKED_AT_TWICE, evaluate
-    from primum.graph.rules import rules_in_use
-    from primum.graph.settings import read_settings
-    from primum.server.console import log_to_stderr
-
-    missing = [str(path) for path in data if not path.is_file()]
-    if missing:
-        raise BadInput(f"No such file: {', '.join(missing)}")
-    settings = read_settings()
-    log_to_stderr(settings.log_level)
-    with rules_in_use(settings):
-        look = _second_look(settings) if task in LOOKED_AT_TWICE and not rules_only else None
-        try:
-            report = run(_with_model(task, data)) if with_model else evaluate(task, data, look)
-        except ValueError as error:
-            raise BadInput(str(error)) from None
-    if out is not None:
-        out.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    print_json(report)
-
-
-async def _with_model(task: str, data: list[Path]) -> Any:
-    from primum.evals.proposer import Proposer
-    from primum.evals.report import evaluate
-    from primum.graph.llm import Endpoint, open_client
-    from primum.graph.settings import read_settings
-    from primum.server.local import MODEL, embedded
-
-    async with embedded(read_settings(), say, need=MODEL) as settings:
-        key = settings.model_key.get_secret_value()
-        async with open_client(str(settings.model_url), key) as http:
-            endpoint = Endpoint.open(settings.router_model or settings.model_name, http)
-            proposer = Proposer(endpoint, asyncio.get_running_loop())
-            return await asyncio.to_thread(evaluate, task, data, None, proposer)
-
-
-def _second_look(settings: "Settings") -> "SecondLook":
-    from primum.evals.second_look import SecondLook
-    from primum.retrieval.embedder import load_embedder
-
-    say("Loading the embedder and the examples")
-    return SecondLook(load_embedder(settings.embedder), settings.cache)
 
 
 @serving.command("api", epilog="Example: primum serve api --host 0.0.0.0 --port 8400")
@@ -395,21 +276,3 @@ def _show_tables(folder: Path, names: list[str], as_json: bool) -> None:
         if unknown := table["unknown_names"]:
             few = ", ".join(unknown[:5]) + (" …" if len(unknown) > 5 else "")
             say(f"    {len(unknown)} names that no list of ours has; a text is not searched for them: {few}")
-
-
-@contextlib.asynccontextmanager
-async def _library() -> AsyncIterator[tuple["Database", "Embedder"]]:
-    """The database and the embedder; no model server is started."""
-    from primum.graph.settings import read_settings
-    from primum.memory.session import Database
-    from primum.retrieval.embedder import load_embedder
-    from primum.server.local import DATABASE, embedded, url_of
-
-    async with embedded(read_settings(), say, need=DATABASE) as settings:
-        say("Loading the embedder")
-        embedder = await asyncio.to_thread(load_embedder, settings.embedder)
-        database = Database(url_of(settings), settings.database_pool, owner=True)
-        try:
-            yield database, embedder
-        finally:
-            await database.close()

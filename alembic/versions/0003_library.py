@@ -22,6 +22,7 @@ def upgrade() -> None:
     _documents()
     op.execute("alter table lexemes add tenant text not null default '', drop constraint pk_lexemes")
     op.execute("alter table lexemes add constraint pk_lexemes primary key (lexeme, tenant)")
+    op.add_column("corpus", sa.Column("next_fingerprint", sa.Text(), nullable=True))
     _chunks()
     op.create_table(
         "fetched",
@@ -152,6 +153,7 @@ def downgrade() -> None:
         op.execute(f"drop policy visible_to_worker on {table}")
         op.execute(f"alter table {table} disable row level security")
     op.drop_table("fetched")
+    op.drop_column("corpus", "next_fingerprint")
     op.execute("update corpus set chunks = (select count(*) from chunks where tenant = '')")
     op.execute("delete from documents where tenant <> '' or replaced_at is not null")
     op.execute("delete from lexemes where tenant <> ''")

@@ -131,7 +131,9 @@ async def test_another_embedder_is_refused_with_the_way_to_mend_it(database: Dat
     await ingest([folder], database, FakeEmbedder("one"))
     other = FakeEmbedder("other", dimensions=32)
     for attempt in (ingest([folder], database, other), Retriever(database, other).search(["gout"], 3)):
-        with pytest.raises(RetrievalFailed, match="Set PRIMUM_EMBEDDER back to one, or use a fresh database"):
+        with pytest.raises(
+            RetrievalFailed, match="Set PRIMUM_EMBEDDER back to one, or change the library: primum reembed"
+        ):
             await attempt
 
 
