@@ -30,6 +30,7 @@ from primum.memory.summaries import Summaries
 from primum.memory.threads import Threads
 from primum.nodes.examples import load_examples
 from primum.retrieval.embedder import Embedder, load_embedder
+from primum.retrieval.reranker import load_reranker
 from primum.retrieval.search import Retriever
 from primum.safety import harm, support, validator
 from primum.safety.profile import Profile
@@ -139,6 +140,11 @@ class Resources:
         }
 
 
+def embedder_of(settings: Settings) -> Embedder:
+    """The embedder that the settings name. Takes seconds. Raises RetrievalFailed."""
+    return load_embedder(settings.embedder, settings.embedder_url, settings.embedder_key.get_secret_value())
+
+
 @asynccontextmanager
 async def open_resources(settings: Settings, embedder: Embedder | None = None) -> AsyncIterator[Resources]:
     """Pools, clients, embedder and graph, closed again at the end.
@@ -163,10 +169,11 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
         saver = await stack.enter_async_context(open_checkpointer(url, settings.database_pool, secret.cipher))
         http = await stack.enter_async_context(open_client(settings.model_url, settings.model_key.get_secret_value()))
         loaded, _ = await asyncio.gather(
-            asyncio.to_thread(load_embedder, settings.embedder) if embedder is None else _given(embedder),
+            asyncio.to_thread(embedder_of, settings) if embedder is None else _given(embedder),
             asyncio.to_thread(_warm),
         )
-        library = Retriever(database, loaded)
+        reranker = await asyncio.to_thread(load_reranker, settings.reranker) if settings.reranker else None
+        library = Retriever(database, loaded, reranker=reranker)
 
         def endpoint(name: str | None) -> Endpoint:
             return Endpoint.open(name or settings.model_name, http)

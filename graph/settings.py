@@ -53,6 +53,17 @@ class Settings(BaseSettings):
         "minilm",
         description="`minilm` (packaged), or the folder or hub name of a FlagEmbedding model such as BAAI/bge-m3.",
     )
+    embedder_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="OpenAI-compatible endpoint that serves the embedder by that name. Unset: it is loaded here.",
+    )
+    embedder_key: SecretStr = Field(SecretStr("none"), description="Its API key.")
+    reranker: str | None = Field(
+        None,
+        description="Folder or hub name of a FlagEmbedding reranker such as BAAI/bge-reranker-v2-m3; `m3:BAAI/bge-m3` "
+        "ranks by all scores of BGE-M3. Unset: none.",
+    )
 
     region: str = Field(
         "INT",

@@ -35,12 +35,18 @@ class Embedder(Protocol):
     def embed_passages(self, texts: Sequence[str]) -> list[Vector]: ...
 
 
-def load_embedder(name: str = PACKAGED) -> Embedder:
-    """The embedder of a setting: `minilm`, a folder, or the name of a model on the hub. Takes seconds.
+def load_embedder(name: str = PACKAGED, url: str | None = None, key: str = "none") -> Embedder:
+    """The embedder of the settings: `minilm`, a folder, the name of a model on the hub, or of one that `url` serves.
+
+    Takes seconds.
 
     Raises:
         RetrievalFailed: it can't be loaded; the text says how to mend it.
     """
+    if url is not None:
+        from primum.retrieval.endpoint import EndpointEmbedder
+
+        return EndpointEmbedder(name, url, key)
     folder = _folder(name)
     try:
         return FlagEmbedder(name, folder)
@@ -150,6 +156,11 @@ def _folder(name: str) -> Path:
         if package is None or package.origin is None:
             raise RetrievalFailed("The packaged embedder is not installed: pip install 'primum[local]'")
         return Path(package.origin).parent / "model"
+    return model_folder(name, "PRIMUM_EMBEDDER")
+
+
+def model_folder(name: str, setting: str) -> Path:
+    """A folder, or the one into which the hub's model of that name is loaded. Raises RetrievalFailed."""
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
@@ -159,7 +170,7 @@ def _folder(name: str) -> Path:
         return Path(snapshot_download(name, ignore_patterns=["*.onnx", "*.h5", "*.msgpack", "onnx/*"]))
     except (ImportError, OSError, ValueError) as error:
         raise RetrievalFailed(
-            f"PRIMUM_EMBEDDER={name} is neither a folder nor a model that the hub gives ({type(error).__name__})."
+            f"{setting}={name} is neither a folder nor a model that the hub gives ({type(error).__name__})."
         ) from None
 
 

@@ -1,9 +1,10 @@
 """Hybrid search: vectors and words, fused in one statement."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -15,6 +16,7 @@ from primum.memory.session import Database
 from primum.retrieval import index
 from primum.retrieval.embedder import Embedder, Vector
 from primum.retrieval.plaintext import clean
+from primum.retrieval.reranker import Reranker
 
 
 @dataclass(frozen=True)
@@ -218,16 +220,20 @@ class Filter:
 
 
 EVERYTHING = Filter()
-OF_ONE = 4  # passages of one document among those found, at least half of them
+RERANKED = 40  # passages that a reranker reads
+OF_ONE = 4
 
 
 class Retriever:
     """Searches the library, and a tenant's own documents beside it. Safe to share between tasks."""
 
-    def __init__(self, database: Database, embedder: Embedder, tenant: str = "") -> None:
+    def __init__(
+        self, database: Database, embedder: Embedder, tenant: str = "", reranker: Reranker | None = None
+    ) -> None:
         self._database = database
         self._embedder = embedder
         self._tenant = tenant
+        self._reranker = reranker
 
     @property
     def embedder(self) -> Embedder:
@@ -235,7 +241,7 @@ class Retriever:
 
     def of(self, tenant: str) -> "Retriever":
         """The same library, seen by a tenant."""
-        return type(self)(self._database, self._embedder, tenant)
+        return type(self)(self._database, self._embedder, tenant, self._reranker)
 
     async def search(self, queries: Sequence[str], k: int, only: Filter = EVERYTHING) -> list[Passage]:
         """The best k passages for all queries together, best first, none twice, not all of one document.
@@ -245,12 +251,13 @@ class Retriever:
         """
         texts = list(dict.fromkeys(clean(query) for query in queries))
         vectors = await asyncio.to_thread(self._embedder.embed_queries, texts)
+        depth = max(k, RERANKED) if self._reranker else k
         conditions, given = only.conditions()
         given |= {
             "vectors": [str(vector) for vector in vectors],
             "texts": texts,
-            "k": k,
-            "of_one": max(OF_ONE, k // 2),
+            "k": depth,
+            "of_one": _of_one(depth),
             "fingerprint": self._embedder.fingerprint,
             "tenant": self._tenant,
         }
@@ -259,7 +266,22 @@ class Retriever:
             found = [_passage(row) for row in await connection.execute(search, given)]
             if not found and (corpus := await _corpus(connection)):
                 index.check(self._embedder, corpus.embedder, corpus.fingerprint)
-            return found
+        return await self._reranked(texts, found, k) if self._reranker else found
+
+    async def _reranked(self, queries: Sequence[str], found: Sequence[Passage], k: int) -> list[Passage]:
+        """The best k by what the reranker says of each for the query that it fits best."""
+        assert self._reranker is not None
+        texts = [index.embedded_text(passage.title, passage.heading, passage.text) for passage in found]
+        scores = [await asyncio.to_thread(self._reranker.score, query, texts) for query in queries]
+        best = [max(of_one) for of_one in zip(*scores, strict=True)]
+        ranked = [replace(passage, score=score) for passage, score in zip(found, best, strict=True)]
+        counts: Counter[int] = Counter()
+        kept = []
+        for passage in sorted(ranked, key=lambda passage: -passage.score):
+            counts[passage.document_id] += 1
+            if counts[passage.document_id] <= _of_one(k):
+                kept.append(passage)
+        return kept[:k]
 
     def _reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that sees the tenant's own too; everyone's library alone needs none, which is faster."""
@@ -307,6 +329,11 @@ class Retriever:
 
 async def _corpus(connection: AsyncConnection) -> Row[Any] | None:
     return (await connection.execute(text("select * from corpus"))).one_or_none()
+
+
+def _of_one(k: int) -> int:
+    """Passages of one document among the best k: others are to be heard too."""
+    return max(OF_ONE, k // 2)
 
 
 def statement(size: int, tenant: str, conditions: str) -> str:

@@ -82,10 +82,10 @@ async def _with_model(task: str, data: list[Path]) -> Any:
 
 def _second_look(settings: "Settings") -> "SecondLook":
     from primum.evals.second_look import SecondLook
-    from primum.retrieval.embedder import load_embedder
+    from primum.graph.resources import embedder_of
 
     say("Loading the embedder and the examples")
-    return SecondLook(load_embedder(settings.embedder), settings.cache)
+    return SecondLook(embedder_of(settings), settings.cache)
 
 
 def _retrieval(data: list[Path], beside: list[Path], baseline: Path | None, settings: "Settings") -> dict[str, Any]:
@@ -106,14 +106,14 @@ def _home(settings: "Settings", cases: "Beir", beside: list[Path]) -> Path:
 
 async def _retrieved(cases: "Beir", beside: list[Path], settings: "Settings") -> dict[str, Any]:
     from primum.evals import retrieval
+    from primum.graph.resources import embedder_of
     from primum.memory.session import Database
-    from primum.retrieval.embedder import load_embedder
     from primum.server.console import progress_bar
     from primum.server.local import DATABASE, embedded, url_of
 
     own = settings.model_copy(update={"home": _home(settings, cases, beside), "database_url": None})
     async with embedded(own, say, need=DATABASE) as ready:
-        embedder = await asyncio.to_thread(load_embedder, settings.embedder)
+        embedder = await asyncio.to_thread(embedder_of, settings)
         database = Database(url_of(ready), owner=True)
         try:
             with progress_bar("Ingesting") as advance:

@@ -182,9 +182,9 @@ async def _database() -> AsyncIterator[tuple["Database", str]]:
 @asynccontextmanager
 async def _library() -> AsyncIterator[_Library]:
     """The database and the embedder; no model server is started."""
+    from primum.graph.resources import embedder_of
     from primum.graph.settings import read_settings
-    from primum.retrieval.embedder import load_embedder
 
     async with _database() as (database, tenant):
         say("Loading the embedder")
-        yield _Library(database, await asyncio.to_thread(load_embedder, read_settings().embedder), tenant)
+        yield _Library(database, await asyncio.to_thread(embedder_of, read_settings()), tenant)

@@ -8,7 +8,10 @@ from primum.graph.state import State
 from primum.nodes.evidence import judge, left_aside
 from primum.retrieval.search import Passage
 
-FIRST = Passage(1, 1, "Gout", "Causes", "", "condition", "Uric acid crystals cause gout.", 0, 30, [], None, 1.0, 0.8)
+FIRST = Passage(
+    *(1, 1, "Gout", "Causes", "", "condition", "Uric acid crystals cause gout.", 0, 30, None, [], None, None),
+    *("", "", "en", "", False, 1.0, 0.8),
+)
 SECOND = replace(FIRST, chunk_id=2, heading="Treatment", text="Colchicine treats an attack of gout.")
 
 

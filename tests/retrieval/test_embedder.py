@@ -15,29 +15,6 @@ def minilm() -> Embedder:
     return load_embedder("minilm")
 
 
-@pytest.fixture(scope="module")
-def tiny_m3(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """BGE-M3's kind of model, very small and random."""
-    pytest.importorskip("FlagEmbedding")
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
-
-    folder = tmp_path_factory.mktemp("models") / "bge-m3"
-    words = ["<s>", "<pad>", "</s>", "<unk>", *"▁asthma ▁makes ▁breathing ▁hard ▁the ▁heart ▁pumps ▁blood".split()]
-    tokenizer = Tokenizer(models.Unigram([(word, -1.0) for word in words], unk_id=3))
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-    )
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>")  # type: ignore[no-untyped-call]
-    fast.save_pretrained(folder)
-    config = XLMRobertaConfig(
-        vocab_size=len(words), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64
-    )
-    XLMRobertaModel(config).save_pretrained(folder)
-    return folder
-
-
 def model_folder(path: Path, weights: bytes = b"\0" * 1000) -> Path:
     path.mkdir()
     (path / "config.json").write_text("{}")
