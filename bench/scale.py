@@ -41,7 +41,7 @@ REAL = 4_000  # passages that are really embedded
 NOISE = 0.6  # length of the noise beside a vector of length 1: cosine about 0.86 to the real one
 OF_A_DOCUMENT = 4  # chunks
 QUERIES = 200
-RARE = {"hundredth": 100, "thousandth": 1000}  # one document of so many is of this kind
+RARE = {"thousandth": 1000, "hundredth": 100}  # one document of so many is of this kind
 
 
 def passages() -> list[tuple[str, str]]:

@@ -21,7 +21,11 @@ from primum.retrieval.reranker import Reranker
 
 @dataclass(frozen=True)
 class Passage:
-    """A chunk that was retrieved; `similarity` is its cosine to the nearest query, 0 to 1."""
+    """A chunk that was retrieved.
+
+    `similarity` is its cosine to the nearest query, 0 to 1; `words` how much of a query's words it holds, by their
+    rarity and where they stand, 0 to 1.
+    """
 
     chunk_id: int
     document_id: int
@@ -43,6 +47,7 @@ class Passage:
     retracted: bool
     score: float
     similarity: float
+    words: float
 
     @property
     def address(self) -> str:
@@ -117,7 +122,7 @@ scored as (
 ),
 ranked as (
   select scored.id, scored.tenant, document_id, max(similarity) as similarity,
-    max(similarity + 0.5 * words) / 1.5 + {evidence} as score
+    max(words) as words, max(similarity + 0.5 * words) / 1.5 + {evidence} as score
   from scored join documents d on d.id = document_id
   where {found}
   group by scored.id, scored.tenant, document_id, d.evidence
@@ -129,7 +134,7 @@ found as (
   where place <= :of_one
   order by score desc, id limit :k
 )
-select {columns}, found.score, found.similarity
+select {columns}, found.score, found.similarity, found.words
 from found join chunks c using (id, tenant) join documents d on d.id = c.document_id
 order by found.score desc, c.id
 """
@@ -164,7 +169,7 @@ _COLUMNS = """
   c.id as chunk_id, d.id as document_id, c.title, c.heading, d.url, d.kind, c.text, c.start, c.stop, c.page,
   d.sources, d.reviewed, d.published, d.evidence, d.licence, d.language, d.origin, d.retracted
 """
-_FIELDS = f"select {_COLUMNS}, 0 as score, 0 as similarity"
+_FIELDS = f"select {_COLUMNS}, 0 as score, 0 as similarity, 0 as words"
 
 _READ = f"""
 {_FIELDS}
@@ -364,4 +369,5 @@ def statement(size: int, tenant: str, conditions: str) -> str:
 def _passage(row: Row[Any]) -> Passage:
     fields = row._asdict()
     dates = {name: fields[name].isoformat() if fields[name] else None for name in ("reviewed", "published")}
-    return Passage(**fields | dates | {"score": float(row.score), "similarity": float(row.similarity)})
+    numbers = {name: float(fields[name]) for name in ("score", "similarity", "words")}
+    return Passage(**fields | dates | numbers)

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from primum.evals.second_look import SecondLook
     from primum.graph.settings import Settings
 
+ON_A_LIBRARY = ("retrieval", "sufficiency")
+
 
 def evaluate(
     task: Annotated[
-        Literal["triage", "interactions", "doses", "injection", "memory", "safety", "retrieval"],
+        Literal["triage", "interactions", "doses", "injection", "memory", "safety", "retrieval", "sufficiency"],
         typer.Argument(help="What."),
     ],
     data: Annotated[
@@ -46,16 +48,16 @@ def evaluate(
     from primum.graph.settings import read_settings
     from primum.server.console import log_to_stderr
 
-    missing = [str(path) for path in data if not (path.is_dir() if task == "retrieval" else path.is_file())]
+    missing = [str(path) for path in data if not (path.is_dir() if task in ON_A_LIBRARY else path.is_file())]
     if missing:
-        raise BadInput(f"No such {'folder' if task == 'retrieval' else 'file'}: {', '.join(missing)}")
+        raise BadInput(f"No such {'folder' if task in ON_A_LIBRARY else 'file'}: {', '.join(missing)}")
     settings = read_settings()
     log_to_stderr(settings.log_level)
     with rules_in_use(settings):
         look = _second_look(settings) if task in LOOKED_AT_TWICE and not rules_only else None
         try:
-            if task == "retrieval":
-                report = _retrieval(data, beside or [], baseline, settings)
+            if task in ON_A_LIBRARY:
+                report = _on_a_library(task, data, beside or [], baseline, settings)
             else:
                 report = run(_with_model(task, data)) if with_model else evaluate(task, data, look)
         except ValueError as error:
@@ -88,13 +90,15 @@ def _second_look(settings: "Settings") -> "SecondLook":
     return SecondLook(embedder_of(settings), settings.cache)
 
 
-def _retrieval(data: list[Path], beside: list[Path], baseline: Path | None, settings: "Settings") -> dict[str, Any]:
+def _on_a_library(
+    task: str, data: list[Path], beside: list[Path], baseline: Path | None, settings: "Settings"
+) -> dict[str, Any]:
     from primum.evals import retrieval
 
     if len(data) != 1:
-        raise ValueError("retrieval: give one BEIR folder, and other documents by --beside")
+        raise ValueError(f"{task}: give one BEIR folder, and other documents by --beside")
     before = json.loads(baseline.read_text(encoding="utf-8")) if baseline else None
-    report = run(_retrieved(retrieval.read(data[0]), beside, settings))
+    report = run(_searched(task, retrieval.read(data[0]), beside, settings))
     return {**report, "against_baseline": retrieval.compare(report, before)} if before else report
 
 
@@ -104,8 +108,8 @@ def _home(settings: "Settings", cases: "Beir", beside: list[Path]) -> Path:
     return settings.cache / f"retrieval-{hashlib.sha256(chr(10).join(files).encode()).hexdigest()[:12]}"
 
 
-async def _retrieved(cases: "Beir", beside: list[Path], settings: "Settings") -> dict[str, Any]:
-    from primum.evals import retrieval
+async def _searched(task: str, cases: "Beir", beside: list[Path], settings: "Settings") -> dict[str, Any]:
+    from primum.evals import retrieval, sufficiency
     from primum.graph.resources import embedder_of
     from primum.memory.session import Database
     from primum.server.console import progress_bar
@@ -117,6 +121,7 @@ async def _retrieved(cases: "Beir", beside: list[Path], settings: "Settings") ->
         database = Database(url_of(ready), owner=True)
         try:
             with progress_bar("Ingesting") as advance:
-                return await retrieval.run(cases, beside, database, embedder, advance)
+                work = sufficiency.run if task == "sufficiency" else retrieval.run
+                return await work(cases, beside, database, embedder, advance)
         finally:
             await database.close()

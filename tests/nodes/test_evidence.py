@@ -10,7 +10,7 @@ from primum.retrieval.search import Passage
 
 FIRST = Passage(
     *(1, 1, "Gout", "Causes", "", "condition", "Uric acid crystals cause gout.", 0, 30, None, [], None, None),
-    *("", "", "en", "", False, 1.0, 0.8),
+    *("", "", "en", "", False, 1.0, 0.8, 0.5),
 )
 SECOND = replace(FIRST, chunk_id=2, heading="Treatment", text="Colchicine treats an attack of gout.")
 
