@@ -28,6 +28,12 @@ class Citation(_Part):
         default_factory=list, description="title, publisher, url of what the document rests on"
     )
     reviewed: str | None = None
+    published: str | None = None
+    stale: bool = Field(False, description="neither reviewed nor published within the last five years")
+    page: int | None = Field(None, description="of a paged document, on which the passage begins")
+    evidence: str = Field("", description="guideline, review, trial, case, label or textbook, if it is known")
+    licence: str = ""
+    language: str = "en"
 
 
 class UsedFact(_Part):

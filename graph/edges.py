@@ -6,6 +6,7 @@ from langgraph.runtime import Runtime
 
 from primum.graph.context import Context
 from primum.graph.state import State
+from primum.retrieval.sufficiency import NOTHING
 
 
 def after_triage(state: State, runtime: Runtime[Context]) -> Literal["router", "respond"]:
@@ -26,8 +27,8 @@ def after_router(state: State) -> Literal["rewrite", "draft", "respond"]:
 
 
 def after_retrieve(state: State) -> Literal["draft", "respond"]:
-    """Without a passage there is nothing to draft from."""
-    return "draft" if state["hits"] else "respond"
+    """What is hardly of the question's topic is nothing to draft from."""
+    return "draft" if state["hits"] and state["sufficiency"] >= NOTHING else "respond"
 
 
 def after_critique(state: State, runtime: Runtime[Context]) -> Literal["refine", "respond"]:

@@ -18,6 +18,7 @@ class Hit(TypedDict):
     chunk_id: int
     score: float
     similarity: float
+    words: float
 
 
 class Problem(TypedDict):
@@ -62,6 +63,9 @@ class State(TypedDict, total=False):
     standalone: str
     queries: list[str]
     hits: list[Hit]
+    sufficiency: float  # how likely they are of the question's topic
+    searches: int  # that were made
+    looked_up: bool  # in the literature
     draft: str
     logprob: float | None
     reasoning: str
@@ -89,6 +93,9 @@ def fresh_turn() -> State:
         standalone="",
         queries=[],
         hits=[],
+        sufficiency=0.0,
+        searches=0,
+        looked_up=False,
         draft="",
         logprob=None,
         reasoning="",

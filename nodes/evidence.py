@@ -27,7 +27,9 @@ async def read_passages(state: State, context: Context) -> dict[int, Passage]:
     if hits and not context.run.passages:
         for passage in await context.library.read(list(hits)):
             number, hit = hits[passage.chunk_id]
-            context.run.passages[number] = replace(passage, score=hit["score"], similarity=hit["similarity"])
+            context.run.passages[number] = replace(
+                passage, score=hit["score"], similarity=hit["similarity"], words=hit["words"]
+            )
     return context.run.passages
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -14,6 +15,7 @@ from primum.nodes.evidence import judge, left_aside, read_passages, unsafe
 from primum.nodes.prompts import hashes
 from primum.retrieval.excerpts import Excerpt, excerpts, in_one_line, relevant
 from primum.retrieval.search import Passage
+from primum.retrieval.sufficiency import NOTHING as NOTHING_FOUND
 from primum.safety import support, validator
 from primum.safety.findings import SEVERITIES, Finding
 from primum.safety.injection import suspicious
@@ -78,7 +80,7 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
             return answer
     removed = {"sentences": len(clinical), "supported": 0, "removed": len(clinical)}
     asked = state.get("standalone") or state["question"]
-    fitting = relevant(asked, list(passages.values()))
+    fitting = relevant(asked, list(passages.values())) if state["sufficiency"] >= NOTHING_FOUND else []
     if not fitting:
         text = UNSEARCHED if any(d.startswith("retrieve") for d in state.get("degraded", [])) else NOTHING
         return _answer(state, context, text, "unverified", counts=removed)
@@ -93,7 +95,7 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
     shown = {**removed, "supported": len(found)}
     # Word-for-word quotes can't be wrong about their source, only beside the question: likeness alone counts.
     confidence = _likeness([e.passage for e in found]) * 0.8
-    text, citations = _excerpted(found)
+    text, citations = _excerpted(found, context.today)
     return _answer(state, context, text, "evidence_only", citations, shown, confidence)
 
 
@@ -129,7 +131,9 @@ def _from_draft(
                 quotes[marker].append(quote)
         marks = tuple(order[marker] for marker in verdict.quotes)
         sentences.append(Sentence(verdict.sentence.text, marks, verdict.sentence.prefix, verdict.sentence.block))
-    citations = [_citation(order[marker], passages[marker], " … ".join(quotes[marker])) for marker in order]
+    citations = [
+        _citation(order[marker], passages[marker], " … ".join(quotes[marker]), context.today) for marker in order
+    ]
     clinical = sum(v.clinical for v in verdicts)
     shown = [v for v in kept if v.clinical]
     counts = {"sentences": clinical, "supported": len(shown), "removed": clinical - len(shown)}
@@ -151,7 +155,7 @@ def _within(verdicts: list[Verdict], words: int) -> list[Verdict]:
     return kept
 
 
-def _excerpted(found: Sequence[Excerpt]) -> tuple[str, list[dict[str, Any]]]:
+def _excerpted(found: Sequence[Excerpt], today: date) -> tuple[str, list[dict[str, Any]]]:
     """Quotes as paragraphs, one for each `paragraph` number; a passage gets one marker for all its quotes."""
     order: dict[int, int] = {}
     quotes: dict[int, list[str]] = {}
@@ -163,11 +167,11 @@ def _excerpted(found: Sequence[Excerpt]) -> tuple[str, list[dict[str, Any]]]:
         marker = order.setdefault(chunk, len(order) + 1)
         quotes.setdefault(chunk, []).append(excerpt.text)
         sentences.append(Sentence(in_one_line(excerpt.text), (marker,), "", excerpt.paragraph))
-    citations = [_citation(order[chunk], passages[chunk], " … ".join(quotes[chunk])) for chunk in order]
+    citations = [_citation(order[chunk], passages[chunk], " … ".join(quotes[chunk]), today) for chunk in order]
     return join_answer(sentences), citations
 
 
-def _citation(marker: int, passage: Passage, quote: str) -> dict[str, Any]:
+def _citation(marker: int, passage: Passage, quote: str, today: date) -> dict[str, Any]:
     return {
         "marker": marker,
         "chunk_id": passage.chunk_id,
@@ -178,6 +182,12 @@ def _citation(marker: int, passage: Passage, quote: str) -> dict[str, Any]:
         "quote": quote,
         "sources": [dict(source) for source in passage.sources],
         "reviewed": passage.reviewed,
+        "published": passage.published,
+        "stale": passage.stale(today),
+        "page": passage.page,
+        "evidence": passage.evidence,
+        "licence": passage.licence,
+        "language": passage.language,
     }
 
 

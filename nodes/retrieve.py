@@ -1,9 +1,13 @@
-"""retrieve: reads the searches, writes the passages found, as ids and scores. What gives orders is left out."""
+"""retrieve: reads the searches, writes the passages found, as ids and scores, and whether they are enough.
+
+What gives orders, and what was retracted, is left out.
+"""
 
 from langgraph.runtime import Runtime
 
 from primum.graph.context import Context
 from primum.graph.state import Hit, State
+from primum.retrieval.sufficiency import sufficiency
 from primum.safety import injection
 
 
@@ -13,9 +17,12 @@ async def retrieve(state: State, runtime: Runtime[Context]) -> State:
     # A passage is material. One that tries to instruct its reader's model is no source either.
     orders = {p.chunk_id: injection.suspicious(f"{p.title}\n{p.heading}\n{p.text}") for p in found}
     dropped = [f"retrieve: dropped passage {chunk}: {rules[0].rule}" for chunk, rules in orders.items() if rules]
-    found = [passage for passage in found if not orders[passage.chunk_id]]
+    dropped += [f"retrieve: dropped passage {p.chunk_id}: its source was retracted" for p in found if p.retracted]
+    found = [p for p in found if not orders[p.chunk_id] and not p.retracted]
     context.run.passages = dict(enumerate(found, 1))
     return State(
         degraded=[*state.get("degraded", []), *dropped],
-        hits=[Hit(chunk_id=p.chunk_id, score=p.score, similarity=p.similarity) for p in found],
+        hits=[Hit(chunk_id=p.chunk_id, score=p.score, similarity=p.similarity, words=p.words) for p in found],
+        sufficiency=sufficiency(found, context.library.embedder.name),
+        searches=state.get("searches", 0) + 1,
     )

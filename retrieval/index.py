@@ -32,7 +32,7 @@ order by d.id, e.id
 _LISTED = text("""
 select uri, title, tenant, kind, origin, url, language, audience, licence, evidence, published, reviewed, retracted,
   chunks, duplicate_of is not null as duplicate, ingested_at, expires_at,
-  coalesce(reviewed, published) < now() - make_interval(years => :stale) as stale
+  greatest(reviewed, published) < now() - make_interval(years => :stale) as stale
 from documents
 where tenant in ('', :tenant) and replaced_at is null and (strpos(lower(uri || ' ' || title), :like) > 0)
 order by id desc limit :limit

@@ -54,6 +54,11 @@ class Passage:
         """Where it can be read: its own URL or, of a page written from other sources, the first of theirs."""
         return self.url or next((source["url"] for source in self.sources), "")
 
+    def stale(self, today: date) -> bool:
+        """Whether neither a review nor its publication is of the last years; what has no date is not said to be."""
+        latest = max((date.fromisoformat(day) for day in (self.reviewed, self.published) if day), default=None)
+        return latest is not None and latest.replace(day=1) < today.replace(year=today.year - index.STALE, day=1)
+
 
 # Candidates are each query's 100 nearest chunks (HNSW) and its 100 best by words. Each is then scored against each
 # query by cosine + half of the share of the query's words that it holds, and counts by the query it fits best.
