@@ -3,12 +3,15 @@
 import difflib
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from primum.graph.errors import BadInput
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 PREFIX = "PRIMUM_"
 
@@ -131,8 +134,10 @@ def read_settings(**given: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [
-            f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" if e["loc"] else str(e["msg"])
-            for e in error.errors(include_input=False, include_url=False)
-        ]
-        raise BadInput("\n".join(lines)) from None
+        raise BadInput("\n".join(_fault(one) for one in error.errors(include_input=False, include_url=False))) from None
+
+
+def _fault(found: "ErrorDetails") -> str:
+    """What is wrong, after the environment variable; what pydantic puts before a validator's own words is left out."""
+    said = found["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{str(found['loc'][0]).upper()}: {said}" if found["loc"] else said

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from primum.memory.clauses import EXCEPT, TAKES, Clause, Message, Place, Told, Topic
@@ -10,6 +10,7 @@ from primum.memory.facts import ANY, DRUGS, FOODS
 from primum.safety.allergies import reaction_of
 from primum.safety.lexicon import canonical, members, mentions
 from primum.safety.phrases import Phrases
+from primum.safety.remembered import remembered
 from primum.safety.tables import read_table
 from primum.safety.units import level
 
@@ -145,7 +146,7 @@ def _allergens() -> Phrases:
     return Phrases({name: row["id"] for row in rows for name in row["names"].split("|") if name})
 
 
-@lru_cache(maxsize=4096)
+@remembered(maxsize=4096)
 def allergen(written: str) -> str:
     """The canonical name of an allergen: a substance or class of the lexicon, else a group of a table, else as said."""
     name = canonical(written)
@@ -378,7 +379,7 @@ def reaction_told(plain: str) -> dict[str, Any]:
     return {"reaction": reaction, "severity": severity}
 
 
-@lru_cache(maxsize=64)
+@remembered(maxsize=64)
 def _reaction(plain: str) -> tuple[str | None, str | None]:
     match = REACTION.search(plain)
     severity = _SEVERITIES.get(reaction_of(match.group())) if match else None

@@ -16,11 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from primum.graph.errors import BadInput
 from primum.memory.audit import Audit
-from primum.memory.facts import Contradiction, Fact, merge
+from primum.memory.facts import Contradiction, Fact, Quote, merge, told_again
 from primum.memory.identity import Identity
 from primum.memory.session import Database
+from primum.safety.remembered import forget_texts
 
 Source = Literal["rules", "model", "form", "import"]
+Right = Literal["known", "new", "neither"]
 QUOTES = 4  # that a fact keeps: the first that proved it, and the latest
 
 _ENSURE = text("""
@@ -74,7 +76,13 @@ select :tenant, :patient, one -> 'known', one -> 'new', one ->> 'kept', :run_id 
 _SETTLE = text("update contradictions set settled_at = now() where id = any(:ids)")
 _FORGET = text("delete from facts where id = any(:ids)")
 _ANY_VERSION = text("select fact from facts")
-_VERSIONS = text("select id, fact from facts where fact ->> 'kind' = :kind and lower(fact ->> 'value') = lower(:value)")
+_VERSIONS = text("""
+select id, fact, state, replaced_at is null as stands from facts
+where fact ->> 'kind' = :kind and lower(fact ->> 'value') = lower(:value)
+""")
+_STANDING = text(f"{_FACTS} where replaced_at is null")
+_FLAGGED = text("select id, known, new from contradictions")
+_UNFLAG = text("delete from contradictions where id = any(:ids)")
 
 
 @dataclass(frozen=True)
@@ -190,11 +198,13 @@ class Charts:
         told: Sequence[Fact],
         source: Source,
         run_id: UUID | None,
+        ruling: "_Ruling | None" = None,
     ) -> dict[str, Any]:
         """Writes what changes: new versions, the end of those that they replace, what contradicts; and tells it."""
         before = [one.fact for one in known]
         merged = merge(before, told)
-        current = [_as_known(fact, before) for fact in merged.current]
+        wrong = ruling.wrong if ruling else frozenset()
+        current = [fact if ruling else _as_known(fact, before) for fact in merged.current if fact.key not in wrong]
         added = [("current", fact) for fact in current if fact not in before]
         added += [("ended", fact) for fact in merged.ended if fact not in before]
         gone = [one.id for one in known if one.fact not in current]
@@ -206,13 +216,19 @@ class Charts:
             await connection.execute(_REPLACED, {"ids": gone})
         flagged = {(one.contradiction.known.key, one.contradiction.new.key) for one in unclear}
         at_odds = [
-            one for one in merged.contradictions if one.new in told and (one.known.key, one.new.key) not in flagged
+            one
+            for one in merged.contradictions
+            if one.new in told and (one.known.key, one.new.key) not in flagged and one.known.key not in wrong
         ]
         if at_odds:
             rows = [{"known": _plain(one.known), "new": _plain(one.new), "kept": one.kept} for one in at_odds]
             await connection.execute(_CONTRADICT, {**who, **run, "rows": rows})
-        clear = {fact.key for fact in told if fact.corrects or source == "form"}
-        settled = [one.id for one in unclear if clear & {one.contradiction.known.key, one.contradiction.new.key}]
+        clear = {fact.key for fact in told if fact.corrects or source == "form"} | wrong
+        settled = [
+            one.id
+            for one in unclear
+            if clear & {one.contradiction.known.key, one.contradiction.new.key} or (ruling and one.id == ruling.id)
+        ]
         if settled:
             await connection.execute(_SETTLE, {"ids": settled})
         kinds = sorted({fact.kind for _, fact in added})
@@ -221,24 +237,52 @@ class Charts:
     async def forget(self, identity: Identity, fact_id: int, actor: str = "patient") -> int:
         """Removes a fact with all its versions, those of its end too; how many there were.
 
+        One that has ended goes alone: what holds of the same thing, or held at another time, stays.
+
         Raises:
-            BadInput: no such fact holds.
+            BadInput: there is no such fact.
         """
         async with self.database.begin(identity) as connection:
             await connection.execute(_LOCK, {"patient": identity.patient})
-            facts_now, contradictions = (await connection.execute(_READ)).one()
-            gone = _find(_known(facts_now), fact_id).fact
-            versions = await connection.execute(_VERSIONS, {"kind": gone.kind, "value": gone.value})
-            ids = [row.id for row in versions if Fact(**row.fact).key == gone.key]
+            found = _find(_known(await connection.scalar(_STANDING)), fact_id)
+            gone = found.fact
+            rows = await connection.execute(_VERSIONS, {"kind": gone.kind, "value": gone.value})
+            versions = [_Version(row.id, Fact(**row.fact), row.stands) for row in rows]
+            versions = [one for one in versions if one.fact.key == gone.key]
+            ids = [one.id for one in (_of_ended(found, versions) if found.ended else versions)]
             await connection.execute(_FORGET, {"ids": ids})
-            about = [
-                one.id
-                for one in _open(contradictions)
-                if gone.key in (one.contradiction.known.key, one.contradiction.new.key)
-            ]
-            await connection.execute(text("delete from contradictions where id = any(:ids)"), {"ids": about})
+            flagged = [(row.id, Fact(**row.known), Fact(**row.new)) for row in await connection.execute(_FLAGGED)]
+            about = [number for number, *sides in flagged if any(_is_of(gone, side, found.ended) for side in sides)]
+            await connection.execute(_UNFLAG, {"ids": about})
             await self.audit.add(connection, identity, actor, "remove facts", {"removed": ids})
-            return len(ids)
+        forget_texts()
+        return len(ids)
+
+    async def settle(self, identity: Identity, number: int, right: Right, actor: str = "patient") -> Recalled:
+        """Rules which of two facts that can't both be true is: it becomes a new version, the other one goes.
+
+        Where neither is, nothing is known of either any more. Raises BadInput if nobody waits for such a ruling.
+        """
+        who = {"tenant": identity.tenant, "patient": identity.patient}
+        async with self.database.begin(identity) as connection:
+            await connection.execute(_LOCK, {"patient": identity.patient})
+            facts_now, contradictions = (await connection.execute(_READ)).one()
+            known, unclear = _known(facts_now), _open(contradictions)
+            found = next((one.contradiction for one in unclear if one.id == number), None)
+            if found is None:
+                raise BadInput(f"Nothing unclear has the number {number}; it may have been settled. List it again.")
+            sides = {"known": found.known, "new": found.new}
+            true = sides.pop(right) if right != "neither" else None
+            told = [_ruled(true)] if true else []
+            wrong = frozenset(fact.key for fact in sides.values()) - {fact.key for fact in told}
+            ruling = _Ruling(number, wrong)
+            standing = _known(await connection.scalar(_STANDING))
+            set_aside = [one.id for one in standing if one.ended and _did_not_end(one.fact, found, true)]
+            await connection.execute(_REPLACED, {"ids": set_aside})
+            changed = await self._merge(connection, who, known, unclear, told, "form", None, ruling)
+            await self.audit.add(connection, identity, actor, "settle facts", {**changed, "right": right, "by": "form"})
+            facts_now, contradictions = (await connection.execute(_READ)).one()
+        return Recalled(_known(facts_now), _open(contradictions))
 
     async def end(self, identity: Identity, fact_id: int, on: date, actor: str = "patient") -> Recalled:
         """Says that a fact holds no longer since a day. Raises BadInput if no such fact holds."""
@@ -249,11 +293,58 @@ class Charts:
         return await self.take(identity, [ended], "form", actor=actor)
 
 
+@dataclass(frozen=True)
+class _Ruling:
+    """That a contradiction is settled, and the keys of what was wrong."""
+
+    id: int
+    wrong: frozenset[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class _Version:
+    """A row of a fact, and whether nothing has taken its place."""
+
+    id: int
+    fact: Fact
+    stands: bool
+
+
 def _find(facts: Sequence[Known], fact_id: int) -> Known:
     found = next((one for one in facts if one.id == fact_id), None)
     if found is None:
         raise BadInput(f"No fact {fact_id} holds for this patient; it may have been replaced. List them again.")
     return found
+
+
+def _of_ended(ended: Known, versions: Sequence[_Version]) -> list[_Version]:
+    """A fact that has ended, and the earlier versions that its words proved and those of no other one."""
+    own = set(ended.fact.quotes)
+    others = {quote for one in versions if one.stands and one.id != ended.id for quote in one.fact.quotes} - own
+
+    def is_earlier(one: _Version) -> bool:
+        proofs = set(one.fact.quotes)
+        return not one.stands and bool(proofs & own) and not proofs & others
+
+    return [one for one in versions if one.id == ended.id or is_earlier(one)]
+
+
+def _is_of(gone: Fact, side: Fact, ended: bool) -> bool:
+    """Whether a side of a contradiction is about what goes: the very fact if it has ended, else all of its key."""
+    return side.key == gone.key and (not ended or not set(gone.quotes).isdisjoint(side.quotes))
+
+
+def _did_not_end(fact: Fact, found: Contradiction, right: Fact | None) -> bool:
+    """Whether what stands as ended only waited for a ruling, or ended by what is ruled to be wrong."""
+    return fact in (found.known, found.new) or fact.model_copy(update={"valid_until": None}) == right
+
+
+def _ruled(right: Fact) -> Fact:
+    """What a person says is right, told by hand today; that they chose it is its latest proof."""
+    chosen = Quote(role="record", message="form", start=0, stop=len(right.words), text=right.words)
+    quotes = (*right.quotes[: QUOTES - 1], chosen)
+    today = datetime.now(UTC).date()
+    return told_again(right, today).model_copy(update={"corrects": True, "quotes": quotes})
 
 
 def _known(rows: Sequence[Mapping[str, Any]]) -> tuple[Known, ...]:

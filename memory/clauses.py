@@ -32,7 +32,8 @@ _CUT = re.compile(
     r"|\s*\b(?=(?:but|although|though|however|whereas|because|since (?:i|i'm|my)\b|as i\b|given that|considering"
     r"|now that|so (?=i |can |is |what |should )|pero|aunque|porque|ya que)\b)"
     rf"|\s(?=(?:and|or|y) (?:{_SUBJECT}|can|is|am|do|should|has|had|takes)\b)"
-    r"|\s(?=(?:can|could|may|should|shall) (?:i|he|she|we)\b|is (?:it|that|this) (?:safe|ok|okay|fine|bad|alright)\b"
+    r"|(?<!\bin)(?<!\bsince)(?<!\blast)\s(?=may (?:i|he|she|we)\b)"
+    r"|\s(?=(?:can|could|should|shall) (?:i|he|she|we)\b|is (?:it|that|this) (?:safe|ok|okay|fine|bad|alright)\b"
     r"|(?:what|which|how) (?:can|should|do|about|is|are|much|many)\b|puedo\b)|\s(?=(?:if|whether|unless|in case"
     r"|what if|who|whose|even though|while) )|(?<=[\u4e00-\u9fff]),|,(?=[\u4e00-\u9fff])|\s-+\s|(?=如果|要是|万一"
     r"|假如|可以|能不能|能吃|但是|但|不过(?!敏))"
@@ -119,7 +120,8 @@ _GOES_AWAY = re.compile(
 _UNREAL = re.compile(
     r"\b(?:want(?:s|ed)?|like|going|plan\w*|think(?:ing)? (?:about|of)|consider\w*|need|hop(?:e|ing)|wonder\w*"
     r"|advis\w+|told|recommend\w*|suggest\w*|afraid|worr\w+|scared|heard|read|tr(?:y|ying)|should|could|would|might"
-    r"|may|refus\w+|about|supposed|offered|instead|considering|rather|quiero|quisiera|pienso|puedo|debo|podria"
+    r"|(?<!in )(?<!since )(?<!until )(?<!last )(?<!of )(?<!this )may"
+    r"|refus\w+|about|supposed|offered|instead|considering|rather|quiero|quisiera|pienso|puedo|debo|podria"
     r"|deberia|recomend\w+)"
     r"(?: \w+){0,2}? (?:to |about |of |on |me )?(?:stop(?:ping)? )?(?:start(?:ing)? |tak(?:e|ing) |us(?:e|ing) "
     r"|having |have |tomar |usar )?$|(?:想|打算|准备|建议|要不要|可以|能|应该)[^,]{0,4}$"
@@ -206,8 +208,8 @@ class Message:
         return found or (perhaps and not surely)
 
     def sentence(self, number: int) -> str:
-        """The words of a sentence; of none before the first."""
-        return self.plain[slice(*self._sentences[number][:2])] if number >= 0 else ""
+        """The words of a sentence; of none before the first and after the last."""
+        return self.plain[slice(*self._sentences[number][:2])] if 0 <= number < len(self._sentences) else ""
 
     @cached_property
     def _sentences(self) -> tuple[tuple[int, int, bool], ...]:

@@ -1,11 +1,12 @@
 """When: the partial dates that a patient's words name, from the day on which they are said."""
 
 import re
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from functools import lru_cache
 from typing import NamedTuple
 
 from primum.safety.finder import AtNumbers, Finder
+from primum.safety.remembered import remembered
 from primum.safety.units import NUMBER, number
 
 _MONTHS = (
@@ -69,6 +70,15 @@ _TENS = re.compile(
 _DAYS = {"d": 1, "w": 7, "s": 7, "周": 7, "星": 7, "天": 1}
 
 
+# Between two things that one clause names: the second is said to be done, or only listed.
+_DOES = re.compile(
+    r"\b(?:i|i'm|i've|my|he|she|am|was|were|had|got|have|take|taking|took|start\w*|began|stop\w*|quit|use|using|came"
+    r"|switch\w*|chang\w*|prescribed|diagnosed|removed|put|tomo|empece|deje|dej[oe])\b|[吃服停换]"
+)
+_JOINS = re.compile(r"\W*(?:(?:and|but|then|plus|y)\b|和)|,")
+_JOINED = re.compile(r"(?:\b(?:and|but|then|plus|y)|,|和) *$")
+
+
 class When(NamedTuple):
     """A partial ISO date, and where it is named."""
 
@@ -77,7 +87,7 @@ class When(NamedTuple):
     stop: int
 
 
-@lru_cache(maxsize=256)
+@remembered(maxsize=256)
 def dates(plain: str, today: date) -> tuple[When, ...]:
     """The dates that a text of small letters names, in its order; none after today."""
     found: list[When] = []
@@ -97,6 +107,51 @@ def began(plain: str, today: date) -> When | None:
         if day := _before(_groups(match), today):
             return When(day, *match.span())
     return None
+
+
+def told_of(
+    named: Sequence[When], plain: str, at: tuple[int, int], others: Iterable[tuple[int, int]]
+) -> tuple[When, ...]:
+    """The dates of a text that are told of what stands at a place, where others beside it may have their own.
+
+    `I started lisinopril in May and metformin` dates but the first; `lisinopril and metformin in May` dates both, and
+    so does a date ahead of them all.
+    """
+    things = sorted({at, *others})
+    if len(things) == 1:
+        return tuple(named)
+    place = things.index(at)
+    owned = [(when, _things_of(when, things, plain)) for when in named]
+    own = tuple(when for when, (first, last) in owned if first <= place <= last and (first, last) != _of_all(things))
+    return own or tuple(when for when, (first, last) in owned if first <= place <= last)
+
+
+def _of_all(things: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    return 0, len(things) - 1
+
+
+def _things_of(when: When, things: Sequence[tuple[int, int]], plain: str) -> tuple[int, int]:
+    """The first and the last of the things that a date is told of."""
+    last = sum(stop <= when.start for _, stop in things) - 1
+    if last < 0:
+        return _of_all(things)
+    if last + 1 < len(things):
+        lead, tail = plain[things[last][1] : when.start], plain[when.stop : things[last + 1][0]]
+        if not _JOINS.match(tail) and (_DOES.search(tail) or _JOINED.search(lead)):
+            first = last = last + 1
+            while last + 1 < len(things) and _in_one_list(plain, things, last):
+                last += 1
+            return first, last
+    first = last
+    while first > 0 and _in_one_list(plain, things, first - 1):
+        first -= 1
+    return first, last
+
+
+def _in_one_list(plain: str, things: Sequence[tuple[int, int]], place: int) -> bool:
+    """Whether no verb and no date part a thing from the next."""
+    gap = plain[things[place][1] : things[place + 1][0]]
+    return not _DOES.search(gap) and not any(pattern.search(gap) for pattern in _DATES)
 
 
 def _groups(match: re.Match[str]) -> dict[str, str | None]:

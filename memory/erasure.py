@@ -18,6 +18,7 @@ from primum.memory import jobs
 from primum.memory.audit import Audit
 from primum.memory.identity import Identity
 from primum.memory.session import Database
+from primum.safety.remembered import forget_texts
 
 # A patient's rows, in the order in which they are counted; they go with the patient's own row.
 OWN = ("threads", "turns", "facts", "contradictions", "effects", "summaries", "feedback")
@@ -65,7 +66,7 @@ class Erasure:
         self.audit = audit
 
     async def erase(self, identity: Identity, actor: str) -> Receipt:
-        """Removes everything of a patient, in one transaction.
+        """Removes everything of a patient, in one transaction, and what this process remembers of texts.
 
         Raises:
             UnknownPatient: there is nothing of such a patient.
@@ -85,6 +86,7 @@ class Erasure:
                 counts[table] = gone.rowcount
             await connection.execute(_GONE, {"patient": identity.patient})
             head = await self.audit.add(connection, identity, actor, "erase", {"counts": counts})
+        forget_texts()
         receipt = Receipt(
             tenant=identity.tenant,
             patient=identity.patient,
@@ -111,6 +113,7 @@ class Erasure:
                 if (await connection.execute(_RUNNING)).first() is None:
                     await connection.execute(text("delete from threads where id = :thread"), {"thread": thread})
                     await self.audit.add(connection, identity, "system", "retain", {"threads": 1, "days": days})
+        forget_texts()
         await self.sweep()
         async with self.database.begin_as_worker() as connection:
             patients = (await connection.execute(_OLD_PATIENTS, {"days": days})).all()

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from primum.memory.languages import name_of
 from primum.safety.calculators import CREATININE_UMOL_PER_MG_DL
 from primum.safety.contraindications import label
 from primum.safety.lexicon import classes, drugs, members
@@ -123,9 +124,11 @@ class Fact(BaseModel):
             words = self._what
         if self.kind == "family_history":
             words = f"{self.relative or 'family'}: {words}"
-        span = " ".join(
-            f"{word} {day}" for word, day in (("since", self.valid_from), ("until", self.valid_until)) if day
-        )
+        # Of an illness that is told to be over, the day on which that was told is but the latest on which it ended.
+        until = "ended by" if self.kind == "condition" and self.valid_until == self.said.isoformat() else "until"
+        span = " ".join(f"{word} {day}" for word, day in (("since", self.valid_from), (until, self.valid_until)) if day)
+        if self.kind == "procedure" and self.valid_from and not self.valid_until:
+            span = self.valid_from  # it was done then, and does not go on
         return f"{words} ({span})" if span and self.kind not in ("birth_date", "laboratory") else words
 
     @property
@@ -143,15 +146,19 @@ class Fact(BaseModel):
             case "laboratory":
                 return f"{self.value} {measured}" + (f" ({self.valid_from})" if self.valid_from else "")
             case "age":
-                return f"{measured or self.value} old"
+                return f"{_in_months(self.number) or measured or self.value} old"
             case "birth_date":
                 return f"born {self.value}"
             case "weight" | "height":
                 return f"{self.kind} {measured or self.value}"
             case "pregnancy":
                 return "pregnancy" + (f" ({self.weeks:g} weeks when told)" if self.weeks is not None else "")
-            case "language" | "smoking" | "alcohol":
+            case "smoking" | "alcohol" if self.value == "former":
+                return "ex-smoker" if self.kind == "smoking" else "no longer drinks alcohol"
+            case "smoking" | "alcohol":
                 return f"{self.kind}: {self.value}"
+            case "language":
+                return f"language: {name_of(self.value)}"
             case "breastfeeding":
                 return "breast-feeding"
             case _:
@@ -498,6 +505,25 @@ def profile_of(facts: Sequence[Fact], *, today: date | None = None) -> Profile:
         **_pregnancy(single.get("pregnancy"), day),
     }
     return Profile(**{name: value for name, value in made.items() if name not in _wrong(made)})
+
+
+def _in_months(years: float | None) -> str | None:
+    """An age below two years, in months, and below one month in weeks."""
+    if years is None or not 0 < years < 2:
+        return None
+    unit, count = ("month", round(years * 12)) if years * 12 >= 1 else ("week", round(years * 365.25 / 7))
+    return f"{count} {unit}" + ("" if count == 1 else "s")
+
+
+def told_again(fact: Fact, day: date) -> Fact:
+    """The fact as it would be told on a later day: an age has grown, a pregnancy gone on."""
+    again: dict[str, Any] = {"said": day}
+    if fact.kind == "age" and fact.number is not None and not fact.negated:
+        years = _age({"age": fact}, day)
+        again |= {"number": years, "value": f"{years:g}"}
+    if fact.weeks is not None:
+        again["weeks"] = _weeks(fact, day)
+    return fact.model_copy(update=again)
 
 
 def _number(fact: Fact | None) -> float | None:

@@ -6,7 +6,8 @@ of their turns, one at a time. It is deferred in the transaction that keeps the 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,9 @@ import procrastinate
 import psycopg
 import structlog
 from procrastinate import exceptions
+from procrastinate.connector import Notify
 from procrastinate.schema import SchemaManager
+from procrastinate.sql import queries
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,11 +30,14 @@ from primum.memory.session import APP, CONNECT_TIMEOUT, WORKER
 
 SCHEMA = "jobs"
 AT_ONCE = 4  # jobs of different patients that one worker does at the same time
-POLL = 1.0  # seconds between looks for a job whose patient's last one has ended, which nobody announces
+POLL = 1.0  # seconds between looks for what nobody announces: a job that waited for its next attempt
 STALLED = 30  # seconds without a sign of life of a worker, after which its jobs are another's
 ATTEMPTS, WAIT = 40, 10  # an outage of the model of two hours is waited for; seconds, more with each attempt
 
 log = structlog.get_logger(__name__)
+
+_LOOK, _END = queries["fetch_job"], queries["finish_job"]
+_NEWS = json.dumps({"type": "job_inserted", "job_id": 0})  # by which procrastinate wakes a worker
 
 # What the application may do with the jobs of the patient for whom it acts: add one, remove all.
 _FUNCTIONS = f"""
@@ -94,11 +100,20 @@ async def forget(connection: AsyncConnection, identity: Identity) -> int:
 
 
 class Connector(procrastinate.PsycopgConnector):
-    """Knows when a write was `lost`: the end of a job that nobody would look for, since its worker lives."""
+    """Has the worker look for the next job as soon as one has ended, which procrastinate leaves to its polling.
+
+    And knows when a write was `lost`: the end of a job that nobody would look for, since its worker lives.
+    """
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.lost = asyncio.Event()
+        self._ended = 0
+        self._wake: Notify | None = None
+
+    async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
+        self._wake = on_notification
+        await super().listen_notify(on_notification, channels)
 
     async def execute_query_async(self, query: LiteralString, **arguments: Any) -> None:
         try:
@@ -107,6 +122,18 @@ class Connector(procrastinate.PsycopgConnector):
             if isinstance(error.__cause__, psycopg.OperationalError):
                 self.lost.set()
             raise
+        if query == _END:
+            self._ended += 1
+            if self._wake:
+                await self._wake(channel="", payload=_NEWS)
+
+    async def execute_query_one_async(self, query: LiteralString, **arguments: Any) -> dict[str, Any]:
+        while True:
+            ended = self._ended
+            row: dict[str, Any] = await super().execute_query_one_async(query, **arguments)
+            # One may wait for what ended meanwhile, and procrastinate drops a wake-up that comes while it looks.
+            if query != _LOOK or row["id"] is not None or ended == self._ended:
+                return row
 
 
 class Worker:

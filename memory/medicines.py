@@ -2,12 +2,12 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from primum.memory.allergies import NO_NAME
 from primum.memory.clauses import EXCEPT, TAKES, Clause, Message, Place, Told, Topic, outside
-from primum.memory.dates import began, dates
+from primum.memory.dates import When, began, dates, told_of
 from primum.memory.facts import ANY
 from primum.safety.dose_reader import read_doses
 from primum.safety.dose_words import FREQUENCIES
@@ -88,6 +88,10 @@ _LEFT = re.compile(
 )
 _REPLACED = re.compile(r" (?:was|were|has been|is) (?:replaced|switched|swapped|changed)(?: out)? (?:by|with|to|for)\b")
 _NOW_INSTEAD = re.compile(r"\b(?:now|switched|changed|started)\b.* (?:instead of|rather than) (?:my |the )?$")
+_AND_TAKES = re.compile(  # "I stopped lisinopril and take metformin", not "I stopped lisinopril and metformin"
+    r"\b(?:and|but|then|y|pero) (?:(?:i|now|then|instead|ahora) )*"
+    r"(?:take|started|began|use|(?:am (?:now )?)?on|am (?:now )?taking|tomo|uso|empece)\b"
+)
 _RESUMED = re.compile(
     r"\b(?:restarted|resumed|back on|(?:taking|take|using|use|on|started|begun) (?:it|them) again|otra vez"
     r"|de nuevo)\b|又[开吃]|重新"
@@ -120,7 +124,7 @@ def medicines(message: Message, today: date, topic: Topic = "", taken: tuple[Pla
     last: Told | None = None
     for clause in message.clauses if named else ():
         here = [one for one in named if clause.start <= one.start < clause.stop]
-        told = [one for mention in here if (one := _medicine(message, clause, mention, today, topic))]
+        told = [one for mention in here if (one := _medicine(message, clause, mention, here, today, topic))]
         found += told
         last = told[-1] if told else last
         if last and not here and clause.sentence - last.clause.sentence <= 2:
@@ -143,8 +147,10 @@ def _mentions(message: Message) -> list[Mention]:
     return sorted(found, key=lambda one: one.start)
 
 
-def _medicine(message: Message, clause: Clause, mention: Mention, today: date, topic: Topic) -> Told | None:
-    """What a clause says of a drug that it names; nothing if it only asks, supposes, wishes or warns."""
+def _medicine(
+    message: Message, clause: Clause, mention: Mention, named: Sequence[Mention], today: date, topic: Topic
+) -> Told | None:
+    """What a clause says of one of the drugs that it names; nothing if it only asks, supposes, wishes or warns."""
     before = clause.plain[: mention.start - clause.start]
     after = clause.plain[mention.stop - clause.start :]
     takes = [match.start() for match in TAKES.finditer(before)]
@@ -175,10 +181,13 @@ def _medicine(message: Message, clause: Clause, mention: Mention, today: date, t
     if not (message.states(clause, place) or (presumed and message.whose(clause, mention.start)[0] == "patient")):
         return None
     told = Told("medicine", mention.name, mention.start, mention.stop, clause)
-    gone = bool(stops) and not re.search(r"\b(?:only|just|except)\b", before[stops.end() if stops else 0 :])
+    since_then = before[stops.end() :] if stops else ""
+    gone = bool(stops) and not re.search(r"\b(?:only|just|except)\b", since_then) and not _AND_TAKES.search(since_then)
     no_more = bool(_ANY_MORE.search(after) and _NOT_TAKING.search(before))
     no_more = no_more or bool(_HAN_NO_MORE.search(before) and after.startswith("了"))
-    _time(told, clause, today, gone or no_more or bool(left) or bool(_STOPPED_IT.search(after)))
+    over = gone or no_more or bool(left) or bool(_STOPPED_IT.search(after))
+    days, lasts = _days(clause, mention, named, today)
+    _time(told, clause, days, lasts, today, over)
     if _STILL.search(before):
         return told
     excepted = bool(EXCEPT.search(before)) or bool(re.search(r"\bjust\b|\bonly\b", before))
@@ -187,7 +196,7 @@ def _medicine(message: Message, clause: Clause, mention: Mention, today: date, t
     if not told.negated and not told.until:
         once = _ONCE.search(before[-_NEAR:])
         if once and not _ONGOING.search(before) and not _AGAIN.search(after) and not message.you_is_patient:
-            day = next((when.day for when in dates(clause.plain, today)), today.isoformat())
+            day = next((when.day for when in days), today.isoformat())
             told.until = told.since = told.since or day
             told.details["once"] = True
     if not told.negated:
@@ -197,9 +206,19 @@ def _medicine(message: Message, clause: Clause, mention: Mention, today: date, t
     return told
 
 
-def _time(told: Told, clause: Clause, today: date, stopped: bool) -> None:
+def _days(
+    clause: Clause, mention: Mention, named: Sequence[Mention], today: date
+) -> tuple[Sequence[When], When | None]:
+    """The dates that a clause tells of a drug, and since when it has been taken `for three years`."""
+    places = [(one.start - clause.start, one.stop - clause.start) for one in named]
+    own = (mention.start - clause.start, mention.stop - clause.start)
+    lasts = began(clause.plain, today)
+    since = told_of((lasts,), clause.plain, own, places) if lasts else ()
+    return told_of(dates(clause.plain, today), clause.plain, own, places), next(iter(since), None)
+
+
+def _time(told: Told, clause: Clause, named: Sequence[When], lasts: When | None, today: date, stopped: bool) -> None:
     """Since when, and till when if it ended."""
-    named = dates(clause.plain, today)
     if stopped and not _STILL.search(clause.plain):
         told.until = named[-1].day if named else today.isoformat()
         if len(named) > 1:
@@ -208,7 +227,7 @@ def _time(told: Told, clause: Clause, today: date, stopped: bool) -> None:
         told.since = named[0].day
     elif named and re.search(r"\b(?:until|till|hasta)\b|直到", clause.plain):
         told.until, told.since = named[-1].day, named[0].day if len(named) > 1 else None
-    elif lasts := began(clause.plain, today):
+    elif lasts:
         told.since = lasts.day
 
 
@@ -264,7 +283,7 @@ def _went_on(message: Message, clause: Clause, last: Told, today: date) -> None:
         last.negated, last.details = True, {}
     elif stops and message.states(clause, clause.start + stops.start()) and not last.negated:
         until = last.until
-        _time(last, clause, today, stopped=True)
+        _time(last, clause, dates(clause.plain, today), None, today, stopped=True)
         last.until = until if until and last.until == today.isoformat() else last.until
         last.details.pop("once", None)
     elif _STARTED_IT.search(clause.plain) and message.states(clause, clause.start) and not last.since:

@@ -1,14 +1,15 @@
 """What a message says of the person besides allergies and medicines: body, conditions, family, habits, laboratory."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
-from primum.memory.clauses import Clause, Message, Told, outside
-from primum.memory.dates import dates
+from primum.memory.clauses import Clause, Message, Place, Told, outside
+from primum.memory.dates import When, dates, told_of
 from primum.memory.facts import Kind
+from primum.memory.languages import CODES
 from primum.safety.finder import Finder
 from primum.safety.person import Person, read
 from primum.safety.phrases import Phrases
@@ -41,6 +42,13 @@ _SEX = Finder(
     r"|female|girl|lady|man|male|guy|boy|gentleman|mujer|hombre|varon)\b(?! (?:friend|doctor|who))"
     r"|(?P<short>(?<![\d.,])[1-9]\d(?P<gap> ?)(?:yo? ?|y/o )?"
     r"(?:f|m|female|male)\b)|(?:我是|性别)[::]?(?:一?[名个位])?[^,。]{0,6}?(?P<han>女|男)"
+)
+# A message that begins as a note does: `F, 34`, `34 years old, female`.
+_OLD = r"(?: ?(?:years?(?: old)?|yrs?(?: old)?|y/?o))?"
+_ONE_SEX = "f|m|female|male|woman|man"
+_NOTED = re.compile(
+    rf"\W*(?:(?:i am|i'm|im) )?(?:(?P<of>{_ONE_SEX}),? (?:aged? )?(?P<years>[1-9]\d{{0,2}}){_OLD}"
+    rf"|(?:aged? )?[1-9]\d{{0,2}}{_OLD}, ?(?P<sex>{_ONE_SEX}))(?=\W*$|[,;.:]| (?:with|and|here|on|taking)\b)"
 )
 _FEMALE = frozenset("woman female girl lady mujer 女 f".split())
 _NOT_PREGNANT = Finder(
@@ -88,6 +96,11 @@ _NURSING = Finder(
 _STOPPED = re.compile(r"\b(?:stopped|quit|no longer|finished|gave up|weaned|ya no|dej[eo]|not any ?more|former|ex-?"
     r"|past|used to)"
                       r"|不再|停|戒")  # fmt: skip
+_QUIT = re.compile(
+    r"\W*(?:(?:and|but|because|since|as|porque|pues)\b\W*)*(?:i|yo)?(?:'ve| have)? ?(?:quit|stopped|gave (?:it )?up"
+    r"|given (?:it )?up|lo deje|deje)(?: it)?(?= *(?:$|[.,;!?]|(?:in|on|last|about|over|around|almost|when|after|back"
+    r"|since|en|hace|a|an|one|two|three|four|five|six|seven|eight|nine|ten|several|many|\d+)\b))"
+)
 _NO_MORE = re.compile(r"\bany ?(?:more|longer)\b")
 _AND = re.compile(r"\b(?:and|but|y|pero)\b")
 _DOES = re.compile(r"(?:smokes?|drinks?|have|fumo|bebo)\b")
@@ -107,22 +120,10 @@ _DRINKS = Finder(
     r"|ever )?drink(?= *(?:$|[.,;!?]|or|and|at all|any|much))|social drinker|alcohol|drinker|bebo (?:alcohol|cerveza"
     r"|vino)|drink$)\b|(?P<han_former>戒酒)|(?P<han>喝酒|饮酒)"
 )
-_LANGUAGES = {
-    word: code
-    for code, words in {
-        "en": "english ingles 英语 英文", "es": "spanish espanol 西班牙语 castellano",
-        "zh": "chinese mandarin chino 中文 普通话 汉语", "yue": "cantonese", "fr": "french frances",
-        "de": "german", "pt": "portuguese portugues", "ar": "arabic", "hi": "hindi", "ru": "russian",
-        "it": "italian", "vi": "vietnamese", "ko": "korean", "ja": "japanese", "pl": "polish",
-        "tr": "turkish", "ur": "urdu", "bn": "bengali", "tl": "tagalog", "uk": "ukrainian",
-        "so": "somali", "fa": "farsi",
-    }.items()
-    for word in words.split()
-}  # fmt: skip
 _LANGUAGE = Finder(
     r"(?:\b(?:speak|(?:first|native|main|preferred|mother) (?:language|tongue) is|language:|prefer|answer(?: me)? in"
     r"|reply in|write in|talk in|hablo|respond\w* en|mi idioma es|contest\w* en|prefiero)\b|我?(?:说|讲)|请?用)"
-    rf" ?(?:only |mainly |mostly |solo )?(?P<name>{'|'.join(_LANGUAGES)})"
+    rf" ?(?:only |mainly |mostly |solo )?(?P<name>{'|'.join(CODES)})"
 )
 _TESTS = {
     "egfr": r"e?gfr|肾小球滤过率|filtrado glomerular",
@@ -231,8 +232,24 @@ _ANY_MORE = re.compile(r"[^,]{0,20}\bany ?(?:more|longer)\b")
 # What counts although it is over.
 _KEPT = re.compile(
     "cancer|stroke|tia$|heart|thromb|ulcer|bleed|epilep|seizure|transplant|aneurysm|angioedema|hit-history|nms"
-    "|hyperthermia"
-    "|serotonin|cirrhosis|ckd|kidney-disease|meningioma|suicid|pancreatitis|tendon|retinal"
+    "|hyperthermia|serotonin|cirrhosis|ckd|kidney-disease|meningioma|suicid|pancreatitis|tendon|retinal|hepatitis"
+    "|tuberculosis|endocarditis|valve|antiphospholipid|sickle|g6pd|porphyria|hiv|aspirin-asthma|alcohol-use"
+    "|substance-use|eating-disorder|bipolar|psychosis|ketoacidosis"
+)
+# What is told of the past: before the condition, or after one that somebody simply `had`.
+_USED_TO = re.compile(r"\b(?:used to|formerly|previously|in the past)\b|以前|曾经|小时候")
+_VERBS = re.compile(r"\b(?:have|has|had|was|am|i'm|i've|get|got|now|but|tengo|tuve|tenia|era|soy)\b|[有患是得]")
+_HAD = re.compile("had|was|tuve|tenia|era")
+_PERFECT = re.compile(r"(?:\bhave|\bhas|'ve) (?:\w+ )?had\b[^,]*$")
+_WHEN_YOUNG = re.compile(
+    r"\b(?:as an? (?:\w+ )?(?:child|kid|baby|infant|toddler|teen\w*|boy|girl|adolescent|youngster)|in (?:my )?childhood"
+    r"|in my (?:teens|youth)|in the past|growing up|when i was (?:an? |very |a lot )*"
+    r"(?:child|kid|baby|little|small|young\w*|teen\w*|boy|girl)"
+    r"|de (?:nin[oa]|pequen[oa]|joven)|cuando era (?:nin[oa]|pequen[oa]|joven))\b"
+)
+_SINCE_THEN = re.compile(
+    r"\b(?:since|diagnos\w+|still|again|came back|come back|comes back|returned|never (?:went|go)|ever since|desde"
+    r"|todavia|otra vez)\b|还|又"
 )
 _SHORT = re.compile(r"[a-z]{1,4}")
 _VAGUE = re.compile(r"(?:any|some|it|that|this|the|my|no)\w*\b")
@@ -369,12 +386,33 @@ def _measure(
 
 def _sex(message: Message, today: date) -> Iterator[Told]:
     del today
+    if noted := [*_noted(message)]:
+        yield from noted
+        return
     for place in _places(message, _SEX):
         match = place.match
         word = match["sex"] or match["han"] or match["short"].lstrip("0123456789 yo/")
         metres = match["gap"] and message.text[match.end() - 1] == "m" and match["short"].endswith(" m")
         if not metres and not _NOT.search(place.here):
             yield _told("sex", "female" if word in _FEMALE else "male", place.clause, match.span())
+
+
+def _noted(message: Message) -> Iterator[Told]:
+    """Sex and age as a note begins: `F, 34`; an age that is read where it stands is told there."""
+    for clause in message.clauses:
+        match = _NOTED.match(clause.plain)
+        group = "sex" if match and match["sex"] else "of"
+        if match is None or not message.states(clause, clause.start + match.start(group)):
+            continue
+        at = _shifted(clause, match.span(group))
+        word = match[group]
+        if len(word) == 1 and not message.text[slice(*at)].isupper():
+            continue
+        yield _told("sex", "female" if word in _FEMALE else "male", clause, at)
+        if match["years"] and "ages" not in _who(message, clause).places:
+            years = match["years"]
+            yield _told("age", years, clause, _shifted(clause, match.span("years")), number=float(years), unit="years")
+        return
 
 
 def _pregnancy(message: Message, today: date) -> Iterator[Told]:
@@ -443,7 +481,25 @@ def _nursing(message: Message, today: date) -> Iterator[Told]:
 
 
 def _habit(message: Message, kind: Kind, finder: Finder, today: date) -> Iterator[Told]:
-    """Smoking or drinking: yes, no, or formerly."""
+    """Smoking or drinking: yes, no, or formerly; who does not, and did, did so formerly."""
+    found = [*_habits(message, kind, finder, today)]
+    former = next((one for one in found if one.value == "former"), None)
+    for told in found[:1]:
+        if told.negated and former:
+            told = former
+        elif told.negated and (ended := _gave_up(message, told.clause)):
+            told.value, told.negated, told.also = "former", False, ((ended.start, ended.stop),)
+            told.since = next((when.day for when in dates(ended.plain, today)), None)
+        yield told
+
+
+def _gave_up(message: Message, clause: Clause) -> Clause | None:
+    """Where the clause after one says that it was given up: `I don't smoke, I quit in 2020`."""
+    after = next((one for one in message.clauses if one.start >= clause.stop), None)
+    return after if after and _QUIT.match(after.plain) and message.states(after, after.stop) else None
+
+
+def _habits(message: Message, kind: Kind, finder: Finder, today: date) -> Iterator[Told]:
     for place in _places(message, finder):
         said = place.match.groupdict()
         if _NO_HABIT.search(place.before):
@@ -459,7 +515,6 @@ def _habit(message: Message, kind: Kind, finder: Finder, today: date) -> Iterato
         elif said.get("never") or _NOT.search(place.here):
             told.negated = True
         yield told
-        return
 
 
 def _stopped(place: Found) -> bool:
@@ -483,13 +538,14 @@ def _language(message: Message, today: date) -> Iterator[Told]:
         wished = _WISHED.match(match.group())
         if place := _place(message, match, stated=not wished):
             denied = bool(_NOT.search(place.before[-25:]))
-            yield _told("language", _LANGUAGES[match["name"]], place.clause, match.span("name"), negated=denied)
+            yield _told("language", CODES[match["name"]], place.clause, match.span("name"), negated=denied)
 
 
 def _laboratory(message: Message, today: date) -> Iterator[Told]:
     """Values of tests with their units and dates: `my eGFR was 38 in March`."""
     finder, groups = _table("tests")
-    for place in _places(message, finder):
+    found = [*_places(message, finder)]
+    for place in found:
         match = place.match
         test = groups[next(name for name, words in match.groupdict().items() if words and name in groups)]
         if (test == "blood pressure") != bool(match["low"]) or _OF_URINE.search(place.before):
@@ -498,7 +554,7 @@ def _laboratory(message: Message, today: date) -> Iterator[Told]:
         unit = "mmHg" if low else re.sub(r"\s", "", match["unit"] or "") or None
         told = _told("laboratory", test, place.clause, match.span(), number=value, low=low, unit=unit)
         at = match.start("number") - place.clause.start
-        named = dates(place.clause.plain, today)
+        named = _days(place.clause, match.span(), [one.match.span() for one in found], today)
         if not any(one.start <= at < one.stop for one in named):
             told.since = named[0].day if named else None
             yield told
@@ -506,21 +562,35 @@ def _laboratory(message: Message, today: date) -> Iterator[Told]:
 
 def _procedures(message: Message, today: date) -> Iterator[Told]:
     finder, groups = _table("procedures")
-    for match in finder.finditer(message.plain):
+    found = [*finder.finditer(message.plain)]
+    for match in found:
         place = _place(message, match, stated=False)
         if place is None or not message.states(place.clause, match.end()):  # "they removed my appendix"
             continue
         name = groups[next(name for name, words in match.groupdict().items() if words and name in groups)]
         if _DID.search(place.here) and not _SPOKEN_OF.search(place.before):
             told = _told("procedure", name, place.clause, match.span(), negated=bool(_NOT.search(place.before)))
-            named = dates(place.clause.plain, today)
+            named = _days(place.clause, match.span(), [one.span() for one in found], today)
             told.since = named[0].day if named else None
             yield told
 
 
+def _days(clause: Clause, at: Place, others: Iterable[Place], today: date) -> tuple[When, ...]:
+    """The dates that a clause tells of what stands at a place; others of its kind may have their own."""
+    places = [(a - clause.start, b - clause.start) for a, b in others if clause.start <= a < clause.stop]
+    return told_of(dates(clause.plain, today), clause.plain, (at[0] - clause.start, at[1] - clause.start), places)
+
+
 def _illnesses(message: Message, today: date) -> Iterator[Told]:
-    """Conditions of the patient and, with who has them, of blood relatives."""
+    """Conditions of the patient and, with who has them, of blood relatives; what is had now was not of the past."""
+    found = [*_stated_illnesses(message, today)]
+    now = {one.value for one in found if one.kind == "condition" and not one.negated and not one.until}
+    yield from (one for one in found if one.kind != "condition" or not one.until or one.value not in now)
+
+
+def _stated_illnesses(message: Message, today: date) -> Iterator[Told]:
     places = _conditions().places(message.plain)
+    spans = [(start, stop) for start, stop, _ in places]
     for start, stop, condition in places:
         clause = message.clause_at(start)
         if clause is None or stop > clause.stop or not _meant(message, clause, start, stop):
@@ -533,11 +603,12 @@ def _illnesses(message: Message, today: date) -> Iterator[Told]:
                 yield _told("family_history", condition, clause, (start, stop), negated, relative=relative or "family")
             continue
         gone = message.gone(clause)
+        past = not negated and _is_past(message, clause, before)
         after = (_ANY_MORE if negated else _GONE).match(message.plain, stop, clause.stop)
         if whose == "patient" and (after or _HAS.search(before)) and not _DOUBT.search(before):
-            told = _ill(condition, clause, (start, stop), negated, today)
-            if (gone or after or _NO_LONGER.search(before)) and not _KEPT.search(condition):
-                when = dates(clause.plain, today)
+            told = _ill(condition, clause, (start, stop), spans, negated, today)
+            if (gone or after or past or _NO_LONGER.search(before)) and not _KEPT.search(condition):
+                when = () if past else dates(clause.plain, today)
                 told.negated, told.since, told.until = False, None, when[-1].day if when else today.isoformat()
                 told.also = (gone,) if gone else ()
             yield told
@@ -545,7 +616,20 @@ def _illnesses(message: Message, today: date) -> Iterator[Told]:
         span = place.match.span("name")
         named = any(place.clause.start <= a < place.clause.stop for a, _, _ in places)
         if not named and not _denied(place.before) and not _VAGUE.match(place.match["name"]):
-            yield _ill(place.match["name"].strip(), place.clause, span, False, today)
+            yield _ill(place.match["name"].strip(), place.clause, span, (), False, today)
+
+
+def _is_past(message: Message, clause: Clause, before: str) -> bool:
+    """Whether a condition is told of the past alone: `I used to have asthma`, `I had asthma as a child`."""
+    near = message.sentence(clause.sentence) + " " + message.sentence(clause.sentence + 1)
+    if _SINCE_THEN.search(near):
+        return False
+    formerly = [match.end() for match in _USED_TO.finditer(before)]
+    if formerly and len(_VERBS.findall(before[formerly[-1] :])) <= 1:
+        return True
+    verb = [match.group() for match in _VERBS.finditer(before)][-1:]
+    had = bool(verb) and bool(_HAD.fullmatch(verb[0])) and not _PERFECT.search(before)
+    return had and bool(_WHEN_YOUNG.search(clause.plain))
 
 
 def _meant(message: Message, clause: Clause, start: int, stop: int) -> bool:
@@ -558,9 +642,9 @@ def _meant(message: Message, clause: Clause, start: int, stop: int) -> bool:
     return not _SPOKEN_OF.search(before) and not _OF_OTHER_THINGS.match(message.plain, stop)
 
 
-def _ill(condition: str, clause: Clause, at: tuple[int, int], negated: bool, today: date) -> Told:
+def _ill(condition: str, clause: Clause, at: Place, others: Iterable[Place], negated: bool, today: date) -> Told:
     told = _told("condition", condition, clause, at, negated)
-    if _FOUND.search(clause.plain) and (named := dates(clause.plain, today)):
+    if _FOUND.search(clause.plain) and (named := _days(clause, at, others, today)):
         told.since = named[0].day
     return told
 

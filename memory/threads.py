@@ -16,6 +16,7 @@ from primum.memory.audit import Audit
 from primum.memory.identity import Identity
 from primum.memory.session import Database
 from primum.memory.tables import Thread, Turn
+from primum.safety.remembered import forget_texts
 
 UNKNOWN = "There is no such conversation."
 BUSY = "This conversation's last question is still being answered. Wait for its answer."
@@ -263,7 +264,8 @@ class Threads:
             if (await connection.execute(text(_UNFINISHED), {"thread": thread})).first() is not None:
                 raise ThreadBusy(BUSY)
             await connection.execute(delete(Thread).where(Thread.id == thread))
-            return key
+        forget_texts()
+        return key
 
     async def _own(self, connection: AsyncConnection, thread: str) -> UUID:
         key = await connection.scalar(select(Thread.key).where(Thread.id == thread).with_for_update())

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import lru_cache
 
 from primum.graph.context import Context
 from primum.graph.state import State
 from primum.retrieval.search import Passage
 from primum.safety.findings import Disposition
 from primum.safety.profile import Profile
+from primum.safety.remembered import remembered
 from primum.safety.sentences import split_answer
 from primum.safety.support import Evidence, Verdict, Violation, check
 from primum.safety.validator import dangers, rules_version
@@ -55,7 +55,7 @@ def unsafe(sentences: tuple[str, ...], state: State) -> tuple[tuple[str, ...], .
     return _unsafe(sentences, Profile(**state.get("profile", {})), disposition, rules_version())
 
 
-@lru_cache(maxsize=256)
+@remembered(maxsize=256)
 def _unsafe(
     sentences: tuple[str, ...], profile: Profile, disposition: Disposition, _rules: str
 ) -> tuple[tuple[str, ...], ...]:

@@ -1,6 +1,5 @@
 """A patient's chart as the page shows it: in groups, and with what one types to fill a fact in by hand."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,8 +8,8 @@ Entry = dict[str, Any]
 
 # How a kind is called, and what one may type for it.
 KINDS = {
-    "allergy": ("Allergy", "penicillin, or none"),
-    "medicine": ("Medicine", "warfarin 5 mg daily, or none"),
+    "allergy": ("Allergy", "penicillin, or no known allergies"),
+    "medicine": ("Medicine", "warfarin 5 mg daily, or no regular medicines"),
     "condition": ("Condition", "asthma, or none"),
     "procedure": ("Operation", "appendectomy"),
     "age": ("Age", "34"),
@@ -20,8 +19,8 @@ KINDS = {
     "breastfeeding": ("Breast-feeding", "yes, or no"),
     "weight": ("Weight", "70 kg"),
     "height": ("Height", "170 cm"),
-    "smoking": ("Smoking", "smoke 10 cigarettes a day, or no"),
-    "alcohol": ("Alcohol", "drink two beers a week, or no"),
+    "smoking": ("Smoking", "10 a day, no, or ex-smoker since 2015"),
+    "alcohol": ("Alcohol", "two glasses of wine a week, or no"),
     "language": ("Language", "Spanish"),
     "laboratory": ("Laboratory value", "creatinine was 1.2 mg/dL"),
     "family_history": ("Illness in the family", "diabetes"),
@@ -40,13 +39,10 @@ RELATIVES = ("mother", "father", "sister", "brother", "daughter", "son", "grandm
 SEVERITIES = ("severe", "mild", "intolerance")
 # What may end one day; of the others only another value is told.
 ENDING = frozenset({"allergy", "medicine", "condition", "pregnancy", "breastfeeding", "smoking", "alcohol"})
+# Of these one says no more than that it is not so.
+NO_MORE_THAN_NO = frozenset({"pregnancy", "breastfeeding", "smoking", "alcohol"})
 
 _ORDER = [kind for kinds in GROUPS.values() for kind in kinds]
-_NO = frozenset({"no", "none"})
-_YES = {"pregnancy": "yes", "breastfeeding": "yes", "smoking": "smoke", "alcohol": "drink"}
-_LEADS = {"allergy": "allergy to ", "birth_date": "born ", "weight": "weight ", "height": "height "}
-_SPAN = re.compile(r" \((?:since |until |\d{4})[^()]*\)$")
-_HOW = re.compile(r" \([^()]*\)$")
 
 
 def in_order(facts: Iterable[Fact]) -> list[Fact]:
@@ -64,20 +60,27 @@ def grouped(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
 
 
 def entry(kind: str, typed: str, **details: str | None) -> Entry:
-    """What was typed, as the API takes it; `no` denies what one is or does."""
-    if kind in _YES and typed.strip().casefold() in _NO:
-        return {"kind": kind, "value": _YES[kind], "negated": True}
+    """What was typed, as the API takes it."""
     return {"kind": kind, "value": typed} | {name: given for name, given in details.items() if given}
 
 
-def entry_of(kind: str, words: str) -> Entry | None:
-    """A fact of the chart as one fills it in, from the words by which the API lists it; none if that can't be."""
-    relative, _, told = words.rpartition(": ") if kind == "family_history" else ("", "", words)
-    told = _HOW.sub("", told) if kind == "allergy" else _SPAN.sub("", told)
-    negated, value = told.startswith("no "), told.removeprefix("no ").removeprefix(_LEADS.get(kind, ""))
-    if kind in _YES or (negated and value.endswith(" allergies")):  # those to medicines alone, or to foods
-        return None
-    if negated and value in ("allergies", "medicines", "conditions"):
-        return {"kind": kind, "value": "none"}
-    made = {"kind": kind, "value": value} | ({"relative": relative} if relative else {})
-    return made | ({"negated": True} if negated else {})
+def typed(fact: Fact) -> str:
+    """A fact of the chart as one types it: filled in again, it says the same."""
+    match fact["kind"]:
+        case kind if fact["negated"]:
+            whole = fact["value"] in ("any", "drugs", "foods")
+            return fact["text"] if whole else "no" if kind in NO_MORE_THAN_NO else f"no {fact['written']}"
+        case "medicine":
+            return " ".join(filter(None, (fact["value"], fact["dose"], fact["frequency"])))
+        case "birth_date" | "sex" | "weight" | "height":
+            return str(fact["value"])
+        case "age":
+            return str(fact["text"]).removesuffix(" old")
+        case "pregnancy":
+            return f"{fact['weeks']:g} weeks" if fact["weeks"] is not None else "yes"
+        case "breastfeeding":
+            return "yes"
+        case "smoking" | "alcohol" if fact["valid_from"] and fact["valid_from"] not in fact["written"]:
+            return f"{fact['written']} since {fact['valid_from']}"
+        case _:
+            return str(fact["written"])

@@ -68,6 +68,12 @@ class Client:
         found: Json = self._call("PATCH", f"{CHART}/facts", body=body).json()
         return found
 
+    def settle(self, number: int, right: str) -> Json:
+        """Says which of two facts that can't both be true is: `known`, `new` or `neither`; the chart as it is then."""
+        body = {"settle": [{"id": number, "right": right}]}
+        found: Json = self._call("PATCH", f"{CHART}/facts", body=body).json()
+        return found
+
     def remove(self, fact: int) -> None:
         """Removes a fact for good."""
         self._call("DELETE", f"{CHART}/facts", params={"id": fact})

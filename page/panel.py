@@ -15,8 +15,8 @@ from primum.page.chart import (
     Entry,
     Fact,
     entry,
-    entry_of,
     grouped,
+    typed,
 )
 from primum.page.client import Client, Json, Refused
 from primum.page.view import plain, show
@@ -24,6 +24,7 @@ from primum.page.view import plain, show
 VIEW = "known"  # in the address
 ERASE = "erase"  # what one types to confirm
 LONGEST = 200  # characters of a value
+SIDES = ("known", "new")  # of what is unclear
 STANDS = (
     "The chart keeps it. What began or was told after that day can't have ended on it, and an allergy does not end: "
     "if it was wrong, correct or remove it."
@@ -59,22 +60,24 @@ def show_panel(client: Client, start_over: Callable[[], None]) -> None:
             if chart["facts"] and st.button("Take it along", icon=":material/download:"):
                 take_along(client)
         told = {fact["text"]: fact for fact in (*ended, *chart["facts"])}
-        for number, unclear in enumerate(chart["unclear"]):
-            show_unclear(client, number, unclear, told)
+        for unclear in chart["unclear"]:
+            show_unclear(client, unclear, told)
         for name, facts in grouped(chart["facts"]).items():
             show("group", name=name)
             for fact in facts:
                 show_fact(client, fact)
-        disputed = {words for unclear in chart["unclear"] for words in unclear.values()}
-        show_ended([fact for fact in ended if fact["ended"] and fact["text"] not in disputed])
+        disputed = {unclear[side]["text"] for unclear in chart["unclear"] for side in SIDES}
+        show_ended(client, [fact for fact in ended if fact["ended"] and fact["text"] not in disputed])
         if st.button("Erase everything about me", key="erase-all", type="tertiary", icon=":material/delete_forever:"):
             erase(client, start_over)
 
 
 def show_fact(client: Client, fact: Fact) -> None:
-    actions: dict[str, Callable[[Client, Fact], None]] = {"Correct it": correct}
-    if fact["kind"] in ENDING:
-        actions["No longer so"] = end
+    actions: dict[str, Callable[[Client, Fact], None]] = {}
+    if not fact["ended"]:
+        actions["Correct it"] = correct
+        if fact["kind"] in ENDING:
+            actions["No longer so"] = end
     actions["Remove for good"] = remove
     with st.container(horizontal=True, key=f"fact-{fact['id']}", gap=None, wrap=False):
         show("fact", fact=fact)
@@ -86,48 +89,42 @@ def show_fact(client: Client, fact: Fact) -> None:
         actions[chosen](client, fact)
 
 
-def show_ended(facts: list[Fact]) -> None:
+def show_ended(client: Client, facts: list[Fact]) -> None:
     if facts:
         with st.expander(f"What no longer holds ({len(facts)})", key="ended"):
             for fact in facts:
-                show("fact", fact=fact)
+                show_fact(client, fact)
 
 
-def show_unclear(client: Client, number: int, unclear: Json, told: Mapping[str, Fact]) -> None:
+def show_unclear(client: Client, unclear: Json, told: Mapping[str, Fact]) -> None:
     """Two facts that can't both be true, for the patient to choose. `told`: the chart's facts by their words."""
-    kept = told.get(unclear["kept"])  # none if it was told anew since
-    sides = [told.get(words, {"text": words}) for words in (unclear["known"], unclear["new"])]
-    with st.container(key=f"unclear-{number}"):
-        show("unclear", unclear=unclear, sides=sides, clear=kept is None)
-        if kept:
-            with st.container(horizontal=True):
-                for place, side in enumerate(sides):
-                    words = side["text"]
-                    if st.button(f"“{plain(words)}” is right", key=f"right-{number}-{place}"):
-                        confirm_right(client, words, kept)
+    sides = {side: told.get(unclear[side]["text"], unclear[side]) for side in SIDES}  # which know where they are from
+    with st.container(key=f"unclear-{unclear['id']}"):
+        show("unclear", kept=sides[unclear["kept"]], sides=sides.values())
+        with st.container(horizontal=True):
+            for side, fact in sides.items():
+                if st.button(f"“{plain(fact['text'])}” is right", key=f"right-{unclear['id']}-{side}"):
+                    confirm_right(client, unclear["id"], side, fact["text"])
+            if st.button("Neither is right", key=f"right-{unclear['id']}-neither", type="tertiary"):
+                confirm_right(client, unclear["id"], "neither", "")
 
 
 @st.dialog("Is that right?")
-def confirm_right(client: Client, right: str, kept: Fact) -> None:
-    st.text(f"From now on I go by “{right}”. What can't be true with it is no longer taken into account.")
+def confirm_right(client: Client, number: int, right: str, words: str) -> None:
+    if words:
+        st.text(f"From now on I go by “{words}”. What can't be true with it is no longer taken into account.")
+    else:
+        st.text("From now on I take neither into account. If something else is so, add it as a fact.")
     with st.container(horizontal=True):
         if st.button("That is right", type="primary"):
             try:
-                settle(client, right, kept)
+                client.settle(number, right)
             except Refused as refused:
                 show("problem", heading="It is still unclear", text=refused.message)
                 return
             st.rerun()
         if st.button("Leave it open"):
             st.rerun()
-
-
-def settle(client: Client, right: str, kept: Fact) -> None:
-    """Fills in by hand which of two facts is right; where that can't be, the one that was kept goes if it is wrong."""
-    if made := entry_of(kept["kind"], right):
-        client.fill_in(made)
-    elif right != kept["text"]:
-        client.remove(kept["id"])
 
 
 @st.dialog("Add a fact")
@@ -147,31 +144,33 @@ def correct(client: Client, fact: Fact) -> None:
         if fact["id"] in after and after - before:
             client.remove(fact["id"])
 
-    known = entry_of(fact["kind"], fact["text"]) or {}
-    fill_in(fact["kind"], known.get("value", ""), replace, known.get("relative"))
+    fill_in(fact["kind"], typed(fact), replace, fact)
 
 
-def fill_in(kind: str, value: str, save: Callable[[Entry], Any], relative: str | None = None) -> None:
+def fill_in(kind: str, value: str, save: Callable[[Entry], Any], known: Fact | None = None) -> None:
     """The fields of a fact, and what is wrong with them below the one that was typed."""
     label, example = KINDS[kind]
     details: dict[str, str | None] = {}
+    known = known or {}
     with st.form(f"fact-{kind}", border=False):
         if kind == "family_history":
-            relatives = [*dict.fromkeys((relative or RELATIVES[0], *RELATIVES))]
+            relatives = [*dict.fromkeys((known.get("relative") or RELATIVES[0], *RELATIVES))]
             details["relative"] = st.selectbox("Who has it?", relatives, accept_new_options=True)
-        typed = st.text_input(
-            label, value, placeholder=f"For example: {example}", max_chars=LONGEST, autocomplete="off"
-        )
+        said = st.text_input(label, value, placeholder=f"For example: {example}", max_chars=LONGEST, autocomplete="off")
         wrong = st.empty()
         if kind == "allergy":
-            details["reaction"] = st.text_input("What happens (if you know)", placeholder="For example: rash, swelling")
-            details["severity"] = st.selectbox(
-                "How bad (if you know)", SEVERITIES, index=None, format_func=str.capitalize, placeholder=""
+            details["reaction"] = st.text_input(
+                "What happens (if you know)", known.get("reaction") or "", placeholder="For example: rash, swelling"
             )
+            severity = known.get("severity")
+            details["severity"] = st.selectbox(
+                "How bad (if you know)", SEVERITIES, index=SEVERITIES.index(severity) if severity else None,
+                format_func=str.capitalize, placeholder="",
+            )  # fmt: skip
         if not st.form_submit_button("Save", type="primary"):
             return
     try:
-        save(entry(kind, typed or "", **details))
+        save(entry(kind, said or "", **details))
     except Refused as refused:
         with wrong:
             show("problem", heading="It was not saved", text=refused.message)

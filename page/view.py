@@ -113,7 +113,7 @@ def day(iso: str) -> str:
 
 def origin(fact: Mapping[str, Any]) -> str:
     """Where a fact comes from, and of which day it is."""
-    return ORIGINS.get(fact["source"], "Noted on {}").format(day(fact["said"]))
+    return ORIGINS.get(fact.get("source", ""), "Noted on {}").format(day(fact["said"]))
 
 
 def erased(receipt: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Literal
 
 from primum.safety.contraindications import (
@@ -15,6 +15,7 @@ from primum.safety.contraindications import (
 from primum.safety.findings import SEVERITIES, Finding, Severity
 from primum.safety.lexicon import canonical, classes, members, mentions
 from primum.safety.phrases import Phrases, blanked, plain
+from primum.safety.remembered import remembered
 from primum.safety.tables import read_table
 
 Reaction = Literal["skin-severe", "severe", "mild", "intolerance", "unknown", "ruled-out"]
@@ -192,7 +193,7 @@ def _synonyms() -> frozenset[str]:
     return frozenset(row["id"] for row in _rows() if not row["mild"])
 
 
-@lru_cache(maxsize=4096)
+@remembered(maxsize=4096)
 def _named(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """The groups and the substances that a text names."""
     places = _phrases().find(text)
@@ -219,11 +220,17 @@ def reaction_of(text: str) -> Reaction:
     return "unknown"
 
 
+_IN_BRACKETS = re.compile(r"\([^)]*\)|（[^）]*）")
+_PARTS = re.compile(r"[,;、，]|\band\b")
+# What parts a list stands for nothing else while it is in brackets: characters that no text has.
+_HIDDEN = {",": "\ue000", ";": "\ue001", "、": "\ue002", "，": "\ue003", "and": "\ue004"}
+
+
 def _pieces(entry: str) -> list[str]:
     """The allergies of one entry, each with its reaction; a list in brackets stays with what it follows."""
     asked = next((m.start() for m in _ASKS.finditer(entry) if any(_named(entry[: m.start()]))), len(entry))
     stated = entry[:asked]
-    outside = re.sub(r"\([^)]*\)|（[^）]*）", lambda bracket: re.sub(r"[,;、，]|\band\b", " ", bracket.group()), stated)
+    outside = _IN_BRACKETS.sub(lambda bracket: _PARTS.sub(lambda part: _HIDDEN[part.group()], bracket.group()), stated)
     pieces: list[str] = []
     for part in (part for whole in _SPLIT.split(outside) for part in _by_slash(whole)):
         if not part.strip():
@@ -232,7 +239,14 @@ def _pieces(entry: str) -> list[str]:
             pieces[-1] += f", {part.strip()}"
         else:
             pieces.append(part.strip(" .:-–—"))
-    return pieces
+    return [_shown(piece) for piece in pieces]
+
+
+def _shown(piece: str) -> str:
+    """As it was written, with what parts a list in brackets."""
+    for written, hidden in _HIDDEN.items():
+        piece = piece.replace(hidden, written)
+    return piece
 
 
 def _by_slash(part: str) -> list[str]:
@@ -250,7 +264,7 @@ def _only_reaction(part: str) -> bool:
     return all(word in _FILLER or word.isdigit() for word in plain(left).split())
 
 
-@lru_cache(maxsize=2048)
+@remembered(maxsize=2048)
 def read(entry: str) -> tuple[Allergy, ...]:
     """The allergies that one entry states; `NKDA` and what is denied state none."""
     found = []
@@ -289,7 +303,7 @@ def _text(substance: str, allergy: Allergy, why: str, instead: str) -> str:
     return " ".join(filter(None, [f"{substance}, with the allergy “{allergy.written}”: {why}", instead, manner]))
 
 
-@lru_cache(maxsize=4096)
+@remembered(maxsize=4096)
 def _meant(substance: str) -> frozenset[str]:
     """A substance's names; for a group such as `penicillins` those of its members too."""
     names = ingredients(substance)

@@ -7,10 +7,10 @@ finding itself does not count, so "can't breathe" stays what it is. In doubt a f
 import re
 import unicodedata
 from bisect import bisect_left
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from primum.safety.literals import literals, may_match
+from primum.safety.remembered import remembered
 
 Status = Literal["present", "negated", "historical", "hypothetical", "family"]
 
@@ -191,7 +191,7 @@ _ZH_MARK = re.compile(r"[?吗么]|什么|哪些|如何|为什么")
 _ZH_ASKS = re.compile(r"什么是|是什么|有哪些|什么症状|如何|怎么预防|怎样|为什么|吗")
 
 
-@lru_cache(maxsize=8)
+@remembered(maxsize=8)
 def normalise(text: str) -> str:
     """Lower case, NFKC, plain quotes and dashes, no accents, simplified characters, one spelling of `can't` etc."""
     plain = unicodedata.normalize("NFKC", text.translate(_TABLE)).translate(_TABLE).lower()
@@ -204,12 +204,12 @@ def _without_accents(run: re.Match[str]) -> str:
     return unicodedata.normalize("NFC", "".join(letters))
 
 
-@lru_cache(maxsize=4)
+@remembered(maxsize=4)
 def _ends(text: str) -> list[int]:
     return [match.end() for match in _END.finditer(text)]
 
 
-@lru_cache(maxsize=4)
+@remembered(maxsize=4)
 def _turns(text: str) -> list[int]:
     return [match.start() for match in _TURN.finditer(text)]
 
@@ -257,7 +257,7 @@ class _Cues(NamedTuple):
 _LITERALS = [literals(cue.pattern) for cue in (_DENIES, _PAST_BEFORE, _PAST_AROUND, _FAMILY, _IF, _ABOUT, _TOLD)]
 
 
-@lru_cache(maxsize=4)
+@remembered(maxsize=4)
 def _cues(text: str) -> _Cues:
     return _Cues(*(may_match(known, text) for known in _LITERALS))
 
@@ -322,12 +322,12 @@ def _past(before: str) -> bool:
     return False
 
 
-@lru_cache(maxsize=64)
+@remembered(maxsize=64)
 def _dated(clause: str) -> bool:
     return bool(_PAST_AROUND.search(clause))
 
 
-@lru_cache(maxsize=64)
+@remembered(maxsize=64)
 def _ongoing(clause: str) -> bool:
     return bool(_ONGOING.search(clause))
 
@@ -351,18 +351,18 @@ def _hypothetical(sentence: str, before: str, after: str, cues: _Cues) -> bool:
     return _asks(sentence) and not _personal(sentence)
 
 
-@lru_cache(maxsize=64)
+@remembered(maxsize=64)
 def _of_nobody(sentence: str) -> bool:
     """Whether a sentence is of an exam, a story or a course and tells of nobody who is ill now."""
     return bool(_TOLD.search(sentence)) and not _REPORTED.search(sentence)
 
 
-@lru_cache(maxsize=64)
+@remembered(maxsize=64)
 def _personal(sentence: str) -> bool:
     return bool(_PERSONAL.search(sentence))
 
 
-@lru_cache(maxsize=64)
+@remembered(maxsize=64)
 def _asks(sentence: str) -> bool:
     """Whether a sentence asks a question, but not for help."""
     asks = _ASKS.match(sentence) or (_ZH_ASKS.search(sentence) and _ZH_MARK.search(sentence))

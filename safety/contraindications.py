@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache, lru_cache
+from functools import cache
 from itertools import combinations
 
 from primum.safety.findings import SEVERITIES, Finding, Severity
@@ -12,6 +12,7 @@ from primum.safety.lexicon import canonical, members
 from primum.safety.person import Person, egfr_of, read
 from primum.safety.phrases import Phrases, blanked, plain
 from primum.safety.profile import Profile
+from primum.safety.remembered import remembered
 from primum.safety.tables import read_table
 
 Range = tuple[float, float]
@@ -101,7 +102,7 @@ def cited(keys: str) -> str:
     return "; ".join(sources()[key] for key in keys.split("|"))
 
 
-@lru_cache(maxsize=4096)
+@remembered(maxsize=4096)
 def drug_set(names: str) -> frozenset[str]:
     """The substances of `a|b|class|!not-this`; a class also stands for itself, since a text may name it."""
     wanted: set[str] = set()
@@ -113,7 +114,7 @@ def drug_set(names: str) -> frozenset[str]:
     return frozenset(wanted - unwanted)
 
 
-@lru_cache(maxsize=8192)
+@remembered(maxsize=8192)
 def ingredients(substance: str) -> frozenset[str]:
     """The names that a substance goes by: its canonical name, its parts if combined, and a class in the singular."""
     whole = substance.strip().lower()
@@ -182,7 +183,7 @@ def _segments(text: str) -> list[str]:
     return [part for part in map(str.strip, _SEGMENT.split(text)) if part]
 
 
-@lru_cache(maxsize=4096)
+@remembered(maxsize=4096)
 def _told_in(segment: str) -> tuple[frozenset[str], bool]:
     """The conditions that a part of a sentence states, and whether it denies one or speaks of no one's."""
     if segment in _conditions():
@@ -313,7 +314,7 @@ def _term(term: str, who: Facts) -> Truth:
     return Truth.YES if term in who.conditions else Truth.NO
 
 
-@lru_cache(maxsize=2048)
+@remembered(maxsize=2048)
 def _alternatives(when: str) -> tuple[tuple[str, ...], ...]:
     """`a&b|c` as its alternatives, each with its terms."""
     return tuple(tuple(term.strip() for term in alternative.split("&")) for alternative in when.split("|"))

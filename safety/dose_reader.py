@@ -7,17 +7,17 @@ side by side: which frequency goes for two, which dose is someone else's or was 
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 from itertools import zip_longest
 
 from primum.safety import dose_words as words
 from primum.safety.dose_builder import Builder, Dose
 from primum.safety.dose_tokens import Text, names, owned, sentence_at
+from primum.safety.remembered import remembered
 
 _CLOSE = 80  # characters behind a dose in which its taker says that it was not taken
 
 
-@lru_cache(maxsize=512)
+@remembered(maxsize=512)
 def read_doses(text: str) -> tuple[Dose, ...]:
     """Every dose of the text, in its order. A range counts with its upper end; nothing is guessed silently."""
     if not names(text):

@@ -4,13 +4,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from itertools import pairwise
 
 from primum.safety import dose_words as words
 from primum.safety.dose_words import COUNTED
 from primum.safety.lexicon import members, mentions
 from primum.safety.phrases import Phrases, plain
+from primum.safety.remembered import remembered
 from primum.safety.tables import read_table
 from primum.safety.units import level, number, numbers
 
@@ -97,7 +98,7 @@ def _drugs() -> Phrases:
     return Phrases({n: h[0].substance if len(h) == 1 and h[0].amount is None else n for n, h in held.items()})
 
 
-@lru_cache(maxsize=1024)
+@remembered(maxsize=1024)
 def names(text: str) -> tuple[Name, ...]:
     """Drugs and products of a text, by the tables' names first and then by the lexicon's."""
     shown = _TIMES.sub(lambda number: "_" * len(number.group()), text)  # "Tylenol 3 times a day" is not Tylenol 3
@@ -112,7 +113,7 @@ def names(text: str) -> tuple[Name, ...]:
     return tuple(sorted(found, key=lambda name: name.start))
 
 
-@lru_cache(maxsize=64)
+@remembered(maxsize=64)
 def sentences(text: str) -> tuple[tuple[int, int], ...]:
     """Start and stop of each sentence."""
     bounds = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]

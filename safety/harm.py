@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -16,6 +16,7 @@ import yaml
 from primum.safety.findings import Finding
 from primum.safety.injection import clean
 from primum.safety.literals import Sieve, literals
+from primum.safety.remembered import remembered
 
 _STOP = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*|\n+")
 _ABBREVIATED = re.compile(r"\b(?:[Dd]r|[Mm]rs?|[Mm]s|[Pp]rof|e\.g|i\.e|vs|[Ss]t)\.$")
@@ -126,7 +127,7 @@ def _signs() -> tuple[dict[str, re.Pattern[str]], Sieve[str]]:
     return signs, sieve
 
 
-@lru_cache(maxsize=1024)
+@remembered(maxsize=1024)
 def judge(text: str) -> Refusal | None:
     """Whether the text asks for help with harm; None is a question to answer.
 

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import unquote
@@ -19,6 +19,7 @@ import yaml
 
 from primum.safety.findings import Finding, Severity
 from primum.safety.literals import Sieve, literals
+from primum.safety.remembered import remembered
 
 # Characters that show nothing: format and bidirectional controls, fillers, selectors and tags that can carry text.
 _INVISIBLE = re.compile(
@@ -93,7 +94,7 @@ def clean(text: str) -> str:
     return _JOINER.sub("", _INVISIBLE.sub("", text))
 
 
-@lru_cache(maxsize=2048)
+@remembered(maxsize=2048)
 def suspicious(text: str) -> tuple[Finding, ...]:
     """What in the text of a document or web page speaks to a model and not to the reader."""
     return (*_hidden(text), *_said(text, "document"))
@@ -161,7 +162,7 @@ def _decoded(text: str) -> Iterator[str]:
                 yield plain
 
 
-@lru_cache(maxsize=256)
+@remembered(maxsize=256)
 def _hidden(text: str) -> tuple[Finding, ...]:
     """What a reader can't see and a model can."""
     found = []

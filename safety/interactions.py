@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache
 from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 from primum.safety.findings import SEVERITIES, Finding, Severity
 from primum.safety.importers import Imported, read_rows
 from primum.safety.lexicon import canonical, classes, members, substances
+from primum.safety.remembered import remembered
 from primum.safety.tables import read_table
 
 _MOST_NAMED = 4
@@ -56,7 +57,7 @@ def rules() -> tuple[Rule, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=8192)
+@remembered(maxsize=8192)
 def _sides(name: str) -> frozenset[str]:
     """What a rule may call a substance or class: itself, its classes, and the classes that hold a whole class."""
     inside = members(name)
@@ -154,7 +155,7 @@ def _some(names: Sequence[str]) -> str:
     return f" for some of them: {listed}"
 
 
-@lru_cache(maxsize=65536)
+@remembered(maxsize=65536)
 def _single(a: str, b: str) -> Finding | None:
     """The built-in finding on two substances or classes; for some members of a class its severity is at most major."""
     if _same(a, b):
@@ -165,7 +166,7 @@ def _single(a: str, b: str) -> Finding | None:
     return _finding(a, b, worst, _some(names)) if worst else None
 
 
-@lru_cache(maxsize=65536)
+@remembered(maxsize=65536)
 def _built_in(a: str, b: str) -> Finding | None:
     found = [
         finding
@@ -282,7 +283,7 @@ def imported_version() -> str:
     return _Imports.version
 
 
-@lru_cache(maxsize=65536)
+@remembered(maxsize=65536)
 def _imported(a: str, b: str) -> tuple[Severity, str, str] | None:
     """What the imported tables say of two names: how severe, in words, and from where; licences stand with both."""
     table = _Imports.table

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from itertools import pairwise, zip_longest
 from types import ModuleType
 
+from primum.safety.remembered import remembered
 from primum.safety.spelling import Spellings
 from primum.safety.tables import read_table
 
@@ -111,7 +112,7 @@ def _han() -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, names)))
 
 
-@lru_cache(maxsize=8192)
+@remembered(maxsize=8192)
 def named(text: str) -> dict[str, str]:
     """Each drug or drug class as the text writes it, in lower case, with its canonical name; no foods.
 
@@ -139,7 +140,7 @@ class Mention:
     name: str
 
 
-@lru_cache(maxsize=8192)
+@remembered(maxsize=8192)
 def mentions(text: str) -> tuple[Mention, ...]:
     """Where the text names drugs, classes, and foods that interact, in its order; misspelt names included."""
     return tuple(sorted((one for one, _ in _spans(text)), key=lambda mention: mention.start))
@@ -224,7 +225,7 @@ def _spellings() -> Spellings:
     return Spellings(name for name in written if len(name) >= 7 and name.isalpha() and not _HAN.search(name))
 
 
-@lru_cache(maxsize=16384)
+@remembered(maxsize=16384)
 def _guessed(word: str) -> str:
     """The one drug that a misspelt word of six letters or more can stand for; nothing if there are several or none."""
     if len(word) < 6 or not word.isalpha() or word in _EVERYDAY:
@@ -233,7 +234,7 @@ def _guessed(word: str) -> str:
     return meant.pop() if len(meant) == 1 else ""
 
 
-@lru_cache(maxsize=8192)
+@remembered(maxsize=8192)
 def canonical(name: str) -> str:
     """The canonical name of a drug, class or food however it is written; what is not known, in lower case as it is.
 
@@ -286,7 +287,7 @@ def _by_member() -> dict[str, frozenset[str]]:
     return {drug: frozenset(names) for drug, names in found.items()}
 
 
-@lru_cache(maxsize=8192)
+@remembered(maxsize=8192)
 def classes(substance: str) -> frozenset[str]:
     """The classes that a canonical name belongs to; for a combination those of each of its substances."""
     return _union(_by_member().get(one, frozenset()) for one in substances(substance))

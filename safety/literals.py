@@ -6,8 +6,9 @@ whether a word stands in a text is known a hundred times sooner than whether an 
 
 import re
 from collections.abc import Callable, Iterator, Set
-from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
+
+from primum.safety.remembered import remembered
 
 T = TypeVar("T")
 Choice = frozenset[str]
@@ -167,7 +168,7 @@ class Sieve(Generic[T]):
         self._always: list[int] = []
         self._by_piece: dict[str, set[str]] = {}
         self._by_start: dict[str, set[str]] = {}
-        self._pieces_in_word = lru_cache(maxsize=16384)(self._pieces)
+        self._pieces_in_word = remembered(maxsize=16384)(self._pieces)
 
     def add(self, known: Literals, item: T) -> None:
         needed = tuple(frozenset(map(self._fold, choice)) for choice in known.needed)

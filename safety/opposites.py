@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 
+from primum.safety.remembered import remembered
 from primum.safety.units import without_quantities
 from primum.safety.words import Bag, content, tokens
 
@@ -82,7 +82,7 @@ def _shared(turn: _Turn, other: _Turn) -> int:
     return sum(bag.says(word) for word in turn.of)
 
 
-@lru_cache(maxsize=8192)
+@remembered(maxsize=8192)
 def _turns(text: str) -> tuple[_Turn, ...]:
     found: list[_Turn] = []
     for part in _BREAK.split(without_quantities(text)):

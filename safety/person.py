@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from primum.safety.calculators import CREATININE_UMOL_PER_MG_DL, ckd_epi_2021
 from primum.safety.context import status
 from primum.safety.finder import Finder, Words
 from primum.safety.profile import Profile, Sex
+from primum.safety.remembered import remembered
 from primum.safety.units import level, number, numbers
 
 Place = tuple[int, int]
@@ -99,7 +99,7 @@ def egfr_of(creatinine_umol_l: float, age: float, sex: str | None) -> float:
     return ckd_epi_2021(creatinine_umol_l, age, "male" if sex == "male" else "female")
 
 
-@lru_cache(maxsize=64)
+@remembered(maxsize=64)
 def read(text: str) -> Person:
     """What a text tells of a person. A sex is told only where one alone is named; of other facts the first counts."""
     plain = level(text)
@@ -150,7 +150,7 @@ def _age_at(ages: tuple[Age, ...], place: int, sentence: Place) -> float | None:
     return earlier[-1] if earlier else single[0].years if single else None
 
 
-@lru_cache(maxsize=64)
+@remembered(maxsize=64)
 def _ages(text: str) -> tuple[Age, ...]:
     """The ages that a text tells, and those of the words for people where none other is told close by."""
     plain = level(text)

@@ -4,8 +4,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
 from itertools import pairwise
+
+from primum.safety.remembered import remembered
 
 _CJK = re.compile(r"[\u3400-\u9fff]")
 _SCRIPTS = re.compile(r"(?<=[\u3400-\u9fff])(?=[a-z])|(?<=[a-z])(?=[\u3400-\u9fff])")
@@ -16,7 +17,7 @@ _GAP = 3  # characters between two words of a phrase
 _CLOSE = 0.86  # how alike a misspelling must be; below it "hepatic" meets "herpetic"
 
 
-@lru_cache(maxsize=4096)
+@remembered(maxsize=4096)
 def plain(text: str) -> str:
     """The text in lower case without accents, its words parted by one space."""
     bare = text.lower()
@@ -40,7 +41,7 @@ class Phrases:
             if " " in phrase:
                 sizes.setdefault(phrase.split(" ", 1)[0], set()).add(phrase.count(" ") + 1)
         self._sizes = {word: sorted(lengths, reverse=True) for word, lengths in sizes.items()}
-        self.nearest = lru_cache(maxsize=4096)(self._nearest)
+        self.nearest = remembered(maxsize=4096)(self._nearest)
 
     def find(self, text: str) -> list[tuple[int, int, str]]:
         """Start and stop in `plain(text)`, and what the phrase means."""

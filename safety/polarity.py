@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 
+from primum.safety.remembered import remembered
 from primum.safety.words import Bag, content
 
 _BORDER = re.compile(
@@ -51,7 +51,7 @@ def denies(text: str) -> bool:
     return bool(_DENIAL.search(_NO_DENIAL.sub(" ", text)))
 
 
-@lru_cache(maxsize=16384)
+@remembered(maxsize=16384)
 def clauses(sentence: str, finely: bool = False) -> tuple[Clause, ...]:
     """The clauses of a sentence; one with an odd number of denials denies.
 
@@ -80,7 +80,7 @@ def _parts(sentence: str, finely: bool) -> list[str]:
     return parts
 
 
-@lru_cache(maxsize=16384)
+@remembered(maxsize=16384)
 def contradicts(claim: str, source: tuple[str, ...]) -> bool:
     """Whether a clause of the claim affirms what its nearest clause of the source denies, or the reverse.
 

@@ -1,7 +1,8 @@
 """Groups of people that a statement is about."""
 
 import re
-from functools import lru_cache
+
+from primum.safety.remembered import remembered
 
 _POPULATIONS = {
     "pregnancy": r"(?<!not )(?<!outside )pregnan\w*|trimester|unborn|antenatal|prenatal|expecting a baby",
@@ -16,7 +17,7 @@ _POPULATIONS = {
 _PATTERNS = {name: re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE) for name, pattern in _POPULATIONS.items()}
 
 
-@lru_cache(maxsize=16384)
+@remembered(maxsize=16384)
 def populations(text: str) -> frozenset[str]:
     """The groups that the text names."""
     return frozenset(name for name, pattern in _PATTERNS.items() if pattern.search(text))

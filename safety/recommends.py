@@ -1,10 +1,10 @@
 """Which medicines a statement tells a reader to take: all that it names, but those that it warns of."""
 
 import re
-from functools import lru_cache
 from itertools import pairwise
 
 from primum.safety.lexicon import mentions
+from primum.safety.remembered import remembered
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
@@ -49,7 +49,7 @@ _VERB = _any(
 )
 
 
-@lru_cache(maxsize=4096)
+@remembered(maxsize=4096)
 def recommended(text: str) -> tuple[str, ...]:
     """Canonical names of the substances and classes that a sentence does not warn of.
 

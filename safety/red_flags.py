@@ -8,7 +8,7 @@ disposition.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from primum.safety.findings import Disposition, Finding, Severity
 from primum.safety.literals import Sieve, literals, matches
 from primum.safety.person import Person, known
 from primum.safety.profile import Profile
+from primum.safety.remembered import remembered
 from primum.safety.spelling import Spellings
 from primum.safety.tables import read_table
 from primum.safety.vitals import ADULT, Alarm, Vitals, alarms, read
@@ -150,7 +151,7 @@ def _by_fact(rules: tuple[Rule, ...]) -> dict[str, frozenset[int]]:
     return {fact: frozenset(numbers) for fact, numbers in found.items()}
 
 
-@lru_cache(maxsize=16384)
+@remembered(maxsize=16384)
 def _spelt(word: str) -> str:
     """The key word that a misspelling stands for, or the word itself; for words of six letters or more.
 

@@ -6,13 +6,14 @@ A finding is never taken away, only lowered, and says why; what `data/routes.csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from itertools import zip_longest
 
 from primum.safety import contraindications, interactions
 from primum.safety.contraindications import drug_set
 from primum.safety.findings import SEVERITIES, Finding, Severity
 from primum.safety.lexicon import Mention, members, mentions, substances
+from primum.safety.remembered import remembered
 from primum.safety.tables import read_table
 
 Local = Mapping[str, frozenset[str]]
@@ -211,7 +212,7 @@ def _weighed(
     return finding.model_copy(update={"severity": worst.most, "text": text, "source": source})
 
 
-@lru_cache(maxsize=4096)
+@remembered(maxsize=4096)
 def _rules_on(substance: str, route: str) -> tuple[Rule, ...]:
     inside = members(substance)
     return tuple(

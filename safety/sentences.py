@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from sentencex import segment
+
+from primum.safety.remembered import remembered
 
 _MARKER = re.compile(r"\s*[\[【]\^?(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)[\]】]")
 _MARKERS_AFTER_STOP = re.compile(r"([.!?。！？]['\"”’)*_]*)((?:\s*[\[【]\^?\d[\d\s,;–-]*[\]】])+)")
@@ -84,7 +85,7 @@ def _joined(pieces: Iterable[str]) -> list[str]:
     return joined
 
 
-@lru_cache(maxsize=256)
+@remembered(maxsize=256)
 def split_answer(text: str) -> tuple[Sentence, ...]:
     """The sentences of a Markdown answer, each with the numbers of its markers."""
     text, _ = strip_thinking(text)

@@ -18,13 +18,13 @@ What is not shown to hold counts as unproven.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 from primum.safety.clinical import asserts, is_clinical, only_leads
 from primum.safety.lexicon import drugs, named
 from primum.safety.opposites import turned
 from primum.safety.polarity import contradicts
 from primum.safety.populations import populations
+from primum.safety.remembered import remembered
 from primum.safety.sentences import Sentence, split_plain
 from primum.safety.units import Quantity, quantities, without_quantities
 from primum.safety.words import Bag, claims, content, says_phrase, tokens
@@ -147,12 +147,12 @@ class _Window:
     bag: Bag
 
 
-@lru_cache(maxsize=2048)
+@remembered(maxsize=2048)
 def _parts(text: str) -> tuple[str, ...]:
     return tuple(text[a:b] for a, b in split_plain(text))
 
 
-@lru_cache(maxsize=1024)
+@remembered(maxsize=1024)
 def _windows(evidence: Evidence) -> tuple[_Window, ...]:
     spans = split_plain(evidence.text)
     runs = [spans[first : first + size] for size in (1, 2, 3) for first in range(len(spans) - size + 1)]
@@ -182,7 +182,7 @@ def _ranked(text: str, evidence: Evidence) -> list[tuple[list[str], _Window]]:
     return sorted(ranked, key=lambda item: (len(item[0]), len(item[1].text)))
 
 
-@lru_cache(maxsize=16384)
+@remembered(maxsize=16384)
 def _prove(text: str, evidence: Evidence, asked: str) -> _Proof:
     """The best window of the passage, and what it leaves unproven."""
     if not content(text) and not quantities(text):
@@ -239,7 +239,7 @@ def _violations(
     return tuple(found)
 
 
-@lru_cache(maxsize=16384)
+@remembered(maxsize=16384)
 def _near(text: str, parts: tuple[str, ...], context: str) -> tuple[str, ...]:
     """The sentences that the text rests on, not those that only stand beside them."""
     if len(parts) < 2:
@@ -257,7 +257,7 @@ def _only_named(text: str, window: _Window, context: str) -> list[str]:
     return unsaid if len(unsaid) * 2 > len(own) else []
 
 
-@lru_cache(maxsize=8192)
+@remembered(maxsize=8192)
 def _own(text: str, context: str) -> tuple[str, ...]:
     """The words of the text that title and heading do not say."""
     around = Bag.of([context])

@@ -3,10 +3,12 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from math import isclose
 
 import pint
+
+from primum.safety.remembered import remembered
 
 _NUMBER_WORDS = {
     word: float(value)
@@ -144,7 +146,7 @@ def level(text: str) -> str:
     return text.translate(_LEVEL).lower()
 
 
-@lru_cache(maxsize=64)
+@remembered(maxsize=64)
 def numbers(plain: str) -> tuple[int, ...]:
     """Where a number begins in a text that `level` gave."""
     return tuple(match.start() for match in _ANY_NUMBER.finditer(plain))
@@ -207,7 +209,7 @@ def registry() -> pint.UnitRegistry[float]:
     return pint.UnitRegistry()
 
 
-@lru_cache(maxsize=4096)
+@remembered(maxsize=4096)
 def _base(unit: str) -> tuple[float, str]:
     known = _UNITS.get(unit)
     if known is None:
@@ -223,7 +225,7 @@ def _value(number: str) -> float:
     return _NUMBER_WORDS[word] if word in _NUMBER_WORDS else float(word.replace(",", "").replace("·", "."))
 
 
-@lru_cache(maxsize=16384)
+@remembered(maxsize=16384)
 def quantities(text: str) -> tuple[Quantity, ...]:
     """Every number of the text with its unit; both ends of a range; `type 2` and `week 20` as labelled numbers.
 
@@ -269,7 +271,7 @@ def _bound(text: str, match: re.Match[str]) -> str:
     return ""
 
 
-@lru_cache(maxsize=4096)
+@remembered(maxsize=4096)
 def without_quantities(text: str) -> str:
     """The text without its numbers, their units and their bounds."""
     kept, position = "", 0

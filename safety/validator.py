@@ -5,7 +5,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from itertools import zip_longest
 
 from primum.safety import allergies, contraindications, doses, injection, interactions, red_flags, routes
@@ -15,6 +14,7 @@ from primum.safety.person import read as person
 from primum.safety.polarity import denies
 from primum.safety.profile import Profile
 from primum.safety.recommends import recommended
+from primum.safety.remembered import remembered
 from primum.safety.sentences import split_plain
 
 RULES_VERSION = "rules-2"
@@ -72,7 +72,7 @@ def told(text: str, profile: Profile) -> Profile:
     return _said(text).merged(profile)
 
 
-@lru_cache(maxsize=256)
+@remembered(maxsize=256)
 def _said(text: str) -> Profile:
     who = person(text)
     affirmed = [text[a:b] for a, b in split_plain(text) if not denies(text[a:b])]

@@ -7,13 +7,14 @@ obstetric warning score, CEMACH 2007); limits by age in children (APLS 6th ed.; 
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache
 from itertools import chain
 from typing import Literal, NamedTuple, cast
 
 from primum.safety.context import normalise, status
 from primum.safety.finder import Finder
 from primum.safety.person import Person
+from primum.safety.remembered import remembered
 from primum.safety.tables import read_table
 
 Consciousness = Literal["A", "C", "V", "P", "U"]
@@ -109,7 +110,7 @@ def _current(text: str, match: re.Match[str]) -> bool:
     return status(text, match.start(), match.end()) not in ("historical", "hypothetical")
 
 
-@lru_cache(maxsize=4)
+@remembered(maxsize=4)
 def read(text: str) -> Vitals:
     """The vital signs that a text reports; of two values of one sign the last one stands."""
     text = normalise(text)

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 from math import ceil
 
 import snowballstemmer
+
+from primum.safety.remembered import remembered
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,]\d+)*")
 _DATA = files("primum.safety") / "data"
@@ -37,7 +39,7 @@ def tokens(text: str) -> list[str]:
     return [part for word in words for part in re.split(r"['’]", word) if part]
 
 
-@lru_cache(maxsize=65536)
+@remembered(maxsize=65536)
 def stem(word: str) -> str:
     return _OWN_STEM.get(word) or str(_stemmer.stemWord(word))
 
@@ -104,7 +106,7 @@ class Bag:
         return any(other.startswith(head) and len(other) * 0.8 <= size for other in self._heads.get(one[:5], ()))
 
 
-@lru_cache(maxsize=16384)
+@remembered(maxsize=16384)
 def _bag(text: str) -> Bag:
     single, several = _synonyms()
     stems = [stem(word) for word in tokens(text)]
@@ -115,14 +117,14 @@ def _bag(text: str) -> Bag:
     return Bag(frozenset(stems), frozenset(groups))
 
 
-@lru_cache(maxsize=8192)
+@remembered(maxsize=8192)
 def content(text: str) -> tuple[str, ...]:
     """All words but the small ones, each once, no numbers."""
     found = (word for word in tokens(text) if not word[0].isdigit() and word not in _STOP and len(word) > 1)
     return tuple({stem(word): word for word in found}.values())
 
 
-@lru_cache(maxsize=8192)
+@remembered(maxsize=8192)
 def claims(text: str) -> tuple[str, ...]:
     """The words that claim something: neither small words nor general ones, each once, no numbers."""
     general = _general()
@@ -134,7 +136,7 @@ def says_phrase(bag: Bag, text: str) -> set[str]:
     return {word for run, groups in _terms(text) if groups & bag.groups for word in run}
 
 
-@lru_cache(maxsize=8192)
+@remembered(maxsize=8192)
 def _terms(text: str) -> tuple[tuple[list[str], frozenset[int]], ...]:
     """The terms of several words in a text, each with its groups of synonyms."""
     _, several = _synonyms()

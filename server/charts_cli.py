@@ -16,7 +16,7 @@ from primum.server.terminal import AsJson, print_json, run, say
 
 if TYPE_CHECKING:
     from primum.memory.audit import Audit
-    from primum.memory.chart import Charts, Known
+    from primum.memory.chart import Charts, Known, Open
     from primum.memory.erasure import Erasure
     from primum.memory.identity import Identity
     from primum.memory.records import Records
@@ -174,13 +174,47 @@ def remove_fact(
     patient: Patient = "me",
     tenant: Tenant = None,
 ) -> None:
-    """Remove a fact for good, with all that was ever recorded of it."""
+    """Remove a fact for good, with all that was ever recorded of it; one that has ended goes alone."""
 
     async def work() -> int:
         async with _memory(tenant) as memory:
             return await memory.charts.forget(memory.of(patient), number, actor=ACTOR)
 
     say(f"Removed, with {run(work())} version(s) of it.")
+
+
+@facts.command("unclear", epilog="Example: primum facts unclear --patient anna")
+def list_unclear(patient: Patient = "me", tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """Show each two facts that can't both be true, with the number by which they are settled."""
+
+    async def work() -> "tuple[Open, ...]":
+        async with _memory(tenant) as memory:
+            return (await memory.charts.read(memory.of(patient), actor=ACTOR)).unclear
+
+    _show_unclear(run(work()), as_json)
+
+
+@facts.command("settle", epilog="Example: primum facts settle 3 known --patient anna")
+def settle_facts(
+    number: Annotated[int, typer.Argument(help="As `primum facts unclear` shows it.")],
+    right: Annotated[str, typer.Argument(help="Which is true: known, new or neither.")],
+    patient: Patient = "me",
+    tenant: Tenant = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which of two facts that can't both be true is; with neither, nothing is known of either any more."""
+    from typing import get_args
+
+    from primum.memory.chart import Right
+
+    if right not in get_args(Right):
+        raise BadInput(f"Say which is true: {', '.join(get_args(Right))}.")
+
+    async def work() -> "tuple[Known, ...]":
+        async with _memory(tenant) as memory:
+            return (await memory.charts.settle(memory.of(patient), number, right, actor=ACTOR)).facts  # type: ignore[arg-type]
+
+    _show(run(work()), as_json)
 
 
 @facts.command("export", epilog="Example: primum facts export --patient anna > anna.json")
@@ -289,6 +323,21 @@ def show(
     if not found:
         raise BadInput("Nothing is recorded of such a run.")
     print_json(found)
+
+
+def _show_unclear(found: "tuple[Open, ...]", as_json: bool) -> None:
+    from primum.server.patients import unclear
+
+    shown = [unclear(one) for one in found]
+    if as_json:
+        print_json([one.model_dump(mode="json") for one in shown])
+        return
+    if not shown:
+        say("Nothing is unclear.")
+    for one in shown:
+        for number, which, side in ((f"{one.id:6}", "known", one.known), (" " * 6, "new", one.new)):
+            kept = ", which answers go by" if one.kept == which else ""
+            typer.echo(f"{number}  {which}: {side.text} “{' … '.join(side.proof)}” ({side.said}{kept})")
 
 
 def _show(known: "tuple[Known, ...]", as_json: bool) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Body, FastAPI, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from primum.graph.agent import Agent
 from primum.graph.request import MAX_NAME
-from primum.memory.chart import Known, Recalled
+from primum.memory.chart import Known, Open, Recalled, Right, Source
 from primum.memory.erasure import Receipt
 from primum.memory.facts import Fact, Kind
 from primum.memory.forms import entered
@@ -27,11 +27,17 @@ class Entry(_Body):
     """A fact that is filled in by hand; it takes the place of what was known of the same thing."""
 
     kind: Kind
-    value: str = Field(max_length=200, examples=["penicillin", "warfarin 5 mg daily", "70 kg"])
+    value: str = Field(
+        max_length=200,
+        description="As one says it; `no known medicine allergies`, `no regular medicines` or `none` deny all.",
+        examples=["penicillin", "warfarin 5 mg daily", "70 kg", "10 a day", "none"],
+    )
     negated: bool = False
     reaction: str | None = Field(None, max_length=200)
     severity: str | None = Field(None, pattern="^(severe|mild|intolerance)$")
     relative: str | None = Field(None, max_length=50)
+    dose: str | None = Field(None, max_length=50)
+    frequency: str | None = Field(None, max_length=50)
     valid_from: PartialDate | None = None
     valid_until: PartialDate | None = None
 
@@ -41,36 +47,63 @@ class End(_Body):
     on: date | None = Field(None, description="Today, unless given.")
 
 
+class Settling(_Body):
+    """Which of two facts that can't both be true is; neither: nothing is known of either any more."""
+
+    id: int = Field(description="As `unclear` gives it.")
+    right: Right
+
+
 class Changes(_Body):
-    """What to change: facts that hold, and facts that hold no longer."""
+    """What to change: facts that hold, facts that hold no longer, and which of two is true. Settled first."""
 
     set: list[Entry] = Field(default_factory=list, max_length=100)
     end: list[End] = Field(default_factory=list, max_length=100)
+    settle: list[Settling] = Field(default_factory=list, max_length=100)
 
 
-class FactView(BaseModel):
-    """One fact with its proof: the patient's own words, or those of the record or form that it is from."""
+class Told(BaseModel):
+    """What a fact says, each part in a field, and its proof: the patient's own words, a record's or a form's."""
+
+    kind: Kind
+    text: str = Field(description="All of it in one line, as a list shows it.")
+    value: str = Field(
+        description="Canonical: `penicillin-class`, `type-2-diabetes`, `egfr`; of a denial what is denied"
+    )
+    written: str = Field(description="The words for the value, as they were written.")
+    negated: bool = Field(description="It is not so; with the value `any`, `drugs` or `foods` of none of them.")
+    valid_from: str | None = Field(description="Since when: 2024, 2024-05 or 2024-05-31. Of a test, its day.")
+    valid_until: str | None = Field(description="Until when; a fact that has one has ended.")
+    reaction: str | None = Field(description="Of an allergy, as it was written.")
+    severity: str | None = Field(description="Of an allergy: severe, mild or intolerance.")
+    dose: str | None = Field(description="Of a medicine, as it was written.")
+    frequency: str | None = Field(description="Of a medicine, as it was written.")
+    once: bool = Field(description="A single intake of a medicine, which is not taken regularly.")
+    relative: str | None = Field(description="Who of the family has it.")
+    number: float | None = Field(description="Of an age, a weight, a height or a test; the upper of a blood pressure.")
+    low: float | None = Field(description="The lower value of a blood pressure.")
+    unit: str | None = Field(description="Of the number; an age is in years.")
+    weeks: float | None = Field(description="Of a pregnancy, on the day on which it was told.")
+    proof: list[str]
+    said: date = Field(description="The day on which it was told.")
+
+
+class FactView(Told):
+    """One fact of the chart."""
 
     id: int
-    kind: str
-    text: str
-    value: str
-    negated: bool
     ended: bool
-    valid_from: str | None
-    valid_until: str | None
-    proof: list[str]
-    said: date
-    source: str
+    source: Source
     recorded_at: datetime
 
 
 class Unclear(BaseModel):
-    """Two facts that can't both be true; `kept`, the one that answers go by until it is cleared up."""
+    """Two facts that can't both be true, to be settled by `PATCH`."""
 
-    known: str
-    new: str
-    kept: str
+    id: int
+    known: Told
+    new: Told
+    kept: Literal["known", "new"] = Field(description="The one that answers go by until it is settled.")
 
 
 class Chart(BaseModel):
@@ -79,29 +112,22 @@ class Chart(BaseModel):
 
 
 def view(one: Known) -> FactView:
-    fact = one.fact
-    return FactView(
-        id=one.id,
-        kind=fact.kind,
-        text=fact.words,
-        value=fact.value,
-        negated=fact.negated,
-        ended=one.ended,
-        valid_from=fact.valid_from,
-        valid_until=fact.valid_until,
-        proof=[quote.text for quote in fact.quotes if quote.role != "doctor"],
-        said=fact.said,
-        source=one.source,
-        recorded_at=one.recorded_at,
-    )
+    return FactView(**_told(one.fact), id=one.id, ended=one.ended, source=one.source, recorded_at=one.recorded_at)
+
+
+def unclear(one: Open) -> Unclear:
+    found = one.contradiction
+    return Unclear(id=one.id, known=Told(**_told(found.known)), new=Told(**_told(found.new)), kept=found.kept)
+
+
+def _told(fact: Fact) -> dict[str, Any]:
+    fields = fact.model_dump(include=set(Told.model_fields))
+    proof = [quote.text for quote in fact.quotes if quote.role != "doctor"]
+    return {**fields, "text": fact.words, "proof": proof}
 
 
 def chart(found: Recalled) -> Chart:
-    unclear = [one.contradiction for one in found.unclear]
-    return Chart(
-        facts=[view(one) for one in found.facts],
-        unclear=[Unclear(known=one.known.words, new=one.new.words, kept=one.believed.words) for one in unclear],
-    )
+    return Chart(facts=[view(one) for one in found.facts], unclear=[unclear(one) for one in found.unclear])
 
 
 def _resources(request: Request, patient: str) -> tuple[Agent, Identity]:
@@ -133,10 +159,12 @@ def add_patient_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) ->
 
     @app.patch("/patients/{patient}/facts", responses=errors)
     async def change_facts(request: Request, patient: Annotated[str, PATIENT], body: Changes) -> Chart:
-        """Corrects, adds and ends facts; the chart as it is then."""
+        """Settles what is unclear, corrects, adds and ends facts; the chart as it is then."""
         agent, identity = _resources(request, patient)
         charts, today = agent.resources.charts, datetime.now(UTC).date()
         facts: Sequence[Fact] = [entered(today=today, **entry.model_dump()) for entry in body.set]
+        for ruling in body.settle:
+            await charts.settle(identity, ruling.id, ruling.right)
         for end in body.end:
             await charts.end(identity, end.id, end.on or today)
         if facts:
@@ -149,7 +177,7 @@ def add_patient_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) ->
         patient: Annotated[str, PATIENT],
         fact: Annotated[int, Query(alias="id", description="The fact's number.")],
     ) -> Response:
-        """Removes a fact for good, with all its versions."""
+        """Removes a fact for good, with all its versions; one that has ended goes alone."""
         agent, identity = _resources(request, patient)
         await agent.resources.charts.forget(identity, fact)
         return Response(status_code=204)

@@ -12,6 +12,8 @@ from primum.graph.errors import ThreadBusy, UnknownPatient, UnknownThread
 from primum.memory.erasure import is_genuine
 from primum.memory.identity import Identity
 from primum.memory.tables import Base
+from primum.safety import remembered
+from primum.safety.lexicon import mentions
 from primum.server.postgres import binaries
 from tests.conftest import Cluster
 from tests.fakes import FakeVLLM
@@ -66,6 +68,20 @@ async def test_nothing_is_left_of_the_patient_and_all_of_the_other(told: Agent, 
     assert "anna" not in halved and halved.count(CANARY) == before.count(CANARY) // 2
     await told.resources.erasure.erase(BEN, "patient")
     assert CANARY not in dump(cluster, url)
+
+
+async def test_nothing_of_the_patients_words_is_left_in_the_rules_of_this_process(told: Agent) -> None:
+    remembers = [one for one in remembered._all if one.cache_info().currsize]
+    assert len(remembers) > 10
+    await told.resources.erasure.erase(ANNA, "patient")
+    assert not [one for one in remembers if one.cache_info().currsize]
+    mentions("I take warfarin")
+    (known, *_) = (await told.resources.charts.read(BEN)).facts
+    await told.resources.charts.forget(BEN, known.id)
+    assert not [one for one in remembers if one.cache_info().currsize]
+    mentions("I take warfarin")
+    await told.forget("ben-0", "ben")
+    assert not [one for one in remembers if one.cache_info().currsize]
 
 
 async def test_the_receipt_is_signed_and_a_changed_one_is_not_genuine(told: Agent) -> None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from primum.evals.memory import run, turns_of
 from primum.memory.extract import extract, extract_dialogue
-from primum.memory.facts import Fact, Quote, UnprovenFact, merge, possible, profile_of, proven
+from primum.memory.facts import Fact, Quote, UnprovenFact, merge, possible, profile_of, proven, told_again
 from primum.memory.questions import polarity
 
 TODAY = date(2025, 11, 22)
@@ -170,6 +170,45 @@ STATEMENTS: list[tuple[str, set[str]]] = [
     ("I was wrong, I'm 45 not 54", {"age: 45"}),
     ("My height is 1,65 m", {"height: 165 cm"}),
     ("Meds: none", {"medicine: none"}),
+    # what was so once
+    ("I used to have asthma", {"ended condition: asthma"}),
+    ("I had asthma as a child", {"ended condition: asthma"}),
+    ("As a child I had asthma and I have gout", {"ended condition: asthma", "condition: gout"}),
+    ("I had asthma as a child and have gout", {"ended condition: asthma", "condition: gout"}),
+    ("I used to have gout, now I have arthritis", {"ended condition: gout", "condition: arthritis"}),
+    ("I had asthma in the past", {"ended condition: asthma"}),
+    ("I was asthmatic when I was young", {"ended condition: asthma"}),
+    ("I've had asthma since I was a child", {"condition: asthma"}),
+    ("I was diagnosed with asthma as a child", {"condition: asthma"}),
+    ("I had asthma as a child and it came back", {"condition: asthma"}),
+    ("I had asthma as a child and I still have it", {"condition: asthma"}),
+    ("I have asthma. I had asthma as a child.", {"condition: asthma"}),
+    ("I never had asthma as a child", {"condition: no asthma"}),
+    ("My mother had asthma as a child", {"family_history: asthma"}),
+    ("I used to have breast cancer", {"condition: breast-cancer"}),
+    ("I had a stroke when I was young", {"condition: stroke"}),
+    ("I used to be allergic to penicillin", {"allergy: penicillin-class"}),
+    ("Tuve asma de niño", {"ended condition: asthma"}),
+    ("我小时候有哮喘", {"ended condition: asthma"}),
+    # as a note begins
+    ("34 years old, female", {"age: 34", "sex: female"}),
+    ("34F", {"age: 34", "sex: female"}),
+    ("F, 34", {"age: 34", "sex: female"}),
+    ("Male, 34, with gout", {"age: 34", "sex: male", "condition: gout"}),
+    ("I'm 34, female and pregnant", {"age: 34", "sex: female", "pregnancy: pregnant"}),
+    ("female, 34 weeks pregnant", set()),
+    ("My sister, 34, female, has gout", {"family_history: gout"}),
+    ("M, 34 m", set()),
+    # who smokes no more
+    ("I don't smoke. I quit smoking in 2020.", {"smoking: former"}),
+    ("I don't smoke, I quit in 2020", {"smoking: former"}),
+    ("I don't smoke, I quit my job in 2020", {"smoking: no yes"}),
+    ("I don't smoke and never have", {"smoking: no yes"}),
+    ("I don't smoke. I quit drinking in 2020.", {"smoking: no yes", "alcohol: former"}),
+    # medicines of which one began or ended
+    ("In May I started lisinopril and metformin", {"medicine: lisinopril", "medicine: metformin"}),
+    ("I stopped lisinopril in May and take metformin", {"ended medicine: lisinopril", "medicine: metformin"}),
+    ("I stopped taking lisinopril and metformin", {"ended medicine: lisinopril", "ended medicine: metformin"}),
     # Spanish
     ("No tomo aspirina", {"medicine: no aspirin"}),
     ("Ya no tengo asma", {"ended condition: asthma"}),
@@ -276,6 +315,62 @@ def test_details_of_a_medicine_are_read() -> None:
     assert only("I stopped taking sertraline in May").valid_until == "2025-05"
     assert only("I stopped taking sertraline in December").valid_until == "2024-12"  # none is after today
     assert only("I was on naproxen until last year but I stopped it because of my stomach").valid_until == "2024"
+
+
+@pytest.mark.parametrize(
+    ("message", "since"),
+    [
+        ("I started lisinopril in May and metformin", {"lisinopril": "2025-05", "metformin": None}),
+        ("I started lisinopril 5 mg in May, metformin and aspirin", {"lisinopril": "2025-05", "metformin": None,
+                                                                     "aspirin": None}),
+        ("I started lisinopril and metformin in May", {"lisinopril": "2025-05", "metformin": "2025-05"}),
+        ("Since 2019 I take metformin and lisinopril", {"lisinopril": "2019", "metformin": "2019"}),
+        ("In May I started lisinopril and in June metformin", {"lisinopril": "2025-05", "metformin": "2025-06"}),
+        ("I take lisinopril since May and metformin since 2019", {"lisinopril": "2025-05", "metformin": "2019"}),
+        ("I've been on lisinopril for three years and metformin", {"lisinopril": "2022", "metformin": None}),
+        ("I started sertraline in 2019 and switched to escitalopram in 2021", {"sertraline": "2019",
+                                                                               "escitalopram": "2021"}),
+        ("I was diagnosed with asthma in 2010 and gout", {"asthma": "2010", "gout": None}),
+        ("I had my appendix removed in 2003 and a hysterectomy", {"appendectomy": "2003", "hysterectomy": None}),
+        ("My creatinine was 1.2 mg/dl in March and my potassium 4.5", {"creatinine": "2025-03", "potassium": None}),
+    ],
+)  # fmt: skip
+def test_a_date_is_of_what_it_is_told_of_alone(message: str, since: dict[str, str | None]) -> None:
+    assert {fact.value: fact.valid_from for fact in told(message)} == since
+
+
+def test_when_smoking_ended_is_read_beside_the_denial() -> None:
+    for message in ("I don't smoke, I quit in 2020", "I don't smoke. I quit smoking in 2020."):
+        fact = only(message, kind="smoking")
+        assert (fact.value, fact.valid_from, fact.words) == ("former", "2020", "ex-smoker (since 2020)")
+    merged = merge(told("I quit smoking in 2020"), told("I don't smoke"))
+    assert [one.words for one in merged.current] == ["ex-smoker (since 2020)"]
+    assert [one.words for one in merge(told("I don't smoke"), told("I quit smoking in 2020")).current] == [
+        "ex-smoker (since 2020)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("I speak Spanish", "language: Spanish"),
+        ("I'm 8 months old", "8 months old"),
+        ("I used to have asthma", "asthma (ended by 2025-11-22)"),
+        ("I had my appendix removed in 2003", "appendectomy (2003)"),
+        ("I stopped drinking in 2020", "no longer drinks alcohol (since 2020)"),
+    ],
+)
+def test_a_fact_is_named_in_words(message: str, words: str) -> None:
+    assert [fact.words for fact in told(message)] == [words]
+
+
+def test_a_fact_that_is_told_again_later_has_gone_on() -> None:
+    later = TODAY + timedelta(days=70)
+    age, pregnancy = told("I'm 40 and 12 weeks pregnant")
+    assert told_again(pregnancy, later).weeks == 22
+    aged = told_again(age, TODAY + timedelta(days=400))
+    assert (aged.number, aged.value) == (41, "41")
+    assert told_again(age, TODAY) == age
 
 
 def test_details_of_an_answer_are_read() -> None:

@@ -61,7 +61,7 @@ TRUE: list[tuple[str, str, str, dict[str, Any], str]] = [
     ("I have really bad Plantar  Fasciitis.", "condition", "plantar fasciitis", {}, "condition: plantar fasciitis"),
     ("I don't have vitiligo", "condition", "vitiligo", {"negated": True}, "condition: no vitiligo"),
     ("Vitiligo is what I have", "condition", "vitiligo", {}, "condition: vitiligo"),
-    ("I had a bunionectomy in 2019", "procedure", "bunionectomy", {}, "procedure: bunionectomy (since 2019)"),
+    ("I had a bunionectomy in 2019", "procedure", "bunionectomy", {}, "procedure: bunionectomy (2019)"),
     ("My sister has vitiligo", "family_history", "vitiligo", {}, "family_history: sister: vitiligo"),
     ("I get through a pack every day", "smoking", "pack", {}, "smoking: smoking: yes"),
     ("I have a glass of red with dinner", "alcohol", "red", {}, "alcohol: alcohol: yes"),

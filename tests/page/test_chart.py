@@ -1,12 +1,12 @@
 """A chart's facts in their groups, and as one fills them in."""
 
-from typing import Any
+from datetime import date
 
 import pytest
 
-from primum.page.chart import entry, entry_of, grouped
-
-ALL: dict[str, Any] = {"kind": "allergy", "value": "none"}
+from primum.memory.forms import entered
+from primum.page.chart import entry, grouped, typed
+from primum.server.patients import Told, _told
 
 
 def test_facts_stand_in_groups_allergies_first_and_unknown_kinds_last() -> None:
@@ -23,34 +23,44 @@ def test_facts_stand_in_groups_allergies_first_and_unknown_kinds_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "words", "made"),
+    ("kind", "said"),
     [
-        ("allergy", "allergy to penicillin (severe, swelling)", {"value": "penicillin"}),
-        ("allergy", "no allergy to penicillin", {"value": "penicillin", "negated": True}),
-        ("allergy", "no allergies", ALL),
-        ("allergy", "no medicine allergies", None),
-        ("medicine", "warfarin 5 mg daily (since 2024-05)", {"value": "warfarin 5 mg daily"}),
-        ("condition", "no type 2 diabetes", {"value": "type 2 diabetes", "negated": True}),
-        ("family_history", "mother: breast cancer", {"value": "breast cancer", "relative": "mother"}),
-        ("laboratory", "creatinine 1.2 mg/dl (2026-05)", {"value": "creatinine 1.2 mg/dl"}),
-        ("birth_date", "born 1990-05-31", {"value": "1990-05-31"}),
-        ("weight", "weight 70 kg", {"value": "70 kg"}),
-        ("age", "34 years old", {"value": "34 years old"}),
-        ("pregnancy", "pregnancy (20 weeks when told)", None),
+        ("allergy", "penicillin (severe, swelling)"),
+        ("allergy", "no penicillin"),
+        ("allergy", "none"),
+        ("allergy", "no known medicine allergies"),
+        ("medicine", "warfarin 5 mg daily"),
+        ("medicine", "no aspirin"),
+        ("medicine", "no regular medicines"),
+        ("condition", "no type 2 diabetes"),
+        ("family_history", "breast cancer"),
+        ("laboratory", "creatinine was 1.2 mg/dL"),
+        ("birth_date", "1990-05-31"),
+        ("weight", "70 kg"),
+        ("age", "34"),
+        ("age", "8 months"),
+        ("pregnancy", "20 weeks"),
+        ("pregnancy", "no"),
+        ("breastfeeding", "yes"),
+        ("smoking", "10 a day"),
+        ("smoking", "no"),
+        ("smoking", "ex-smoker since 2015"),
+        ("alcohol", "two glasses of wine a week"),
+        ("language", "Spanish"),
     ],
 )
-def test_a_fact_is_filled_in_again_from_its_words(kind: str, words: str, made: dict[str, Any] | None) -> None:
-    assert entry_of(kind, words) == (made and {"kind": kind, **made})
+def test_a_fact_that_is_filled_in_again_as_it_is_typed_says_the_same(kind: str, said: str) -> None:
+    today = date(2026, 5, 3)
+    relative = {"relative": "mother"} if kind == "family_history" else {}
+    fact = entered(kind, said, today, **relative)  # type: ignore[arg-type]
+    shown = Told(**_told(fact)).model_dump(mode="json")
+    again = entered(kind, typed(shown), today, **{**relative, "reaction": fact.reaction, "severity": fact.severity})  # type: ignore[arg-type]
+    same = {"quotes", "written"}
+    assert again.model_dump(exclude=same) == fact.model_dump(exclude=same)
 
 
-@pytest.mark.parametrize(
-    ("kind", "typed", "made"),
-    [
-        ("breastfeeding", "No", {"value": "yes", "negated": True}),
-        ("smoking", "no", {"value": "smoke", "negated": True}),
-        ("allergy", "none", {"value": "none"}),
-        ("pregnancy", "12 weeks", {"value": "12 weeks"}),
-    ],
-)
-def test_a_no_denies_what_one_is_or_does(kind: str, typed: str, made: dict[str, Any]) -> None:
-    assert entry(kind, typed, relative=None) == {"kind": kind, **made}
+def test_what_is_typed_is_sent_as_it_is_without_what_was_left_empty() -> None:
+    assert entry("smoking", "no", relative=None) == {"kind": "smoking", "value": "no"}
+    assert entry("allergy", "latex", reaction="", severity="mild") == {
+        "kind": "allergy", "value": "latex", "severity": "mild"
+    }  # fmt: skip

@@ -196,6 +196,48 @@ async def test_of_two_that_cannot_both_be_true_the_patient_says_which_is(page: P
     assert told.facts()["unclear"] == [] and sorted(texts(told)) == sorted([right, "warfarin 5 mg daily"])
 
 
+async def test_neither_of_two_may_be_true(page: Page, told: Client) -> None:
+    say(told, "I have no allergies. What is gout?", "denied")
+    await open_panel(page)
+    unclear = page.locator("[class*=st-key-unclear-]")
+    await unclear.get_by_role("button", name="Neither is right").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("I take neither into account")
+    await page.get_by_role("button", name="That is right").click()
+    await expect(unclear).to_have_count(0)
+    await expect(page.locator(".pm-group")).to_have_text(["Medicines"])
+    assert told.facts()["unclear"] == [] and texts(told) == ["warfarin 5 mg daily"]
+
+
+async def test_what_has_ended_is_removed_for_good_and_what_holds_of_it_stays(page: Page, told: Client) -> None:
+    told.fill_in({"kind": "medicine", "value": "warfarin 3 mg daily"})
+    await open_panel(page)
+    folded = page.locator(".st-key-ended")
+    await folded.get_by_text("What no longer holds (1)").click()
+    await folded.get_by_role("button", name="Change warfarin 5 mg daily").click()
+    await expect(page.get_by_role("menuitem")).to_have_text(["Remove for good"])
+    await page.get_by_role("menuitem", name="Remove for good").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    await expect(folded).to_have_count(0)
+    await expect(fact(page, "warfarin 3 mg daily")).to_be_visible()
+    assert sorted(texts(told)) == ["allergy to penicillin", "warfarin 3 mg daily"]
+    assert not [one for one in told.facts(ended=True)["facts"] if one["ended"]]
+
+
+async def test_what_is_known_of_an_allergy_stands_in_the_form_that_corrects_it(page: Page, client: Client) -> None:
+    client.fill_in({"kind": "allergy", "value": "penicillin", "reaction": "hives", "severity": "mild"})
+    client.fill_in({"kind": "condition", "value": "no asthma"})
+    await open_panel(page)
+    dialog = await choose(page, "allergy to penicillin", "Correct it")
+    await expect(dialog.get_by_label("What happens")).to_have_value("hives")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog).to_have_count(0)
+    dialog = await choose(page, "no asthma", "Correct it")
+    await expect(dialog.get_by_label("Condition", exact=True)).to_have_value("no asthma")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog).to_have_count(0)
+    assert texts(client) == ["allergy to penicillin (mild, hives)", "no asthma"]
+
+
 async def test_a_chart_is_taken_along_as_fhir(page: Page, told: Client) -> None:
     await open_panel(page)
     await page.get_by_role("button", name="Take it along").click()

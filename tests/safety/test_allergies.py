@@ -229,3 +229,13 @@ def test_an_unstated_reaction_is_taken_as_severe_and_asked_about() -> None:
 
 def test_the_tables_are_read_once() -> None:
     assert links() is links()
+
+
+def test_a_reaction_in_brackets_is_told_as_it_was_written() -> None:
+    (allergy,) = read("Penicillin (mild, hives and itching)")
+    assert allergy.written == "Penicillin (mild, hives and itching)"
+    found = check(["amoxicillin"], ["Penicillin (mild, hives)"])
+    assert found and all("“Penicillin (mild, hives)”" in finding.text for finding in found)
+    assert [one.written for one in read("sulfa (rash; swelling), codeine (nausea)")] == [
+        "sulfa (rash; swelling)", "codeine (nausea)"
+    ]  # fmt: skip

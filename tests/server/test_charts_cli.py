@@ -43,12 +43,32 @@ def test_a_chart_is_filled_in_shown_ended_and_removed(run: Callable[..., Done]) 
     assert "Nothing is known of this patient." in run("facts", "list", "--patient", "anna").stderr
 
 
+def test_of_two_that_cannot_both_be_true_one_is_chosen_and_one_that_ended_is_removed(run: Callable[..., Done]) -> None:
+    for value in ("34", "60"):
+        run("facts", "set", "age", value, "--patient", "anna")
+    run("facts", "set", "birth_date", "1950-05-31", "--patient", "anna")
+    done = run("facts", "unclear", "--patient", "anna")
+    (first, _) = done.stdout.splitlines()
+    assert "known: 60 years old “60” (" in first
+    number = first.split()[0]
+    done = run("facts", "settle", number, "known", "--patient", "anna", "--json")
+    assert listed(done) == ["60 years old"] and json.loads(done.stdout)[0]["source"] == "form"
+    assert "Nothing is unclear." in run("facts", "unclear", "--patient", "anna").stderr
+    assert "Nothing unclear has the number" in run("facts", "settle", number, "new", "--patient", "anna", code=2).stderr
+
+    run("facts", "set", "medicine", "warfarin 5 mg daily", "--until", "2020", "--patient", "anna")
+    facts = json.loads(run("facts", "list", "--ended", "--patient", "anna", "--json").stdout)
+    (ended,) = [fact["id"] for fact in facts if fact["kind"] == "medicine"]
+    assert "Removed, with 1 version(s)" in run("facts", "remove", str(ended), "--patient", "anna").stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["set", "shoes", "42"], "The kinds are: age, birth_date"),
         (["set", "weight", "heavy"], "Write it like this: 70 kg"),
         (["end", "99"], "No fact 99 holds"),
+        (["settle", "1", "both"], "Say which is true: known, new, neither"),
         (["list", "--patient", "two words"], "without blanks"),
     ],
 )

@@ -69,9 +69,97 @@ def test_a_fact_is_removed_for_good(told: httpx.Client) -> None:
 def test_what_is_unclear_is_shown_until_it_is_settled(told: httpx.Client) -> None:
     events(told, question="I have no allergies. What is gout?", patient="anna")
     (unclear,) = chart(told)["unclear"]
-    assert unclear["known"] == unclear["kept"] == "allergy to penicillin" and unclear["new"] == "no allergies"
+    assert unclear["known"]["text"] == "allergy to penicillin" and unclear["new"]["text"] == "no allergies"
+    assert unclear["kept"] == "known" and unclear["known"]["proof"] == ["I'm allergic to penicillin"]
     told.patch("/patients/anna/facts", json={"set": [{"kind": "allergy", "value": "none"}]}).raise_for_status()
     assert chart(told)["unclear"] == [] and texts(told) == ["warfarin 5 mg daily", "no allergies"]
+
+
+@pytest.mark.parametrize(
+    ("right", "left"),
+    [
+        ("known", ["allergy to penicillin", "warfarin 5 mg daily"]),
+        ("new", ["no allergies", "warfarin 5 mg daily"]),
+        ("neither", ["warfarin 5 mg daily"]),
+    ],
+)
+def test_what_is_unclear_is_settled_by_its_number(told: httpx.Client, right: str, left: list[str]) -> None:
+    events(told, question="I have no allergies. What is gout?", patient="anna")
+    (unclear,) = chart(told)["unclear"]
+    ruling = {"settle": [{"id": unclear["id"], "right": right}]}
+    after = told.patch("/patients/anna/facts", json=ruling)
+    assert after.json() == chart(told) and after.json()["unclear"] == []
+    facts = after.json()["facts"]
+    assert sorted(fact["text"] for fact in facts) == sorted(left)
+    ruled = [fact for fact in facts if fact["kind"] == "allergy"]
+    assert [fact["source"] for fact in ruled] == (["form"] if right != "neither" else [])
+    assert all(fact["proof"][-1] == fact["text"] for fact in ruled)
+    message = refused(told.patch("/patients/anna/facts", json=ruling), 400, "BadInput")
+    assert f"Nothing unclear has the number {unclear['id']}" in message
+
+
+def test_a_fact_tells_each_of_its_parts_in_a_field(told: httpx.Client) -> None:
+    entries = [
+        {"kind": "allergy", "value": "latex", "severity": "mild", "reaction": "hives", "valid_from": "2019"},
+        {"kind": "medicine", "value": "metformin", "dose": "500 mg", "frequency": "twice a day"},
+        {"kind": "family_history", "value": "diabetes", "relative": "mother"},
+        {"kind": "laboratory", "value": "creatinine was 1.2 mg/dL", "valid_from": "2026-03"},
+        {"kind": "laboratory", "value": "blood pressure 150/90"},
+    ]
+    told.patch("/patients/anna/facts", json={"set": entries}).raise_for_status()
+    facts = {fact["value"]: fact for fact in chart(told)["facts"]}
+    assert {"written": "latex", "severity": "mild", "reaction": "hives", "valid_from": "2019"}.items() <= facts[
+        "latex"
+    ].items()
+    assert (facts["metformin"]["dose"], facts["metformin"]["frequency"]) == ("500 mg", "twice a day")
+    assert (facts["warfarin"]["dose"], facts["warfarin"]["written"]) == ("5 mg", "warfarin")
+    assert facts["diabetes"]["relative"] == "mother"
+    creatinine = facts["creatinine"]
+    assert (creatinine["number"], creatinine["unit"], creatinine["valid_from"]) == (1.2, "mg/dl", "2026-03")
+    assert (facts["blood pressure"]["number"], facts["blood pressure"]["low"]) == (150, 90)
+
+
+def test_the_description_of_the_api_says_what_each_field_holds(told: httpx.Client) -> None:
+    schemas = told.get("/openapi.json").json()["components"]["schemas"]
+    fields = schemas["FactView"]["properties"]
+    for name in ("written", "reaction", "severity", "dose", "frequency", "relative", "number", "unit", "valid_until"):
+        assert fields[name]["description"], name
+    assert {"id", "known", "new", "kept"} == set(schemas["Unclear"]["required"])
+    assert schemas["Settling"]["properties"]["right"]["enum"] == ["known", "new", "neither"]
+
+
+def test_a_fact_that_has_ended_is_removed_and_what_holds_of_the_same_stays(told: httpx.Client) -> None:
+    told.patch("/patients/anna/facts", json={"set": [{"kind": "medicine", "value": "warfarin 3 mg daily"}]})
+    (old,) = [fact for fact in chart(told, ended=True)["facts"] if fact["ended"]]
+    assert old["dose"] == "5 mg"
+    assert told.delete("/patients/anna/facts", params={"id": old["id"]}).status_code == 204
+    assert texts(told, ended=True) == ["allergy to penicillin", "warfarin 3 mg daily"]
+    refused(told.delete("/patients/anna/facts", params={"id": old["id"]}), 400, "BadInput")
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "text"),
+    [
+        ("allergy", "no known allergies", "no allergies"),
+        ("allergy", "no known medicine allergies", "no medicine allergies"),
+        ("medicine", "no regular medicines", "no medicines"),
+        ("condition", "no known conditions", "no conditions"),
+        ("condition", "no asthma", "no asthma"),
+        ("smoking", "never", "no smoking"),
+        ("smoking", "10 a day", "smoking: yes"),
+        ("smoking", "ex-smoker since 2015", "ex-smoker (since 2015)"),
+        ("smoking", "quit in 2015", "ex-smoker (since 2015)"),
+        ("alcohol", "two glasses of wine a week", "alcohol: yes"),
+        ("alcohol", "teetotal", "no alcohol"),
+        ("language", "Spanish", "language: Spanish"),
+        ("age", "8 months", "8 months old"),
+    ],
+)
+def test_what_is_filled_in_as_one_says_it_is_understood(api: httpx.Client, kind: str, typed: str, text: str) -> None:
+    body = {"set": [{"kind": kind, "value": typed}]}
+    (fact,) = api.patch("/patients/carl/facts", json=body).json()["facts"]
+    assert fact["text"] == text and fact["proof"] == [typed]
+    assert fact["negated"] == text.startswith("no ")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +169,7 @@ def test_what_is_unclear_is_shown_until_it_is_settled(told: httpx.Client) -> Non
         ({"kind": "medicine", "value": " "}, 400, "1 to 200 characters"),
         ({"kind": "shoe size", "value": "42"}, 422, "kind"),
         ({"kind": "age", "value": "34", "reaction": "rash"}, 400, "no reaction"),
+        ({"kind": "smoking", "value": "cheese"}, 400, "Write it like this: 10 a day"),
     ],
 )
 def test_what_is_no_fact_is_refused_and_changes_nothing(
