@@ -1,11 +1,13 @@
 """Sources cut into chunks at section, paragraph and sentence borders; positions are kept to the character."""
 
 import re
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from primum.retrieval.loaders import Source
+from primum.retrieval.source import Source
+from primum.retrieval.table import ROW
 
 TARGET = 200  # tokens that a chunk of a longer section aims at
 LIMIT = 256  # tokens that a chunk has at most, its title and heading counted
@@ -18,7 +20,7 @@ CountTokens = Callable[[str], int]
 
 @dataclass(frozen=True)
 class Chunk:
-    """`source.text[start:stop]`, which is `text`, under `heading`."""
+    """`source.text[start:stop]`, which is `text`, under `heading`; it starts on `page`, if the source has pages."""
 
     heading: str
     start: int
@@ -45,8 +47,12 @@ def chunk(source: Source, count_tokens: CountTokens) -> list[Chunk]:
         head = count_tokens(f"{source.title}\n{heading}\n") + 2  # two special tokens
         room = max(_LEAST, LIMIT - head)
         units = list(_units(text, start, stop, room, count_tokens))
-        chunks.extend(Chunk(heading, a, b, text[a:b]) for a, b in _packed(units, room))
+        chunks.extend(Chunk(heading, a, b, text[a:b], _page(source.pages, a)) for a, b in _packed(units, room))
     return chunks
+
+
+def _page(pages: Sequence[int], start: int) -> int | None:
+    return bisect_right(pages, start) or None
 
 
 def sections(text: str) -> Iterator[tuple[str, int, int]]:
@@ -68,7 +74,9 @@ def _units(text: str, start: int, stop: int, room: int, count_tokens: CountToken
         if row[0] == "\n\n":
             opens = True
             continue
-        for a, b in _sentences(text, start + row.start(), start + row.end()):
+        place = start + row.start(), start + row.end()
+        # A table's row tells the headings of its columns once, so it is cut only where it is too long.
+        for a, b in [place] if ROW.fullmatch(row[0]) else _sentences(text, *place):
             for c, d, tokens in _pieces(text, a, b, room, count_tokens):
                 yield _Unit(c, d, tokens, opens)
                 opens = False

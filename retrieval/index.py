@@ -13,7 +13,7 @@ from primum.graph.errors import RetrievalFailed
 from primum.memory.tables import Chunk as ChunkRow
 from primum.memory.tables import Document
 from primum.retrieval.chunking import Chunk
-from primum.retrieval.duplicates import SAME, likeness
+from primum.retrieval.duplicates import NEAR, likeness
 from primum.retrieval.embedder import Embedder, Vector
 from primum.retrieval.loaders import Source
 
@@ -288,7 +288,7 @@ async def _mark_duplicates(connection: AsyncConnection, ids: list[int]) -> None:
     rows = await connection.execute(_LIKELY_DUPLICATES, {"ids": ids})
     found: dict[int, int] = {}
     for row in rows:
-        if row.id not in found and row.earlier not in found and likeness(row.text, row.earlier_text) >= SAME:
+        if row.id not in found and row.earlier not in found and likeness(row.text, row.earlier_text) >= NEAR:
             found[row.id] = row.earlier
     if found:
         await connection.execute(

@@ -14,7 +14,9 @@ from primum.retrieval import index
 from primum.retrieval.chunking import chunk
 from primum.retrieval.duplicates import signature
 from primum.retrieval.embedder import Embedder
-from primum.retrieval.loaders import STARTER, Source, Unreadable, count, load
+from primum.retrieval.loaders import STARTER, Source, Unreadable
+from primum.retrieval.origins import expected, is_origin, read
+from primum.retrieval.remote import is_remote
 
 _BATCH_DOCUMENTS = 128
 _BATCH_CHARACTERS = 80_000  # about 100 chunks: three seconds of embedding on one core
@@ -54,9 +56,10 @@ async def ingest(
     on_progress: Callable[[Progress], None] | None = None,
     tenant: str = "",
 ) -> IngestReport:
-    """Files and folders into the library; each document changes as a whole or not at all.
+    """Files, folders and origins into the library; each document changes as a whole or not at all.
 
     Args:
+        paths: what `primum.retrieval.origins.read` knows.
         database: the tables' owner's.
         tenant: whose own they are; everyone's unless given.
 
@@ -64,19 +67,18 @@ async def ingest(
         RetrievalFailed: the library was made with another embedder.
         MemoryUnavailable: the database can't be reached; what was written so far stays, and a new run goes on.
     """
-    files = [Path(path) for path in paths]
     report = IngestReport()
     async with database.begin() as connection:
         await index.claim(connection, embedder)
-    total = sum(await asyncio.gather(*(asyncio.to_thread(count, file) for file in files)))
-    batches = _batches(files, report)
+    total = sum(await asyncio.gather(*(asyncio.to_thread(expected, path) for path in paths)))
+    batches = _batches(paths, report)
     done = 0
     while batch := await asyncio.to_thread(next, batches, None):
         await _ingest_batch(batch, database, embedder, tenant, report)
         done += len(batch)
         if on_progress:
             on_progress(Progress(done, max(total, done), batch[-1].title))
-    if not tenant and any(file.resolve() == STARTER for file in files):
+    if not tenant and any(is_starter(path) for path in paths):
         await _remove_gone_pages(database, report)
     if report.changed:
         async with database.begin() as connection:
@@ -85,12 +87,16 @@ async def ingest(
     return report
 
 
-def _batches(files: Sequence[Path], report: IngestReport) -> Iterator[list[Source]]:
+def is_starter(path: Path | str) -> bool:
+    return not is_origin(path) and not is_remote(path) and Path(path).resolve() == STARTER
+
+
+def _batches(paths: Sequence[Path | str], report: IngestReport) -> Iterator[list[Source]]:
     """Readable sources, some at a time; the others go into the report."""
     seen: dict[str, str] = {}
     batch: list[Source] = []
     size = 0
-    for item in chain.from_iterable(load(file) for file in files):
+    for item in chain.from_iterable(read(path) for path in paths):
         if isinstance(item, Unreadable):
             report.skipped.append((item.name, item.reason))
             continue

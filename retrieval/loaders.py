@@ -1,78 +1,80 @@
 """Files and folders in, sources out. What can't be read is named, and never stops the rest."""
 
-import gzip
-import hashlib
+import io
 import json
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from datetime import date
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
-from primum.retrieval.markup import PlainPage, html_page, markdown_page, pdf_page, text_page
-from primum.retrieval.plaintext import clean, line, web_address
+from primum.retrieval import archive
+from primum.retrieval.markup import html_page, markdown_page, text_page
+from primum.retrieval.openfda import is_label_file, label_pages
+from primum.retrieval.pdf import pdf_page
+from primum.retrieval.plaintext import clean, decoded
+from primum.retrieval.rows import MAX_ROW, is_jsonl, jsonl_pages, object_pages, opened_rows, table_pages
+from primum.retrieval.slides import slides_page
+from primum.retrieval.source import PlainPage, Source, Unreadable, source_of, title_of
+from primum.retrieval.word import word_page
+from primum.retrieval.xml_file import xml_pages
+
+__all__ = ["MAX_FILE", "MAX_ROW", "STARTER", "Source", "Unreadable", "count", "is_known", "load", "load_as"]
 
 MAX_FILE = 50 * 2**20  # bytes
-MAX_ROW = 5 * 2**20  # bytes of one line of a .jsonl
 STARTER = Path(__file__).resolve().parent / "starter"
-_FORMAT = 1  # raise it when loading or chunking changes, so that everything is ingested again
 
-
-@dataclass(frozen=True)
-class Source:
-    """One document: its identity, what is known about it, and its plain text with `## Heading` lines."""
-
-    uri: str
-    title: str
-    text: str
-    kind: str = "page"
-    url: str = ""
-    aliases: list[str] = field(default_factory=list)
-    sources: list[dict[str, str]] = field(default_factory=list)
-    reviewed: date | None = None
-    origin: str = ""
-    language: str = "en"
-    audience: str = ""
-    licence: str = ""
-    evidence: str = ""
-    published: date | None = None
-    retracted: bool = False
-    pages: list[int] = field(default_factory=list)
-
-    @property
-    def content_hash(self) -> str:
-        """Changes when anything that is stored of this source changes."""
-        content = json.dumps([_FORMAT, asdict(self)], default=str, sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """What could not be read, and why; `name` is a path, or `path:line` for a row."""
-
-    name: str
-    reason: str
-
-
-class _SkipError(Exception):
-    """A reason to skip one file or row."""
+Pages = Iterable[PlainPage | Unreadable]
 
 
 def load(path: Path) -> Iterator[Source | Unreadable]:
     """All documents of a file or folder (recursive, sorted, hidden files left out)."""
     for file in _files(path):
-        try:
-            yield from _load_file(file)
-        except _SkipError as error:
-            yield Unreadable(str(file), str(error))
-        except OSError as error:
-            yield Unreadable(str(file), error.strerror or type(error).__name__)
+        yield from load_as(file, _uri(file), str(file))
+
+
+def load_as(file: Path, uri: str, name: str) -> Iterator[Source | Unreadable]:
+    """All documents of one file that stands for another place.
+
+    Args:
+        uri: the identity of the file's only document; rows are named after its last part.
+        name: what to call the file if it can't be read.
+    """
+    try:
+        for page in _pages(file):
+            if isinstance(page, Unreadable):
+                yield Unreadable(f"{name}:{page.name}", page.reason)
+            else:
+                yield from _source(page, uri, name)
+    except OSError as error:
+        yield Unreadable(name, error.strerror or type(error).__name__)
+    except ValueError as error:
+        yield Unreadable(name, _reason(error))
+    except RecursionError:
+        yield Unreadable(name, "nested too deeply")
+
+
+def _source(page: PlainPage, uri: str, name: str) -> Iterator[Source | Unreadable]:
+    identity = page.identity or uri
+    if identity.startswith("#"):
+        identity = uri.rpartition("/")[2] + identity
+    try:
+        yield source_of(page, identity)
+    except ValueError as error:
+        yield Unreadable(f"{name}:{page.identity}" if page.identity else name, str(error))
+
+
+def _reason(error: ValueError) -> str:
+    return f"not UTF-8 text (byte {error.start})" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def count(path: Path) -> int:
     """How many documents `load` will come to, roughly: one a file, one a line of a .jsonl."""
     return sum(_count_file(file) for file in _files(path))
+
+
+def is_known(file: Path) -> bool:
+    """Whether files of this kind can be read."""
+    return is_jsonl(file.name) or file.suffix.lower() in (*_READERS, *_COLLECTIONS, ".zip")
 
 
 def _files(path: Path) -> list[Path]:
@@ -83,41 +85,84 @@ def _files(path: Path) -> list[Path]:
 
 
 def _count_file(file: Path) -> int:
-    if not _is_jsonl(file):
+    if not is_jsonl(file.name):
         return 1
     try:
-        with _open(file) as stream:
+        with opened_rows(file) as stream:
             return sum(block.count(b"\n") for block in iter(lambda: stream.read(2**20), b"")) or 1
     except (OSError, EOFError, zlib.error):
         return 1
 
 
-def _is_jsonl(file: Path) -> bool:
-    return file.name.lower().endswith((".jsonl", ".jsonl.gz"))
+def _uri(file: Path) -> str:
+    file = file.resolve()
+    return f"starter:{file.stem}" if file.parent == STARTER else f"file:{clean(str(file))}"
 
 
-def _open(file: Path) -> Any:
-    return gzip.open(file, "rb") if file.suffix.lower() == ".gz" else file.open("rb")
-
-
-def _load_file(file: Path) -> Iterator[Source | Unreadable]:
-    if _is_jsonl(file):
-        yield from _load_rows(file)
-        return
-    reader = _READERS.get(file.suffix.lower())
+def _pages(file: Path) -> Pages:
     if not file.is_file():
-        raise _SkipError("no such file")
-    if reader is None:
-        raise _SkipError(f"unknown kind of file; known are {', '.join(_READERS)}, .jsonl and .jsonl.gz")
-    if file.stat().st_size > MAX_FILE:
-        raise _SkipError(f"larger than {MAX_FILE // 2**20} MB")
+        raise ValueError("no such file")
+    if is_jsonl(file.name):
+        return _rows(file)
+    if file.suffix.lower() == ".zip":
+        return _zip_pages(file)
+    if is_known(file) and file.stat().st_size > MAX_FILE:
+        raise ValueError(f"larger than {MAX_FILE // 2**20} MB")
+    return read(file.name, file.read_bytes if is_known(file) else bytes)
+
+
+def _rows(file: Path) -> Pages:
+    with opened_rows(file) as stream:
+        yield from jsonl_pages(stream)
+
+
+def read(name: str, content: Callable[[], bytes]) -> Pages:
+    """The documents of a file of this name. Raises ValueError, also as it goes, if it can't be read."""
+    path = PurePosixPath(name)
+    suffix = path.suffix.lower()
+    if old := _OLD.get(suffix):
+        raise ValueError(f"an old kind of file; save it as {old}")
+    if suffix in _READERS:
+        return [_READERS[suffix](content(), title_of(path.name))]
+    if suffix == ".jsonl":
+        return jsonl_pages(io.BytesIO(content()))
+    if suffix in _COLLECTIONS:
+        return _COLLECTIONS[suffix](content(), title_of(path.name))
+    known = ", ".join([*_READERS, *_COLLECTIONS, ".zip", ".jsonl"])
+    raise ValueError(f"unknown kind of file; known are {known} and .jsonl.gz")
+
+
+def _zip_pages(file: Path) -> Pages:
+    """The documents of an archive's files; an archive in an archive is left alone."""
+    with archive.opened(file) as opened:
+        for member in archive.members(opened):
+            try:
+                for page in read(member.filename, lambda: archive.unpacked(opened, member)):  # noqa: B023
+                    if isinstance(page, Unreadable):
+                        yield Unreadable(f"{member.filename}:{page.name}", page.reason)
+                    else:
+                        yield _within(page, member.filename)
+            except ValueError as error:
+                yield Unreadable(member.filename, _reason(error))
+            except RecursionError:
+                yield Unreadable(member.filename, "nested too deeply")
+
+
+def _within(page: PlainPage, member: str) -> PlainPage:
+    """A page whose identity is not a whole uri is named after its place in the archive."""
+    return replace(page, identity=f"#{clean(member)}{page.identity}") if page.identity[:1] in ("", "#") else page
+
+
+def _json_pages(data: bytes, _name: str) -> Pages:
     try:
-        page = reader(file.read_bytes(), file.stem.replace("-", " ").replace("_", " ").strip())
-    except UnicodeDecodeError as error:
-        raise _SkipError(f"not UTF-8 text (byte {error.start})") from None
-    except ValueError as error:
-        raise _SkipError(str(error)) from None
-    yield _source(_uri(file), page)
+        content = json.loads(decoded(data))
+    except json.JSONDecodeError:
+        raise ValueError("not JSON") from None
+    if is_label_file(content):
+        return label_pages(content)
+    if isinstance(content, list):
+        return object_pages(content)
+    raise ValueError("an unknown kind of JSON; known are openFDA drug labels and lists of objects with a `text`")
 
 
 _READERS: dict[str, Callable[[bytes, str], PlainPage]] = {
@@ -126,90 +171,13 @@ _READERS: dict[str, Callable[[bytes, str], PlainPage]] = {
     ".html": html_page,
     ".htm": html_page,
     ".pdf": pdf_page,
+    ".docx": word_page,
+    ".pptx": slides_page,
 }
-
-
-def _uri(file: Path) -> str:
-    file = file.resolve()
-    return f"starter:{file.stem}" if file.parent == STARTER else f"file:{clean(str(file))}"
-
-
-def _load_rows(file: Path) -> Iterator[Source | Unreadable]:
-    number = 0
-    try:
-        with _open(file) as stream:
-            while row := stream.readline(MAX_ROW + 1):
-                number += 1
-                try:
-                    if len(row) > MAX_ROW:
-                        while row and not row.endswith(b"\n"):
-                            row = stream.readline(MAX_ROW)
-                        raise _SkipError(f"a row larger than {MAX_ROW // 2**20} MB")
-                    if row.strip():
-                        yield _row_source(file.name, number, row)
-                except _SkipError as error:
-                    yield Unreadable(f"{file}:{number}", str(error))
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise _SkipError(f"broken gzip after line {number}: {error}") from None
-    if number == 0:
-        raise _SkipError("empty")
-
-
-def _row_source(name: str, number: int, row: bytes) -> Source:
-    try:
-        fields = json.loads(row)
-    except (ValueError, RecursionError):
-        raise _SkipError("not JSON") from None
-    if not isinstance(fields, dict) or not isinstance(fields.get("text"), str):
-        raise _SkipError("not an object with a `text`")
-    identity = line(str(fields.get("_id", fields.get("id", number))))
-    title = line(str(fields.get("title") or "")) or identity
-    return _source(f"{clean(name)}#{identity}", PlainPage(title, clean(fields["text"]), fields))
-
-
-def _source(uri: str, page: PlainPage) -> Source:
-    if not page.text:
-        raise _SkipError("no text in it")
-    meta = page.meta
-    url = web_address(meta.get("url"))
-    return Source(
-        uri=uri,
-        title=page.title,
-        text=page.text,
-        kind=line(str(meta.get("kind") or "page")),
-        url=url,
-        aliases=[line(str(alias)) for alias in _list(meta.get("aliases"))],
-        sources=_sources(meta, page.title, url),
-        reviewed=_date(meta.get("reviewed")),
-        language=line(str(meta.get("language") or "en")),
-        audience=line(str(meta.get("audience") or "")),
-        evidence=line(str(meta.get("evidence") or "")),
-        published=_date(meta.get("published")),
-    )
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _sources(meta: dict[str, Any], title: str, url: str) -> list[dict[str, str]]:
-    given = [source for source in _list(meta.get("sources")) if isinstance(source, dict)]
-    if not given and isinstance(meta.get("source"), str):
-        given = [{"title": title, "publisher": meta["source"], "url": url}]
-    return [
-        {
-            "title": line(str(source.get("title") or "")),
-            "publisher": line(str(source.get("publisher") or "")),
-            "url": web_address(source.get("url")),
-        }
-        for source in given
-    ]
-
-
-def _date(value: object) -> date | None:
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(str(value)[:10])
-    except ValueError:
-        return None
+_COLLECTIONS: dict[str, Callable[[bytes, str], Pages]] = {
+    ".csv": table_pages,
+    ".tsv": table_pages,
+    ".xml": xml_pages,
+    ".json": _json_pages,
+}
+_OLD = {".doc": ".docx", ".ppt": ".pptx", ".xls": ".csv", ".xlsx": ".csv", ".rtf": ".docx", ".odt": ".docx"}

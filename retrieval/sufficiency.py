@@ -15,12 +15,13 @@ _BY_WORDS = (-5.65, 0.0, 22.4)
 
 
 def sufficiency(passages: Sequence[Passage], embedder: str) -> float:
-    """How likely the best of these passages belong to the question's topic, 0 to 1."""
+    """How likely the best of these passages belong to the question's topic, 0 to 1; words alone never say "nothing"."""
     if not passages:
         return 0.0
     bias, of_likeness, of_words = _FITTED.get(embedder, _BY_WORDS)
     likeness, words = features(passages)
-    return 1 / (1 + math.exp(-(bias + of_likeness * likeness + of_words * words)))
+    found = 1 / (1 + math.exp(-(bias + of_likeness * likeness + of_words * words)))
+    return found if embedder in _FITTED else max(NOTHING, found)
 
 
 def features(passages: Sequence[Passage]) -> tuple[float, float]:

@@ -28,14 +28,23 @@ class _Library:
 
 
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders: .md .txt .html .pdf .jsonl[.gz]")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files or folders (.md .txt .html .pdf .docx .pptx .csv .xml .json .jsonl[.gz] .zip), addresses such "
+            "as s3://bucket/folder, or a source: medlineplus, medquad, dailymed:DRUG."
+        ),
+    ],
     private: Annotated[bool, typer.Option("--private", help="For PRIMUM_TENANT alone, not for everyone.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put documents into the library. What is unchanged is left alone."""
-    missing = [str(path) for path in paths if not path.exists()]
+    from primum.retrieval.origins import is_origin
+    from primum.retrieval.remote import is_remote
+
+    missing = [path for path in paths if not (is_origin(path) or is_remote(path) or Path(path).exists())]
     if missing:
-        raise BadInput(f"No such file or folder: {', '.join(missing)}")
+        raise BadInput(f"No such file, folder or source: {', '.join(missing)}")
 
     async def work() -> Any:
         from primum.retrieval.ingest import ingest

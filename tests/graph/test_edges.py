@@ -34,9 +34,15 @@ def test_after_router(route: Route, then: str) -> None:
     assert after_router({**fresh_turn(), "route": route}) == then
 
 
-@pytest.mark.parametrize(("hits", "then"), [([], "respond"), ([Hit(chunk_id=1, score=1, similarity=1)], "draft")])
-def test_after_retrieve(hits: list[Hit], then: str) -> None:
-    assert after_retrieve({**fresh_turn(), "hits": hits}) == then
+HIT = Hit(chunk_id=1, score=1, words=0.2, similarity=1)
+
+
+@pytest.mark.parametrize(
+    ("hits", "sufficiency", "then"),
+    [([], 0.0, "respond"), ([HIT], 0.9, "draft"), ([HIT], 0.1, "draft"), ([HIT], 0.09, "respond")],
+)
+def test_after_retrieve(hits: list[Hit], sufficiency: float, then: str) -> None:
+    assert after_retrieve({**fresh_turn(), "hits": hits, "sufficiency": sufficiency}) == then
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,8 @@ async def draft_and_critique(agent: Agent) -> tuple[dict[str, int], dict[str, in
     """The tokens of two calls with the prompts of one turn's draft and critique."""
     drafting, auditing = (Run(deadline=time.monotonic() + 600) for _ in range(2))
     context = agent.resources.context(drafting, agent.resources.identity("me"), "t", "patient")
-    hits = [Hit(chunk_id=p.chunk_id, score=1, similarity=1) for p in await context.library.search([QUESTION], 3)]
+    found = await context.library.search([QUESTION], 3)
+    hits = [Hit(chunk_id=p.chunk_id, score=1, similarity=1, words=1) for p in found]
     prompt = await opening(State(**fresh_turn() | {"question": QUESTION, "hits": hits}), context)
     task = render("critique", sentences=["You may feel very thirsty."])
     await context.writer.fill(prompt, Routing, max_tokens=30)

@@ -74,3 +74,15 @@ def test_a_very_long_title_still_leaves_room_for_text() -> None:
 def test_sections_cover_the_text_from_its_start_to_its_end() -> None:
     text = "Opening.\n## One\nBody."
     assert [(name, text[a:b].strip()) for name, a, b in sections(text)] == [("", "Opening."), ("One", "Body.")]
+
+
+def test_a_chunk_tells_the_page_on_which_it_starts() -> None:
+    source = Source(uri="a", title="T", text="## A\nOne.\n\n## B\nTwo.\n\n## C\nThree.", pages=[0, 11, 11, 22])
+    assert [(c.text, c.page) for c in chunk(source, count)] == [("One.", 1), ("Two.", 3), ("Three.", 4)]
+    assert [c.page for c in chunks_of("One.")] == [None]
+
+
+def test_a_row_of_a_table_is_not_cut_between_its_sentences() -> None:
+    rows = [f"Drug: drug{number}; Advice: Take with food. Do not crush. See a doctor." for number in range(60)]
+    chunks = chunks_of("\n".join(rows))
+    assert len(chunks) > 2 and [row for c in chunks for row in c.text.split("\n")] == rows

@@ -4,10 +4,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from primum.retrieval.loaders import MAX_FILE, MAX_ROW, Source, Unreadable, count, load
+from tests.retrieval import documents
 
 PAGE = """---
 title: Gout
@@ -105,6 +106,28 @@ def test_an_html_page_keeps_its_main_content_headings_and_canonical_address(tmp_
     assert page.text == "Flu is an infection.\n\n## Care\n\n- Rest\n- Drink"
 
 
+def test_an_html_page_tells_its_language_licence_and_day_and_its_tables_rows_read_alone(tmp_path: Path) -> None:
+    html = """<html lang="es-ES"><head><link rel="license" href="https://creativecommons.org/licenses/by/4.0/">
+    <meta property="article:published_time" content="2026-02-03T10:00"></head><body><main><h1>Dosis</h1>
+    <table><caption>Tabla 1</caption><tr><th>Drug</th><th>Dose</th></tr>
+    <tr><td>A</td><td>10<sup>3</sup> units</td></tr></table><p>After.</p></main></body></html>"""
+    (page,) = sources(write(tmp_path / "a.html", html))
+    assert (page.language, page.published) == ("es", date(2026, 2, 3))
+    assert page.licence == "https://creativecommons.org/licenses/by/4.0/"
+    assert page.text == "Tabla 1\nDrug: A; Dose: 10³ units\n\nAfter."
+
+
+def test_parts_of_a_word_stay_together_and_the_symbol_font_is_read(tmp_path: Path) -> None:
+    html = "<p>H<sub>2</sub>O, <b>5</b> <font face='Symbol'>m</font>g, 10<sup>9</sup>/L</p>"
+    assert sources(write(tmp_path / "a.html", html))[0].text == "H2O, 5 μg, 10⁹/L"
+
+
+def test_a_markdown_table_has_rows_that_read_alone(tmp_path: Path) -> None:
+    table = "# T\n\nDoses:\n\n| Drug | Dose |\n|:---|---:|\n| A \\| B | 5 mg |\n\nAfter."
+    (page,) = sources(write(tmp_path / "a.md", table))
+    assert page.text == "Doses:\n\nDrug: A | B; Dose: 5 mg\n\nAfter."
+
+
 def test_an_address_that_is_not_http_is_dropped(tmp_path: Path) -> None:
     html = '<link rel="canonical" href="javascript:alert(1)"><p>Text.</p>'
     assert sources(write(tmp_path / "a.html", html))[0].url == ""
@@ -161,7 +184,7 @@ def test_control_characters_and_lone_surrogates_do_not_reach_the_text(tmp_path: 
         ("a.md", b"---\ntitle: Only\n---\n", "no text"),
         ("a.txt", "naïve".encode("latin-1"), "not UTF-8"),
         ("a.txt", bytes(range(32)) * 9, "binary"),
-        ("a.docx", b"PK", "unknown kind"),
+        ("a.docx", b"PK", "not a zip archive"),
         ("a.jsonl", b"", "empty"),
         ("a.jsonl.gz", b"no gzip", "broken gzip"),
     ],
@@ -180,13 +203,23 @@ def test_a_missing_file_and_one_too_large_are_named(tmp_path: Path) -> None:
     assert reason(large) == "larger than 50 MB"
 
 
+STARTS = [
+    *(b"", b"%PDF-1.4\n", b"---\na: [", b"<html><h1>", b"<html><table><tr><td colspan=9>", b"PK\x03\x04"),
+    gzip.compress(b'{"text": "a"}\n' * 9)[:-12],
+    *(b"a;b\n1;", b'title,text\nT,"', b'{"results": [{"set_id": "a", "warnings": [', b"[{", b"\xd0\xcf\x11\xe0"),
+    *(document.encode()[:-40] for document in (documents.TOPICS, documents.QUESTIONS, documents.LABEL)),
+    *(document[: len(document) // 2] for document in (documents.openfda(), documents.word(), documents.slides())),
+    documents.guideline()[:3000],
+]
+SUFFIXES = [*".md .txt .html .pdf .docx .pptx .csv .tsv .xml .json .zip .jsonl .jsonl.gz".split()]
+
+
 @given(
     data=st.one_of(st.binary(max_size=500), st.text(max_size=500).map(lambda t: t.encode(errors="surrogatepass"))),
-    start=st.sampled_from(
-        [b"", b"%PDF-1.4\n", b"---\na: [", b"<html><h1>", gzip.compress(b'{"text": "a"}\n' * 9)[:-12]]
-    ),
-    suffix=st.sampled_from([".md", ".txt", ".html", ".pdf", ".jsonl", ".jsonl.gz"]),
+    start=st.sampled_from(STARTS),
+    suffix=st.sampled_from(SUFFIXES),
 )
+@settings(max_examples=300)
 def test_no_content_stops_loading_and_what_is_loaded_fits_the_database(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, start: bytes, suffix: str
 ) -> None:
@@ -196,6 +229,39 @@ def test_no_content_stops_loading_and_what_is_loaded_fits_the_database(
         if isinstance(item, Source):
             stored = item.title + item.text + item.uri + json.dumps([item.aliases, item.sources], ensure_ascii=False)
             assert "\0" not in stored.encode().decode()
+            assert all(0 <= start <= len(item.text) for start in item.pages)
+
+
+WHOLE = {
+    ".pdf": documents.guideline(),
+    ".docx": documents.word(),
+    ".pptx": documents.slides(),
+    ".xml": documents.LABEL.encode(),
+    ".json": documents.openfda(),
+    ".zip": documents.zipped({"a.xml": documents.QUESTIONS, "b.docx": documents.word()}),
+}
+
+
+@given(suffix=st.sampled_from(sorted(WHOLE)), place=st.floats(0, 1), patch=st.binary(min_size=1, max_size=40))
+@settings(max_examples=60)
+def test_a_damaged_file_stops_nothing(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, place: float, patch: bytes
+) -> None:
+    whole = WHOLE[suffix]
+    at = int(place * len(whole))
+    file = write(tmp_path_factory.getbasetemp() / f"damaged{suffix}", whole[:at] + patch + whole[at + len(patch) :])
+    assert list(load(file))
+
+
+def test_a_folder_of_broken_files_of_every_kind_gives_what_is_good(tmp_path: Path) -> None:
+    broken = [suffix for suffix in SUFFIXES if suffix != ".html"]  # no HTML is too broken to be read
+    for suffix in broken:
+        write(tmp_path / f"broken{suffix}", b"\xff\xfe\0broken" * 9)
+    write(tmp_path / "good.txt", "Good text.")
+    found = list(load(tmp_path))
+    assert [item.uri for item in found if isinstance(item, Source)] == [f"file:{tmp_path}/good.txt"]
+    names = {item.name.partition(":")[0] for item in found if isinstance(item, Unreadable)}
+    assert names >= {f"{tmp_path}/broken{suffix}" for suffix in broken}
 
 
 def test_a_folder_is_read_in_order_without_hidden_files(tmp_path: Path) -> None:
