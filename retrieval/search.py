@@ -79,11 +79,13 @@ class Passage:
 # Everyone's chunks and a tenant's own are two partitions with an index each. Where few chunks are wanted, by a filter
 # or of a tenant's own, all of them are compared instead: an index that has to step over the others finds too few.
 #
+# `visible` is said twice more than row-level security says it: so only the partitions that matter are planned for.
+#
 # The settings come before the vectors' index is read, since the query's row is made from theirs; so it is all one
 # statement, and a transaction of its own. A library of another embedder gives no row.
 _SEARCH = """
 with setting as materialized (
-  select set_config('hnsw.ef_search', '100', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
+  select set_config('hnsw.ef_search', '{ef}', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
 ),
 query as materialized (
   select q, cast(vector as halfvec({size})) as vector, to_tsvector('english', words) as lexemes
@@ -120,10 +122,10 @@ candidate as (
     )
   ) as best
 ),
-scored as (
+scored as materialized (
   select c.id, c.tenant, c.document_id, greatest(0, 1 - (c.embedding::halfvec({size}) <=> query.vector)) as similarity,
     (select coalesce(sum(weight * ts_rank({fields}, c.lexemes, word)), 0) from term where term.q = query.q) as words
-  from candidate join chunks c using (id, tenant) cross join query
+  from candidate join chunks c using (id, tenant) cross join query where c.tenant in ({visible})
 ),
 ranked as (
   select scored.id, scored.tenant, document_id, max(similarity) as similarity,
@@ -141,6 +143,7 @@ found as (
 )
 select {columns}, found.score, found.similarity, found.words
 from found join chunks c using (id, tenant) join documents d on d.id = c.document_id
+where c.tenant in ({visible})
 order by found.score desc, c.id
 """
 # What is compared: everyone's by the index and one's own beside it, or all that a filter leaves.
@@ -165,7 +168,8 @@ _FITS = "and (select true from documents d where d.id = c.document_id and {wante
 _CURRENT = "replaced_at is null and duplicate_of is null and (expires_at > now() or expires_at is null)"
 _FIELD_WEIGHTS = "'{0.4, 0.4, 0.7, 1}'::real[]"  # D (text), C (unused), B (heading), A (title and aliases)
 _FEW_CHUNKS = 20_000  # compared one by one in about 20 ms
-_DEPTH = 100
+_DEPTH = 100  # candidates of each side
+_EF = 200  # of which the nearest are chosen
 # Of two that fit alike, the stronger kind of evidence comes first.
 _EVIDENCE = """case d.evidence when 'guideline' then 0.02 when 'review' then 0.015 when 'trial' then 0.01
   when 'label' then 0.01 when 'case' then -0.02 else 0 end"""
@@ -355,6 +359,7 @@ def statement(size: int, tenant: str, conditions: str) -> str:
     near += [_MANY.replace("{tenant}", shared)] if conditions else []
     near += [_MANY.replace("{tenant}", own)] if tenant else []
     parts = {
+        "visible": f"{shared}, {own}" if tenant else shared,
         "near": "  union".join(near).replace("{fits}", _FITS if conditions else ""),
         "found": "{wanted}" if conditions else _CURRENT,
         "wanted": wanted,
@@ -363,6 +368,7 @@ def statement(size: int, tenant: str, conditions: str) -> str:
         "evidence": _EVIDENCE,
         "columns": _COLUMNS,
         "depth": str(_DEPTH),
+        "ef": str(_EF),
         "size": str(size),
     }
     statement = _SEARCH

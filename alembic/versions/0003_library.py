@@ -114,8 +114,9 @@ def _chunks() -> None:
         sa.PrimaryKeyConstraint("id", "tenant", name=op.f("pk_chunks")),
         postgresql_partition_by="LIST (tenant)",
     )
-    # Each distance reads the vector, so it stays with its row; texts give way.
+    # Scoring reads vector and lexemes, so they stay with their row; the text gives way.
     op.execute("alter table chunks alter embedding set storage plain, alter next_embedding set storage plain")
+    op.execute("alter table chunks alter lexemes set storage main")
     op.execute("alter sequence chunks_id owned by chunks.id")
     op.execute("create table chunks_shared partition of chunks for values in ('')")
     op.execute("create table chunks_private partition of chunks default partition by hash (tenant)")
