@@ -37,6 +37,7 @@ class Base(DeclarativeBase):
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB,
         list[dict[str, str]]: JSONB,
+        list[dict[str, Any]]: JSONB,
         list[str]: JSONB,
     }
 
@@ -309,6 +310,19 @@ class AuditEvent(Base):
     run_id: Mapped[UUID | None]
     details: Mapped[dict[str, Any]]
     hash: Mapped[bytes]
+
+
+class FetchedRow(Base):
+    """What a service answered, for a while. `key` is a hash: no query is kept, and it belongs to no tenant."""
+
+    __tablename__ = "fetched"
+    __table_args__ = (Index("ix_fetched_expires_at", "expires_at"),)
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    service: Mapped[str]
+    body: Mapped[list[dict[str, Any]]]
+    fetched_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
 
 
 class Installation(Base):

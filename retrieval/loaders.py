@@ -31,6 +31,14 @@ class Source:
     aliases: list[str] = field(default_factory=list)
     sources: list[dict[str, str]] = field(default_factory=list)
     reviewed: date | None = None
+    origin: str = ""
+    language: str = "en"
+    audience: str = ""
+    licence: str = ""
+    evidence: str = ""
+    published: date | None = None
+    retracted: bool = False
+    pages: list[int] = field(default_factory=list)
 
     @property
     def content_hash(self) -> str:

@@ -14,7 +14,7 @@ from tests.rows import rows, state_of
 ASKED = "I'm allergic to penicillin and I take warfarin. What is gout?"
 ANNA, BEN = Identity("north", "anna"), Identity("north", "ben")
 SAME_NAME = Identity("south", "anna")
-OURS = sorted(set(Base.metadata.tables) - {"documents", "chunks", "lexemes", "corpus", "installation"})
+OURS = sorted(set(Base.metadata.tables) - {"documents", "chunks", "lexemes", "corpus", "fetched", "installation"})
 
 
 @pytest.fixture
