@@ -11,6 +11,8 @@
     ├── ModelUnavailable     the model server can't be reached, hangs, breaks off or repeats itself
     ├── InvalidModelOutput   the model answered, twice, but not in the form that was asked for
     ├── RetrievalFailed      the library can't be searched (no embedder, or one that does not fit the index)
+    ├── LookUpFailed         a service of literature, or a page, gives no answer that can be used
+    │   └── AddressRefused   an address that is never asked: not https, not public or not on the list
     ├── MemoryUnavailable    the database can't be reached (HTTP 503)
     └── LocalServerFailed    an embedded part (Postgres, model server) did not start
 
@@ -59,6 +61,21 @@ class InvalidModelOutput(PrimumError):
 
 class RetrievalFailed(PrimumError):
     """The library can't be searched."""
+
+
+class LookUpFailed(PrimumError):
+    """A service of literature, or a page of the web, gives no answer that can be used.
+
+    `transient`: trying once more may help.
+    """
+
+    def __init__(self, reason: str, *, transient: bool = False) -> None:
+        super().__init__(reason)
+        self.transient = transient
+
+
+class AddressRefused(LookUpFailed):
+    """An address that is never asked: not https, not public, or not on the list."""
 
 
 class MemoryUnavailable(PrimumError):

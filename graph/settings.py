@@ -3,10 +3,10 @@
 import difflib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from primum.graph.errors import BadInput
 
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 PREFIX = "PRIMUM_"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+T = TypeVar("T")
+CommaList = Annotated[  # one, two
+    tuple[T, ...],
+    NoDecode,
+    BeforeValidator(
+        lambda given: [one.strip() for one in given.split(",") if one.strip()] if isinstance(given, str) else given
+    ),
+]
+Domain = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 
 
@@ -73,6 +82,30 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z]{2,3}$",
         description="Country (ISO code such as US, GB, CN; EU, INT) whose emergency numbers are told.",
     )
+
+    literature: CommaList[Literal["pubmed", "europepmc", "medlineplus", "openfda", "ctgov", "web"]] = Field(
+        (),
+        description="Services that may be asked: pubmed, europepmc, medlineplus, openfda, ctgov, web, with commas. "
+        "Unset: none, and nothing leaves the house. What leaves is medical words alone.",
+    )
+    ncbi_key: SecretStr | None = Field(None, description="API key of NCBI: ten requests to PubMed a second, not three.")
+    openfda_key: SecretStr | None = Field(None, description="API key of openFDA: 120,000 requests a day, not 1,000.")
+    contact: str = Field(
+        "",
+        pattern=r"^$|^[^@\s,]+@[^@\s,]+$",
+        description="E-mail address at which NCBI reaches who runs this, told with each request to PubMed.",
+    )
+    web_domains: CommaList[Domain] = Field(
+        (
+            *("who.int", "nih.gov", "cdc.gov", "fda.gov", "medlineplus.gov", "ahrq.gov", "cancer.gov", "nhs.uk"),
+            *("nice.org.uk", "sign.ac.uk", "gov.uk", "ema.europa.eu", "ecdc.europa.eu", "rki.de", "awmf.org"),
+            *("gesundheitsinformation.de", "has-sante.fr", "cochrane.org", "cochranelibrary.com", "canada.ca"),
+            *("health.gov.au", "healthdirect.gov.au", "tga.gov.au"),
+        ),
+        description="Sites of which `web` reads pages, with all below them, with commas.",
+    )
+    literature_timeout: float = Field(8, ge=0.5, le=60, description="Seconds that all services together may take.")
+    literature_days: float = Field(7, gt=0, le=365, description="Days for which a service's answer is kept.")
 
     interactions: Folder | None = Field(
         None,

@@ -38,6 +38,7 @@ class Base(DeclarativeBase):
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB,
         list[dict[str, str]]: JSONB,
+        list[dict[str, Any]]: JSONB,
         list[str]: JSONB,
     }
 
@@ -154,7 +155,7 @@ class Fetched(Base):
 
     key: Mapped[str] = mapped_column(primary_key=True)
     service: Mapped[str]
-    body: Mapped[dict[str, Any]]
+    body: Mapped[list[dict[str, Any]]]
     fetched_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime] = mapped_column(index=True)
 

@@ -191,6 +191,12 @@ def _names() -> dict[str, str]:
 
 
 @cache
+def names() -> frozenset[str]:
+    """Every canonical name that there is."""
+    return frozenset(name for name in _names().values() if name)
+
+
+@cache
 def _longest() -> dict[str, int]:
     """How many words the longest name has that opens with these two words."""
     found: dict[str, int] = {}

@@ -50,6 +50,11 @@ def _general() -> frozenset[str]:
     return frozenset(stem(word) for line in lines if not line.startswith("#") for word in line.split())
 
 
+def is_common(word: str) -> bool:
+    """Whether it is a small or a general word, which carries no claim."""
+    return word.lower() in _STOP or stem(word.lower()) in _general()
+
+
 @cache
 def _synonyms() -> tuple[dict[str, frozenset[int]], dict[tuple[str, ...], frozenset[int]]]:
     """Groups by single stem and by several stems in a row."""

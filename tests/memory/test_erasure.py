@@ -61,7 +61,7 @@ async def test_nothing_is_left_of_the_patient_and_all_of_the_other(told: Agent, 
     assert receipt.counts["threads"] == 2 and receipt.counts["turns"] == 2 and receipt.counts["facts"] == 2
     assert receipt.counts["feedback"] == receipt.counts["summaries"] == 1 and receipt.counts["jobs"] == 2
     assert receipt.counts["checkpoints"] == 2 and receipt.counts["checkpoint_blobs"] > 2
-    tables = set(Base.metadata.tables) - {"documents", "chunks", "lexemes", "corpus", "installation"}
+    tables = set(Base.metadata.tables) - {"documents", "chunks", "lexemes", "corpus", "fetched", "installation"}
     for table in tables - {"tenants", "audit_events"}:
         assert await rows(told.resources.database, f"select count(*) from {table}", ANNA) == [(0,)], table
     halved = dump(cluster, url)

@@ -10,7 +10,27 @@ OTHER = "an embedder that nobody calibrated"
 
 def found(*scores: tuple[float, float]) -> list[Passage]:
     """Passages of these likenesses and words."""
-    fields: tuple[Any, ...] = (1, 1, "", "", "", "page", "text", 0, 4, None, [], None, None, "", "", "en", "", False, 1.0)
+    fields: tuple[Any, ...] = (
+        1,
+        1,
+        "",
+        "",
+        "",
+        "page",
+        "text",
+        0,
+        4,
+        None,
+        [],
+        None,
+        None,
+        "",
+        "",
+        "en",
+        "",
+        False,
+        1.0,
+    )
     return [Passage(*fields, similarity, words) for similarity, words in scores]
 
 
