@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 from uuid import uuid4
 
 from pydantic import BaseModel
@@ -16,6 +16,9 @@ from primum.memory.summaries import Summaries
 from primum.retrieval.likeness import Likeness
 from primum.retrieval.search import Passage, Retriever
 from primum.safety.profile import Profile
+
+if TYPE_CHECKING:
+    from primum.tools.literature import Found
 
 Audience = Literal["patient", "clinician"]
 Message = tuple[Literal["system", "user", "assistant"], str]
@@ -54,6 +57,14 @@ class Model(Protocol):
         ...
 
 
+class Literature(Protocol):
+    """What is asked where the library has too little."""
+
+    async def bring(self, question: str, seconds_left: float) -> "Found":
+        """Looks a question up and puts what is found into the library. Raises RetrievalFailed, MemoryUnavailable."""
+        ...
+
+
 @dataclass(frozen=True)
 class Limits:
     max_revisions: int = 2
@@ -61,6 +72,7 @@ class Limits:
     passages: int = 8
     history_turns: int = 6
     summarise_after: int = 1500
+    search_rounds: int = 1
 
 
 @dataclass(frozen=True)
@@ -112,6 +124,7 @@ class Context:
     model_name: str
     identity: Identity
     thread: str
+    literature: Literature | None = None
     limits: Limits = Limits()
     run: Run = field(default_factory=Run)
     audience: Audience = "patient"

@@ -11,7 +11,7 @@ from primum.nodes.rewrite import fallback
 SURVIVED = (ModelUnavailable, InvalidModelOutput, RetrievalFailed, NodeTimeoutError)
 
 # The step after one that failed. Respond cuts what is unproven, so it is always safe to go there.
-NEXT = {"router": "rewrite", "rewrite": "retrieve"}
+NEXT = {"router": "rewrite", "rewrite": "retrieve", "further": "retrieve", "act": "retrieve"}
 
 
 async def degrade(state: State, error: NodeError) -> Command[str]:
@@ -22,4 +22,6 @@ async def degrade(state: State, error: NodeError) -> Command[str]:
     update: State = {"degraded": [*state.get("degraded", []), f"{error.node}: {reason}"]}
     if error.node == "rewrite":
         update = {**fallback(state), **update}
+    if error.node == "act":
+        update["looked_up"] = True
     return Command(update=update, goto=NEXT.get(error.node, "respond"))

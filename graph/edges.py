@@ -6,7 +6,7 @@ from langgraph.runtime import Runtime
 
 from primum.graph.context import Context
 from primum.graph.state import State
-from primum.retrieval.sufficiency import NOTHING
+from primum.retrieval.sufficiency import ENOUGH, NOTHING
 
 
 def after_triage(state: State, runtime: Runtime[Context]) -> Literal["router", "respond"]:
@@ -26,8 +26,16 @@ def after_router(state: State) -> Literal["rewrite", "draft", "respond"]:
             return "respond"
 
 
-def after_retrieve(state: State) -> Literal["draft", "respond"]:
-    """What is hardly of the question's topic is nothing to draft from."""
+def after_retrieve(state: State, runtime: Runtime[Context]) -> Literal["draft", "further", "act", "respond"]:
+    """Enough to answer from; or other searches, then the literature, as far as they are allowed; or what there is.
+
+    What is hardly of the question's topic is nothing to draft from.
+    """
+    if not state["hits"] or state["sufficiency"] < ENOUGH:
+        if state["searches"] < runtime.context.limits.search_rounds:
+            return "further"
+        if runtime.context.literature is not None and not state["looked_up"]:
+            return "act"
     return "draft" if state["hits"] and state["sufficiency"] >= NOTHING else "respond"
 
 

@@ -1,19 +1,64 @@
-"""The services of literature that the settings name, open as long as they are used."""
+"""The services of literature that the settings name, and how what they know gets into the library."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
 from primum.graph.settings import Settings
+from primum.memory.session import Database
+from primum.retrieval.embedder import Embedder
+from primum.retrieval.ingest import store
 from primum.tools.connect import MedlinePlus
 from primum.tools.europepmc import EuropePMC
+from primum.tools.fetched import Fetched
 from primum.tools.guard import Guard
 from primum.tools.labels import Labels
+from primum.tools.literature import Found, look_up
 from primum.tools.pubmed import PubMed
 from primum.tools.service import Service
 from primum.tools.trials import Trials
 from primum.tools.web import Web
+
+
+class Literature:
+    """What services know of a question, put into everyone's library until it is too old."""
+
+    def __init__(self, services: tuple[Service, ...], writer: Database, embedder: Embedder, settings: Settings) -> None:
+        self.services = services
+        self.cache = Fetched(writer, settings.literature_days)
+        self._writer = writer
+        self._embedder = embedder
+        self._settings = settings
+
+    async def bring(self, question: str, seconds_left: float) -> Found:
+        """Looks a question up and stores what is found; only its medical words leave.
+
+        Raises:
+            RetrievalFailed: the library is another embedder's.
+            MemoryUnavailable: the database can't be reached.
+        """
+        seconds = max(0.1, min(self._settings.literature_timeout, seconds_left / 2))
+        found = await look_up(question, self.services, self.cache, seconds=seconds)
+        expires_at = datetime.now(UTC) + timedelta(days=self._settings.literature_days)
+        if found.documents:
+            await store(found.documents, self._writer, self._embedder, expires_at)
+        return found
+
+
+@asynccontextmanager
+async def open_literature(settings: Settings, embedder: Embedder) -> AsyncIterator[Literature | None]:
+    """The literature that the settings allow; none where they name no service."""
+    if not settings.literature or settings.database_url is None:
+        yield None
+        return
+    writer = Database(settings.database_url.get_secret_value(), pool=2, owner=True)
+    try:
+        async with open_services(settings) as services:
+            yield Literature(services, writer, embedder, settings)
+    finally:
+        await writer.close()
 
 
 @asynccontextmanager

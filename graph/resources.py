@@ -13,6 +13,7 @@ import httpx
 from primum.graph.builder import Graph, build_graph
 from primum.graph.context import Audience, Context, Examples, Limits, Run
 from primum.graph.errors import BadInput, PrimumError
+from primum.graph.literature import Literature, open_literature
 from primum.graph.llm import Endpoint, open_client
 from primum.graph.request import check_name
 from primum.graph.rules import rules_in_use
@@ -54,6 +55,7 @@ class Resources:
     opinions: Opinions
     erasure: Erasure
     library: Retriever
+    literature: Literature | None
     graph: Graph
     examples: Examples
     http: httpx.AsyncClient
@@ -76,12 +78,14 @@ class Resources:
             model_name=settings.model_name,
             identity=identity,
             thread=thread,
+            literature=self.literature,
             limits=Limits(
                 settings.max_revisions,
                 settings.max_words,
                 settings.passages,
                 settings.history_turns,
                 settings.summarise_after,
+                settings.search_rounds,
             ),
             run=run,
             audience=audience,
@@ -192,6 +196,7 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
             summaries=Summaries(database),
             erasure=Erasure(database, audit),
             library=library,
+            literature=await stack.enter_async_context(open_literature(settings, loaded)),
             graph=build_graph(saver),
             examples=await asyncio.to_thread(load_examples, loaded, settings.cache),
             http=http,

@@ -119,6 +119,9 @@ class Settings(BaseSettings):
     max_revisions: int = Field(2, ge=0, le=5, description="Times that a draft may be refined.")
     max_words: int = Field(200, ge=20, le=2000, description="Words of an answer, unless a request says more.")
     passages: int = Field(8, ge=1, le=20, description="Passages that a draft may rest on.")
+    search_rounds: int = Field(
+        1, ge=1, le=4, description="Searches of a turn: after one that found too little, the model thinks of others."
+    )
     history_turns: int = Field(6, ge=0, le=50, description="Earlier turns that the model sees word for word.")
 
     summarise_after: int = Field(

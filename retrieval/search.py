@@ -24,7 +24,7 @@ class Passage:
     """A chunk that was retrieved.
 
     `similarity` is its cosine to the nearest query, 0 to 1; `words` how much of a query's words it holds, by their
-    rarity and where they stand, 0 to 1.
+    rarity and where they stand, 0 to 1, those that the library does not know at all counted.
     """
 
     chunk_id: int
@@ -94,16 +94,18 @@ query as materialized (
   where corpus.fingerprint = :fingerprint
 ),
 term as materialized (
-  select q, word, idf / sum(idf) over (partition by q) as weight,
-    rarity <= 8 and frequency <= greatest(1000, total / 100) as rare
+  select q, word, idf / sum(idf) filter (where frequency > 0) over (partition by q) as weight,
+    sum(idf) filter (where frequency > 0) over (partition by q) / sum(idf) over (partition by q) as known,
+    frequency > 0 and rarity <= 8 and frequency <= greatest(1000, total / 100) as rare
   from (
-    select q, frequency, corpus.chunks as total, row_number() over (partition by q order by frequency) as rarity,
+    select q, frequency, corpus.chunks as total,
+      row_number() over (partition by q order by frequency = 0, frequency) as rarity,
       ln(1 + (greatest(corpus.chunks, frequency) - frequency + 0.5) / (frequency + 0.5)) as idf,
       cast('''' || replace(replace(lexeme, '\\', '\\\\'), '''', '''''') || '''' as tsquery) as word
     from query cross join unnest(query.lexemes) cross join corpus cross join lateral (
-      select sum(known.chunks)::integer as frequency from lexemes as known where known.lexeme = unnest.lexeme
+      select coalesce(sum(mine.chunks), 0)::integer as frequency from lexemes as mine
+      where mine.lexeme = unnest.lexeme
     ) as counted
-    where frequency > 0
   ) as weighed
 ),
 wanted as materialized (
@@ -124,12 +126,13 @@ candidate as (
 ),
 scored as materialized (
   select c.id, c.tenant, c.document_id, greatest(0, 1 - (c.embedding::halfvec({size}) <=> query.vector)) as similarity,
-    (select coalesce(sum(weight * ts_rank({fields}, c.lexemes, word)), 0) from term where term.q = query.q) as words
+    (select coalesce(sum(weight * ts_rank({fields}, c.lexemes, word)), 0) from term where term.q = query.q) as words,
+    (select max(known) from term where term.q = query.q) as known
   from candidate join chunks c using (id, tenant) cross join query where c.tenant in ({visible})
 ),
 ranked as (
   select scored.id, scored.tenant, document_id, max(similarity) as similarity,
-    max(words) as words, max(similarity + 0.5 * words) / 1.5 + {evidence} as score
+    max(words * coalesce(known, 0)) as words, max(similarity + 0.5 * words) / 1.5 + {evidence} as score
   from scored join documents d on d.id = document_id
   where {found}
   group by scored.id, scored.tenant, document_id, d.evidence

@@ -38,11 +38,27 @@ HIT = Hit(chunk_id=1, score=1, words=0.2, similarity=1)
 
 
 @pytest.mark.parametrize(
-    ("hits", "sufficiency", "then"),
-    [([], 0.0, "respond"), ([HIT], 0.9, "draft"), ([HIT], 0.1, "draft"), ([HIT], 0.09, "respond")],
+    ("hits", "sufficiency", "searches", "literature", "looked_up", "then"),
+    [
+        ([HIT], 0.9, 1, True, False, "draft"),
+        ([HIT], 0.4, 1, True, False, "further"),
+        ([HIT], 0.4, 2, True, False, "act"),
+        ([HIT], 0.4, 3, True, True, "draft"),
+        ([HIT], 0.4, 2, False, False, "draft"),
+        ([HIT], 0.09, 2, False, False, "respond"),
+        ([HIT], 0.09, 3, True, True, "respond"),
+        ([], 0.0, 1, False, False, "further"),
+        ([], 0.0, 2, True, False, "act"),
+        ([], 0.0, 3, True, True, "respond"),
+    ],
 )
-def test_after_retrieve(hits: list[Hit], sufficiency: float, then: str) -> None:
-    assert after_retrieve({**fresh_turn(), "hits": hits, "sufficiency": sufficiency}) == then
+def test_after_retrieve(
+    hits: list[Hit], sufficiency: float, searches: int, literature: bool, looked_up: bool, then: str
+) -> None:
+    found = {"hits": hits, "sufficiency": sufficiency, "searches": searches, "looked_up": looked_up}
+    state: State = {**fresh_turn(), **found}  # type: ignore[typeddict-item]
+    services = object() if literature else None
+    assert after_retrieve(state, Runtime(context=context(literature=services, search_rounds=2))) == then
 
 
 @pytest.mark.parametrize(
@@ -72,9 +88,8 @@ def test_no_revision_is_made_where_none_is_allowed() -> None:
     assert after_critique(state, Runtime(context=context(max_revisions=0))) == "respond"
 
 
-def context(max_revisions: int = 2, audience: Audience = "patient") -> Context:
+def context(audience: Audience = "patient", literature: Any = None, **limits: int) -> Context:
     nothing: Any = None
-    limits = Limits(max_revisions=max_revisions)
     return Context(
         writer=nothing,
         critic=nothing,
@@ -86,6 +101,7 @@ def context(max_revisions: int = 2, audience: Audience = "patient") -> Context:
         model_name="primum",
         identity=Identity("main", "me"),
         thread="t",
-        limits=limits,
+        literature=literature,
+        limits=Limits(**limits),
         audience=audience,
     )

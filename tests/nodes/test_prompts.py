@@ -61,6 +61,11 @@ RENDERED: dict[str, tuple[str, dict[str, Any]]] = {
     "refine": ("refine", {"findings": FINDINGS}),
     "rewrite": ("rewrite", {"history": HISTORY, "question": QUESTION}),
     "rewrite-first-turn": ("rewrite", {"history": [], "question": QUESTION}),
+    "further": (
+        "further",
+        {"question": QUESTION, "searches": ["gout", "gout treatment"], "seen": ["Gout: Treatment", "Gout"]},
+    ),
+    "further-nothing-found": ("further", {"question": QUESTION, "searches": ["gout"], "seen": []}),
     "router": ("router", {"question": QUESTION}),
     "summarise": ("summarise", {"sentences": [(1, "Rest the joint."), (2, "Drink water.")], "most": 8}),
     "remember": ("remember", {"message": "I pop a naproxen on bad days. What treats it?"}),

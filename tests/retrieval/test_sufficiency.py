@@ -1,4 +1,4 @@
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
@@ -8,30 +8,17 @@ from primum.retrieval.sufficiency import ENOUGH, NOTHING, sufficiency
 OTHER = "an embedder that nobody calibrated"
 
 
+PASSAGE = Passage(
+    *(1, 1, "", "", "", "page", "text", 0, 4, None, [], None, None, "", "", "en", "", False),
+    score=1.0,
+    similarity=0.0,
+    words=0.0,
+)
+
+
 def found(*scores: tuple[float, float]) -> list[Passage]:
     """Passages of these likenesses and words."""
-    fields: tuple[Any, ...] = (
-        1,
-        1,
-        "",
-        "",
-        "",
-        "page",
-        "text",
-        0,
-        4,
-        None,
-        [],
-        None,
-        None,
-        "",
-        "",
-        "en",
-        "",
-        False,
-        1.0,
-    )
-    return [Passage(*fields, similarity, words) for similarity, words in scores]
+    return [replace(PASSAGE, similarity=similarity, words=words) for similarity, words in scores]
 
 
 def test_nothing_found_is_not_enough() -> None:

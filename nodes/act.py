@@ -1,0 +1,16 @@
+"""act: reads the question, has it looked up outside. What is found is in the library then, and is searched again."""
+
+from langgraph.runtime import Runtime
+
+from primum.graph.context import Context
+from primum.graph.state import State
+
+
+async def act(state: State, runtime: Runtime[Context]) -> State:
+    literature = runtime.context.literature
+    if literature is None:
+        return State(looked_up=True)
+    found = await literature.bring(state["standalone"], runtime.context.run.seconds_left())
+    told = [f"act: {report.service}: {report.reason}" for report in found.reports if report.reason]
+    told += [f"act: {found.reason}"] if found.reason else []
+    return State(looked_up=True, degraded=[*state.get("degraded", []), *told])

@@ -1,0 +1,114 @@
+"""What a turn does where the library has too little: other searches, the literature, or saying so."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from primum.graph.agent import Agent
+from primum.graph.literature import Literature
+from primum.memory.session import Database
+from primum.tools.guard import Guard
+from primum.tools.pubmed import PubMed
+from tests.apis import FakeAPI, FakeClock, Reply, article, efetch, esearch
+from tests.fakes import FakeVLLM
+from tests.pages import cited
+
+ASKED = "Does teplizumab delay the onset of type 1 diabetes?"
+FOUND = "Teplizumab delayed the onset of type 1 diabetes by two years."
+ABSTRACT = f'<Abstract><AbstractText Label="RESULTS">{FOUND}</AbstractText></Abstract>'
+TRIAL = ("Journal Article", "Randomized Controlled Trial")
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeAPI]:
+    async with FakeAPI() as server:
+        yield server
+
+
+@pytest.fixture
+async def linked(agent: Agent, api: FakeAPI) -> AsyncIterator[Agent]:
+    """The agent, who may ask a PubMed."""
+    settings = agent.resources.settings
+    assert settings.database_url is not None
+    writer = Database(settings.database_url.get_secret_value(), owner=True)
+    guard = Guard([api.url])
+    services = (PubMed(guard, address=api.url, clock=FakeClock().clock()),)
+    literature = Literature(services, writer, agent.resources.library.embedder, settings)
+    yield Agent(replace(agent.resources, literature=literature))
+    await guard.close()
+    await writer.close()
+
+
+async def test_what_the_library_lacks_is_answered_from_the_literature_with_date_and_evidence(
+    linked: Agent, api: FakeAPI, vllm: FakeVLLM
+) -> None:
+    api.says("/esearch.fcgi", esearch(7))
+    api.says("/efetch.fcgi", efetch(article(7, "Teplizumab in relatives at risk.", ABSTRACT, TRIAL)))
+    vllm.default = cited("Teplizumab delayed the onset of type 1 diabetes by two years [Teplizumab].")
+    answer = await linked.ask(f"{ASKED} My name is Jane Roe, born 1.2.1990.")
+    assert answer.status == "answered"
+    (citation,) = answer.citations
+    assert (citation.url, citation.quote) == ("https://pubmed.ncbi.nlm.nih.gov/7/", FOUND)
+    assert (citation.evidence, citation.published, citation.stale) == ("trial", "2024-03-05", False)
+    (sent,) = api.asked("/esearch.fcgi")
+    assert "teplizumab" in sent["term"] and "Jane" not in str(api.requests) and "1990" not in str(api.requests)
+    # The second time it is in the library.
+    await linked.ask(ASKED)
+    assert len(api.asked("/esearch.fcgi")) == 1
+
+
+async def test_without_the_literature_it_says_that_the_library_has_nothing(agent: Agent, vllm: FakeVLLM) -> None:
+    vllm.default = "I don't know."
+    answer = await agent.ask(ASKED)
+    assert answer.status == "unverified" and answer.text.startswith("My library has nothing that answers this")
+    assert answer.citations == []
+
+
+async def test_a_service_that_is_down_is_told_and_costs_nothing_else(
+    linked: Agent, api: FakeAPI, vllm: FakeVLLM
+) -> None:
+    api.says("/esearch.fcgi", Reply(status=500))
+    vllm.default = "I don't know."
+    answer = await linked.ask(ASKED)
+    assert answer.text.startswith("My library has nothing that answers this")
+    assert any(problem.startswith("act: pubmed: ") for problem in answer.trace.problems)
+    vllm.default = cited("Ibuprofen or colchicine treats an attack of gout [colchicine].")
+    assert (await linked.ask("How is gout treated?")).status == "answered"
+
+
+async def test_a_retracted_paper_proves_nothing(linked: Agent, api: FakeAPI, vllm: FakeVLLM) -> None:
+    api.says("/esearch.fcgi", esearch(7))
+    retracted = article(7, "Teplizumab in relatives.", ABSTRACT, (*TRIAL, "Retracted Publication"))
+    api.says("/efetch.fcgi", efetch(retracted))
+    vllm.default = "Teplizumab delayed the onset of type 1 diabetes by two years [1]."
+    answer = await linked.ask(ASKED)
+    assert FOUND not in answer.text and answer.citations == []
+    assert any("its source was retracted" in problem for problem in answer.trace.problems)
+
+
+async def test_a_question_that_names_nothing_medical_sends_nothing(linked: Agent, api: FakeAPI) -> None:
+    found = await linked.resources.literature.bring("My neighbour Jane Roe lives at 12 High Street.", 10)  # type: ignore[union-attr]
+    assert found.documents == () and found.reason and api.requests == []
+
+
+async def test_after_a_search_that_found_too_little_the_model_thinks_of_others(agent: Agent, vllm: FakeVLLM) -> None:
+    rounds = agent.resources.settings.model_copy(update={"search_rounds": 3})
+    vllm.forms["Further"] = '{"searches": ["paracetamol dose for adults"]}'
+    vllm.default = cited(
+        "Adults can take 500 mg to 1 g of paracetamol every 4 to 6 hours, up to 4 g in 24 hours [every 4 to 6 hours]."
+    )
+    answer = await Agent(replace(agent.resources, settings=rounds)).ask("How many of those white headache pills daily?")
+    (prompt,) = {str(body["messages"]) for body in vllm.filled("Further")[:1]}
+    assert "white headache pills" in prompt and "PAGES FOUND" in prompt
+    assert 1 <= len(vllm.filled("Further")) <= 2
+    assert [citation.title for citation in answer.citations] == ["Paracetamol"]
+
+
+async def test_if_the_model_thinks_of_none_the_turn_goes_on(agent: Agent, vllm: FakeVLLM) -> None:
+    rounds = agent.resources.settings.model_copy(update={"search_rounds": 2})
+    vllm.forms["Further"] = "no form"
+    vllm.default = "I don't know."
+    answer = await Agent(replace(agent.resources, settings=rounds)).ask(ASKED)
+    assert answer.status in ("unverified", "evidence_only")
+    assert any(problem.startswith("further: ") for problem in answer.trace.problems)
