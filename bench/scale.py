@@ -70,14 +70,14 @@ def vectors(home: Path, embedder: Embedder, real: Sequence[tuple[str, str]]) -> 
 
 
 def made(start: int, stop: int, real: Sequence[tuple[str, str]], seen: np.ndarray[Any, Any]) -> Iterator[list[Any]]:
-    """Chunks by number: a title, a text of eight sentences, a noisy vector; always the same for the same number."""
+    """Chunks by number: a title, a text of some sentences, a noisy vector; always the same for the same number."""
     sentences = [s for _, text in real for s in re.split(r"(?<=[.!?])\s+", text) if 20 < len(s) < 300]
     for number in range(start, stop):
         chance = np.random.default_rng(number)
         of = number % len(seen)
         vector = seen[of] + chance.normal(0, NOISE / np.sqrt(seen.shape[1]), seen.shape[1]).astype(np.float32)
         vector /= np.linalg.norm(vector)
-        words = real[of][1][:400] + " " + " ".join(sentences[i] for i in chance.integers(0, len(sentences), 5))
+        words = real[of][1][:300] + " " + " ".join(sentences[i] for i in chance.integers(0, len(sentences), 3))
         yield [number // OF_A_DOCUMENT, number % OF_A_DOCUMENT, real[of][0], words, vector]
 
 
@@ -97,6 +97,7 @@ def grow(url: str, home: Path, embedder: Embedder, stop: int) -> dict[str, float
         _copy(connection, made(start, stop, real, seen))
         copied = time.perf_counter()
         connection.execute("set maintenance_work_mem = '4GB'")
+        connection.execute("set max_parallel_maintenance_workers = 2")
         connection.execute("create index ix_chunks_lexemes on chunks using gin (lexemes)")
         worded = time.perf_counter()
         connection.execute(
@@ -156,7 +157,7 @@ async def measured(url: str, embedder: Embedder) -> dict[str, Any]:
         kind = "" if only is EVERYTHING else name
         exact_dense, exact_hybrid = await exact(owner, asked, found, kind)
         async with database.begin() as connection:
-            await connection.execute(text("select set_config('hnsw.ef_search', '100', true)"))
+            await connection.execute(text("select set_config('hnsw.ef_search', '200', true)"))
             for vector in found if not kind else []:
                 rows = await connection.execute(text(NEAREST.format(size=len(vector))), {"vector": str(vector)})
                 dense.append([row.id for row in rows])

@@ -60,13 +60,13 @@ class Passage:
         return latest is not None and latest.replace(day=1) < today.replace(year=today.year - index.STALE, day=1)
 
 
-# Candidates are each query's 100 nearest chunks (HNSW) and its 100 best by words. Each is then scored against each
+# Candidates are each query's 200 nearest chunks (HNSW) and its 200 best by words. Each is then scored against each
 # query by cosine + half of the share of the query's words that it holds, and counts by the query it fits best.
 #
 # Words: Postgres' own ranking has no inverse document frequency and reads every chunk with a frequent word. So only
-# the 8 rarest lexemes bring candidates, if they stand in at most 1,000 chunks or one in a hundred (up to a tenth:
-# twice the time, not one answer changed). For one lexeme ts_rank is a count of its places that saturates, weighted
-# by field (title and aliases 1, heading 0.7, text 0.4); summed with idf for weight it is BM25 in all but the length.
+# the rarest lexemes bring candidates, as many as stand in 6,000 chunks together; of the others, what holds the three
+# rarest of them at once. For one lexeme ts_rank is a count of its places that saturates, weighted by field (title and
+# aliases 1, heading 0.7, text 0.4); summed with idf for weight it is BM25 in all but the length.
 #
 # Why not reciprocal ranks: they throw away how sure each side is. nDCG@10 with MiniLM, all vectors compared:
 #                                        MedQuAD  MedicationQA  PubMedQA (these two among 9,500 other passages)
@@ -96,10 +96,10 @@ query as materialized (
 term as materialized (
   select q, word, idf / sum(idf) filter (where frequency > 0) over (partition by q) as weight,
     sum(idf) filter (where frequency > 0) over (partition by q) / sum(idf) over (partition by q) as known,
-    frequency > 0 and rarity <= 8 and frequency <= greatest(1000, total / 100) as rare
+    frequency > 0 and looked_at <= {words} as rare, frequency > 0 and looked_at > {words} as frequent
   from (
-    select q, frequency, corpus.chunks as total,
-      row_number() over (partition by q order by frequency = 0, frequency) as rarity,
+    select q, frequency,
+      sum(frequency) over (partition by q order by frequency, lexeme) as looked_at,
       ln(1 + (greatest(corpus.chunks, frequency) - frequency + 0.5) / (frequency + 0.5)) as idf,
       cast('''' || replace(replace(lexeme, '\\', '\\\\'), '''', '''''') || '''' as tsquery) as word
     from query cross join unnest(query.lexemes) cross join corpus cross join lateral (
@@ -107,6 +107,15 @@ term as materialized (
       where mine.lexeme = unnest.lexeme
     ) as counted
   ) as weighed
+),
+sought as materialized (
+  select q, word, weight from term where rare
+  union all
+  select q, string_agg(word::text, ' & ')::tsquery, sum(weight) from (
+    select *, row_number() over (partition by q order by weight desc) as place from term
+    where weight > 0 and frequent
+  ) as common
+  where place <= 3 group by q having count(*) > 1
 ),
 wanted as materialized (
   select id, tenant, chunks from documents d where {wanted} limit {few} + 1
@@ -119,8 +128,8 @@ candidate as (
   union
   select id, tenant from query cross join lateral (
     select id, tenant from chunks_with(
-      (select array_agg(word) from term where term.q = query.q and rare),
-      (select array_agg(weight) from term where term.q = query.q and rare), {depth}
+      (select array_agg(word) from sought where sought.q = query.q),
+      (select array_agg(weight) from sought where sought.q = query.q), {depth}
     )
   ) as best
 ),
@@ -171,8 +180,9 @@ _FITS = "and (select true from documents d where d.id = c.document_id and {wante
 _CURRENT = "replaced_at is null and duplicate_of is null and (expires_at > now() or expires_at is null)"
 _FIELD_WEIGHTS = "'{0.4, 0.4, 0.7, 1}'::real[]"  # D (text), C (unused), B (heading), A (title and aliases)
 _FEW_CHUNKS = 20_000  # compared one by one in about 20 ms
-_DEPTH = 100  # candidates of each side
-_EF = 200  # of which the nearest are chosen
+_DEPTH = 200  # candidates of each side
+_EF = 200  # that the vectors' index keeps in view
+_WORDS = 6_000  # chunks that single words may bring, the rarest words first: each costs 5 µs
 # Of two that fit alike, the stronger kind of evidence comes first.
 _EVIDENCE = """case d.evidence when 'guideline' then 0.02 when 'review' then 0.015 when 'trial' then 0.01
   when 'label' then 0.01 when 'case' then -0.02 else 0 end"""
@@ -372,6 +382,7 @@ def statement(size: int, tenant: str, conditions: str) -> str:
         "columns": _COLUMNS,
         "depth": str(_DEPTH),
         "ef": str(_EF),
+        "words": str(_WORDS),
         "size": str(size),
     }
     statement = _SEARCH

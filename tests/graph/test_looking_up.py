@@ -74,7 +74,7 @@ async def test_a_service_that_is_down_is_told_and_costs_nothing_else(
     assert answer.text.startswith("My library has nothing that answers this")
     assert any(problem.startswith("act: pubmed: ") for problem in answer.trace.problems)
     vllm.default = cited("Ibuprofen or colchicine treats an attack of gout [colchicine].")
-    assert (await linked.ask("How is gout treated?")).status == "answered"
+    assert (await linked.ask("How is an attack of gout treated?")).status == "answered"
 
 
 async def test_a_retracted_paper_proves_nothing(linked: Agent, api: FakeAPI, vllm: FakeVLLM) -> None:
