@@ -1,25 +1,56 @@
 """The services of literature that the settings name, and how what they know gets into the library."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import httpx
 from pydantic import SecretStr
 
+from primum.graph.errors import LookUpFailed
 from primum.graph.settings import Settings
 from primum.memory.session import Database
 from primum.retrieval.embedder import Embedder
 from primum.retrieval.ingest import store
+from primum.retrieval.loaders import Source, Unreadable
+from primum.retrieval.origins import Addresses, Origin
 from primum.tools.connect import MedlinePlus
+from primum.tools.deidentify import deidentify
 from primum.tools.europepmc import EuropePMC
 from primum.tools.fetched import Fetched
 from primum.tools.guard import Guard
 from primum.tools.labels import Labels
-from primum.tools.literature import Found, look_up
+from primum.tools.literature import NOTHING_LEAVES, Found, look_up
 from primum.tools.pubmed import PubMed
 from primum.tools.service import Service
 from primum.tools.trials import Trials
 from primum.tools.web import Web
+
+PAPERS = 100  # of one query to ingest
+
+
+def pubmed_origin(settings: Settings) -> Origin:
+    """`pubmed:"query"` for `primum ingest`: the papers that match best; only the query's medical words leave."""
+
+    async def search(wanted: str) -> list[Source]:
+        query = deidentify(wanted)
+        if query is None:
+            raise LookUpFailed(NOTHING_LEAVES)
+        guard = Guard()
+        try:
+            pubmed = PubMed(guard, key=_plain(settings.ncbi_key), contact=settings.contact)
+            return await pubmed.search(query, PAPERS)
+        finally:
+            await guard.close()
+
+    def read(wanted: str, _: httpx.Client, __: Addresses) -> Iterator[Source | Unreadable]:
+        try:
+            yield from asyncio.run(search(wanted))
+        except LookUpFailed as error:
+            yield Unreadable(f"pubmed:{wanted}", str(error))
+
+    return read
 
 
 class Literature:

@@ -77,6 +77,10 @@ class Settings(BaseSettings):
         "ranks by all scores of BGE-M3. Unset: none.",
     )
 
+    watch: CommaList[Folder] = Field(
+        (), description="Folders, with commas, that the server keeps the library like: read, changed and removed."
+    )
+
     region: str = Field(
         "INT",
         pattern=r"^[A-Za-z]{2,3}$",

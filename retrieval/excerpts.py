@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from primum.retrieval.search import Passage, Retriever
+from primum.retrieval.table import ROW
 from primum.safety.clinical import asserts
 from primum.safety.lexicon import drugs
 from primum.safety.populations import populations
@@ -146,7 +147,8 @@ async def excerpts(
 def statements(text: str) -> list[tuple[int, int]]:
     """Start and stop of what can be quoted alone: whole sentences, and a list together with the line that opens it.
 
-    A list's item, or a heading, says little alone and may mislead; lists of over 80 words are left out.
+    A list's item, or a heading, says little alone and may mislead; lists of over 80 words are left out. A table's row
+    repeats its headings, and says all by itself.
     """
     spans = split_plain(text)
     found: list[tuple[int, int]] = []
@@ -160,7 +162,9 @@ def statements(text: str) -> list[tuple[int, int]]:
                 position += 1
             if "\n" in text[start:stop] and count_words(text[start:stop]) <= 80:
                 found.append((start, stop))
-        elif _ENDED.search(text[start:stop]) and not _BULLET.match(text[start:stop]) and asserts(text[start:stop]):
+        elif ROW.fullmatch(text[start:stop]) or (
+            _ENDED.search(text[start:stop]) and not _BULLET.match(text[start:stop]) and asserts(text[start:stop])
+        ):
             found.append((start, stop))
     return found
 

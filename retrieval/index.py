@@ -190,6 +190,19 @@ async def listed(connection: AsyncConnection, tenant: str, like: str, limit: int
     return [dict(row._mapping) for row in rows]
 
 
+async def beneath(connection: AsyncConnection, paths: Sequence[str]) -> list[str]:
+    """The identities of everyone's documents that were read from these files, or from files in these folders."""
+    rows = await connection.execute(
+        text("""
+            select distinct uri from documents cross join unnest(cast(:paths as text[])) as path
+            where tenant = '' and replaced_at is null
+              and (uri = 'file:' || path or starts_with(uri, 'file:' || path || '/'))
+        """),
+        {"paths": list(paths)},
+    )
+    return [row.uri for row in rows]
+
+
 async def remove_expired(connection: AsyncConnection) -> int:
     """Takes out what was fetched and is too old now; how many documents. Call `lock` first."""
     rows = await connection.execute(text("select uri from documents where expires_at < now() and replaced_at is null"))

@@ -122,6 +122,7 @@ async def store(
     async with database.begin() as connection:
         await index.claim(connection, embedder)
         await index.keep(connection, [source.uri for source in sources], expires_at)
+        await index.remove_expired(connection)
     await _ingest_batch(sources, database, embedder, "", report, expires_at)
     return report
 

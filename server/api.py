@@ -23,14 +23,16 @@ from primum.graph.agent import Agent
 from primum.graph.answer import Answer
 from primum.graph.errors import BadInput, MemoryUnavailable, PrimumError, ThreadBusy, UnknownPatient, UnknownThread
 from primum.graph.request import MAX_NAME, MAX_QUESTION
-from primum.graph.resources import open_resources
+from primum.graph.resources import Resources, open_resources
 from primum.graph.settings import Settings, read_settings
 from primum.graph.stream import INTERNAL
 from primum.memory.identity import Identity
+from primum.memory.session import Database
 from primum.retrieval.embedder import Embedder
+from primum.retrieval.follow import follow
 from primum.safety.findings import SafetyReport
 from primum.safety.profile import Profile
-from primum.server.local import embedded
+from primum.server.local import embedded, url_of
 from primum.server.patients import add_patient_routes
 
 MAX_BODY = 256 * 1024  # bytes; a question has at most 8,000 characters
@@ -116,12 +118,13 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
             # What was loaded stays, and looking through it for garbage would stop every turn for half a second.
             gc.collect()
             gc.freeze()
-            recovery = asyncio.create_task(_recover(app.state.agent))
+            beside = [asyncio.create_task(_recover(app.state.agent)), asyncio.create_task(_follow(resources))]
             async with app.state.agent.working():
                 try:
                     yield
                 finally:
-                    recovery.cancel()
+                    for task in beside:
+                        task.cancel()
                     await app.state.agent.close()
 
     app = FastAPI(
@@ -137,6 +140,17 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
     _add_routes(app)
     add_patient_routes(app, ERRORS)
     return app
+
+
+async def _follow(resources: Resources) -> None:
+    """Keeps the library as the watched folders are."""
+    settings = resources.settings
+    if settings.watch:
+        database = Database(url_of(settings), pool=2, owner=True)
+        try:
+            await follow(settings.watch, database, resources.library.embedder)
+        finally:
+            await database.close()
 
 
 async def _recover(agent: Agent) -> None:

@@ -32,16 +32,19 @@ def ingest(
         list[str],
         typer.Argument(
             help="Files or folders (.md .txt .html .pdf .docx .pptx .csv .xml .json .jsonl[.gz] .zip), addresses such "
-            "as s3://bucket/folder, or a source: medlineplus, medquad, dailymed:DRUG."
+            "as s3://bucket/folder, or a source: medlineplus, medquad, dailymed:DRUG, 'pubmed:QUERY'."
         ),
     ],
     private: Annotated[bool, typer.Option("--private", help="For PRIMUM_TENANT alone, not for everyone.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put documents into the library. What is unchanged is left alone."""
-    from primum.retrieval.origins import is_origin
+    from primum.graph.literature import pubmed_origin
+    from primum.graph.settings import read_settings
+    from primum.retrieval.origins import ORIGINS, is_origin
     from primum.retrieval.remote import is_remote
 
+    ORIGINS["pubmed"] = pubmed_origin(read_settings())
     missing = [path for path in paths if not (is_origin(path) or is_remote(path) or Path(path).exists())]
     if missing:
         raise BadInput(f"No such file, folder or source: {', '.join(missing)}")
