@@ -60,6 +60,7 @@ class State(TypedDict, total=False):
     refusal: str
     route: Route
     standalone: str
+    english: str  # what a Chinese or Spanish question asks, in English words
     queries: list[str]
     hits: list[Hit]
     draft: str
@@ -87,6 +88,7 @@ def fresh_turn() -> State:
         refusal="",
         route="evidence",
         standalone="",
+        english="",
         queries=[],
         hits=[],
         draft="",
