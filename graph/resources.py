@@ -33,6 +33,8 @@ from primum.nodes.examples import load_examples
 from primum.retrieval.embedder import Embedder, load_embedder
 from primum.retrieval.reranker import load_reranker
 from primum.retrieval.search import Retriever
+from primum.retrieval.terms import expand
+from primum.retrieval.vocabulary import Vocabulary
 from primum.safety import harm, support, validator
 from primum.safety.profile import Profile
 
@@ -158,7 +160,7 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
         embedder: one that is loaded already; else the settings'.
 
     Raises:
-        BadInput: a URL is missing, or a table of imported interactions is damaged.
+        BadInput: a URL is missing, or a table of imported interactions or terms is damaged.
         RetrievalFailed: the embedder can't be loaded.
     """
     if settings.database_url is None or settings.model_url is None:
@@ -212,6 +214,8 @@ def _warm() -> None:
     validator.dangers(["Take 1 g of aspirin."], Profile(medicines=("warfarin",), allergies=("penicillin",)))
     validator.examine("I take warfarin 5 mg.")
     harm.judge("Hello.")
+    expand("Hello.")
+    Vocabulary({}).corrected("helo", "en")
 
 
 async def _given(embedder: Embedder) -> Embedder:

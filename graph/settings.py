@@ -116,6 +116,11 @@ class Settings(BaseSettings):
         description="Folder of imported interaction tables, asked as well. Unset: `interactions` in PRIMUM_HOME.",
     )
 
+    terms: Folder | None = Field(
+        None,
+        description="Folder of imported medical terms, used as well. Unset: `terms` in PRIMUM_HOME.",
+    )
+
     when_busy: Literal["refuse", "queue"] = Field(
         "refuse", description="A question while the thread's last is being answered: refused (409), or queued."
     )
@@ -154,6 +159,11 @@ class Settings(BaseSettings):
     def interaction_tables(self) -> Path:
         """Where `primum interactions import` puts tables."""
         return self.interactions or self.home / "interactions"
+
+    @property
+    def term_tables(self) -> Path:
+        """Where `primum terms import` puts tables."""
+        return self.terms or self.home / "terms"
 
     @model_validator(mode="after")
     def _known_names(self) -> Self:

@@ -61,6 +61,7 @@ class State(TypedDict, total=False):
     refusal: str
     route: Route
     standalone: str
+    english: str  # what a Chinese or Spanish question asks, in English words
     queries: list[str]
     hits: list[Hit]
     sufficiency: float  # how likely they are of the question's topic
@@ -91,6 +92,7 @@ def fresh_turn() -> State:
         refusal="",
         route="evidence",
         standalone="",
+        english="",
         queries=[],
         hits=[],
         sufficiency=0.0,

@@ -10,7 +10,7 @@ async def act(state: State, runtime: Runtime[Context]) -> State:
     literature = runtime.context.literature
     if literature is None:
         return State(looked_up=True)
-    found = await literature.bring(state["standalone"], runtime.context.run.seconds_left())
+    found = await literature.bring(state.get("english") or state["standalone"], runtime.context.run.seconds_left())
     told = [f"act: {report.service}: {report.reason}" for report in found.reports if report.reason]
     told += [f"act: {found.reason}"] if found.reason else []
     return State(looked_up=True, degraded=[*state.get("degraded", []), *told])

@@ -41,7 +41,7 @@ def judge(text: str, passages: Mapping[int, Passage], state: State) -> list[Verd
     evidence = {n: Evidence(p.text, p.title, p.heading) for n, p in passages.items()}
     first = {s.text.casefold().rstrip(".!? "): id(s) for s in reversed(split_answer(text))}
     sentences = [s for s in split_answer(text) if id(s) in first.values()]
-    verdicts = check(sentences, evidence, state["question"])
+    verdicts = check(sentences, evidence, f"{state['question']} {state.get('english', '')}".strip())
     found = unsafe(tuple(sentence.text for sentence in sentences), state)
     return [
         replace(v, clinical=True, violations=(Violation("danger", why), *v.violations), quotes={}) if why else v

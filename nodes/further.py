@@ -21,7 +21,9 @@ class Further(BaseModel):
 async def further(state: State, runtime: Runtime[Context]) -> State:
     passages = await read_passages(state, runtime.context)
     seen = list(dict.fromkeys(f"{p.title}: {p.heading}".rstrip(": ") for p in passages.values()))
-    prompt = render("further", question=state["standalone"], searches=state["queries"], seen=seen)
+    prompt = render(
+        "further", question=state.get("english") or state["standalone"], searches=state["queries"], seen=seen
+    )
     written = await runtime.context.router.fill([("user", prompt)], Further, max_tokens=200)
     new = [text for text in written.searches if claims(text)]
     return State(queries=list(dict.fromkeys([*state["queries"], *new]))[:MOST])

@@ -14,6 +14,7 @@ from primum.nodes.draft import max_words
 from primum.nodes.evidence import judge, left_aside, read_passages, unsafe
 from primum.nodes.prompts import hashes
 from primum.retrieval.excerpts import Excerpt, excerpts, in_one_line, relevant
+from primum.retrieval.question_language import Language, detect
 from primum.retrieval.search import Passage
 from primum.retrieval.sufficiency import NOTHING as NOTHING_FOUND
 from primum.safety import support, validator
@@ -40,6 +41,33 @@ UNFIT = (
     "What my library says on this does not fit what is known of you, so I leave it out. "
     "Please ask a doctor or pharmacist."
 )
+# What Primum itself says, in the languages that it reads; the sources' own words stay as they are.
+SAID: dict[Language, dict[str, str]] = {
+    "zh": {
+        OUTSIDE: "我根据经过核实的资料回答有关健康、药物和急救的问题。这个问题似乎与此无关，所以我不作回答。",
+        GREETING: "您好。您可以问我症状、疾病、药物或急救方面的问题，我会根据经过核实的资料回答。",
+        NOTHING: "我的资料库中没有能回答这个问题的内容，所以我不给出未经证实的答案。"
+        "请咨询医生或药剂师；如情况紧急，请拨打当地急救电话。",
+        UNSEARCHED: "目前无法检索资料库，所以我不给出未经证实的答案。请再试一次；如情况紧急，请拨打当地急救电话。",
+        UNFIT: "资料库中的相关内容与您已知的情况不符，所以我没有列出。请咨询医生或药剂师。",
+    },
+    "es": {
+        OUTSIDE: "Respondo preguntas sobre salud, medicamentos y primeros auxilios con una biblioteca de fuentes "
+        "verificadas. Esta pregunta parece tratar de otra cosa, así que la dejo sin responder.",
+        GREETING: "Hola. Pregúnteme por un síntoma, una enfermedad, un medicamento o primeros auxilios: respondo con "
+        "fuentes verificadas.",
+        NOTHING: "Mi biblioteca no tiene nada que responda a esto, así que no doy una respuesta sin pruebas. Un médico "
+        "o farmacéutico puede ayudarle; si es urgente, llame al número de emergencias local.",
+        UNSEARCHED: "En este momento no se puede buscar en la biblioteca, así que no doy una respuesta sin pruebas. "
+        "Inténtelo de nuevo; si es urgente, llame al número de emergencias local.",
+        UNFIT: "Lo que dice mi biblioteca sobre esto no se ajusta a lo que se sabe de usted, así que no lo muestro. "
+        "Consulte a un médico o farmacéutico.",
+    },
+}
+QUOTED_IN_ENGLISH: dict[Language, str] = {
+    "zh": "以下内容为英文资料的原文摘录。",
+    "es": "Las citas que siguen están en inglés, tal como figuran en las fuentes.",
+}
 SMALL_TALK = 3  # sentences
 WARNINGS = 5
 # Below this share of proven sentences a draft is a torso: the passages' own sentences read better.
@@ -64,7 +92,7 @@ async def respond(state: State, runtime: Runtime[Context]) -> State:
     if answer["status"] != "emergency" and not state.get("refusal"):
         answer = _led(answer, state)
     answer["trace"]["corpus_version"] = await context.library.version()
-    return State(answer=answer)
+    return State(answer=_in_askers_language(answer, state))
 
 
 async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
@@ -79,7 +107,7 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
         if not any(unsafe(tuple(s.text for s in split_answer(answer["text"])), state)):
             return answer
     removed = {"sentences": len(clinical), "supported": 0, "removed": len(clinical)}
-    asked = state.get("standalone") or state["question"]
+    asked = state.get("english") or state.get("standalone") or state["question"]
     fitting = relevant(asked, list(passages.values())) if state["sufficiency"] >= NOTHING_FOUND else []
     if not fitting:
         text = UNSEARCHED if any(d.startswith("retrieve") for d in state.get("degraded", [])) else NOTHING
@@ -96,7 +124,19 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
     # Word-for-word quotes can't be wrong about their source, only beside the question: likeness alone counts.
     confidence = _likeness([e.passage for e in found]) * 0.8
     text, citations = _excerpted(found, context.today)
+    language = detect(state["question"])
+    if language in QUOTED_IN_ENGLISH and not any(e.passage.language == language for e in found):
+        text = f"{QUOTED_IN_ENGLISH[language]}\n\n{text}"
     return _answer(state, context, text, "evidence_only", citations, shown, confidence)
+
+
+def _in_askers_language(answer: dict[str, Any], state: State) -> dict[str, Any]:
+    """The answer, with what Primum says of itself in the language of the question."""
+    said = SAID.get(detect(state["question"]), {})
+    text = answer["text"]
+    for english in (one for one in said if one in text):
+        text = text.replace(english, said[english])
+    return answer | {"text": text}
 
 
 def emergency(state: State) -> bool:
@@ -166,7 +206,9 @@ def _excerpted(found: Sequence[Excerpt], today: date) -> tuple[str, list[dict[st
         passages[chunk] = excerpt.passage
         marker = order.setdefault(chunk, len(order) + 1)
         quotes.setdefault(chunk, []).append(excerpt.text)
-        sentences.append(Sentence(in_one_line(excerpt.text), (marker,), "", excerpt.paragraph))
+        told = in_one_line(excerpt.text)
+        told += "" if told[-1] in ".!?:;。！？" else "."  # a table's row has no stop
+        sentences.append(Sentence(told, (marker,), "", excerpt.paragraph))
     citations = [_citation(order[chunk], passages[chunk], " … ".join(quotes[chunk]), today) for chunk in order]
     return join_answer(sentences), citations
 

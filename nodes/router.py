@@ -9,6 +9,7 @@ from primum.graph.context import Context
 from primum.graph.state import Route, State
 from primum.nodes.examples import meaningful
 from primum.nodes.prompts import render
+from primum.retrieval.terms import expand
 from primum.safety.words import claims
 
 # On the example set left-one-out, MiniLM's best and second route differ by more than this in 9 of 10 messages.
@@ -27,7 +28,11 @@ class Routing(BaseModel):
 async def router(state: State, runtime: Runtime[Context]) -> State:
     context = runtime.context
     turn = State(route="evidence")
-    likeness = await _likeness(state["question"], context)
+    # The examples are English. A question in another language that names a medical term is one for the library.
+    understood = expand(state["question"])
+    if understood.language != "en" and claims(understood.english):
+        return turn
+    likeness = await _likeness(understood.english or state["question"], context)
     first, second = sorted(ROUTES, key=lambda route: -likeness[route])[:2]
     if likeness[first] >= KNOWN and likeness[first] - likeness[second] >= SURE:
         turn["route"] = first

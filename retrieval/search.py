@@ -17,6 +17,7 @@ from primum.retrieval import index
 from primum.retrieval.embedder import Embedder, Vector
 from primum.retrieval.plaintext import clean
 from primum.retrieval.reranker import Reranker
+from primum.retrieval.vocabulary import WORDS, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -207,6 +208,13 @@ where d.id = :document_id
 order by c.ordinal
 """
 
+# The index keeps stems alone: the most frequent ones of everyone's documents and the tenant's own.
+_STEMS = text("""
+select lexeme, sum(chunks) as chunks from lexemes
+where tenant in ('', :tenant) and lexeme ~ '^[a-z]{4,}$'
+group by lexeme order by 2 desc, 1 limit :most
+""")
+
 _TITLED = text("""
 select distinct name from unnest(cast(:names as text[])) as name join documents d
 on lower(d.title) = name or exists (select from jsonb_array_elements_text(d.aliases) as alias where lower(alias) = name)
@@ -247,6 +255,8 @@ class Filter:
 
 
 EVERYTHING = Filter()
+Vocabularies = dict[str, tuple[str, Vocabulary]]  # by tenant, with the library's version
+TENANTS = 16  # whose vocabularies are kept
 RERANKED = 40  # passages that a reranker reads
 OF_ONE = 4
 
@@ -255,12 +265,18 @@ class Retriever:
     """Searches the library, and a tenant's own documents beside it. Safe to share between tasks."""
 
     def __init__(
-        self, database: Database, embedder: Embedder, tenant: str = "", reranker: Reranker | None = None
+        self,
+        database: Database,
+        embedder: Embedder,
+        tenant: str = "",
+        reranker: Reranker | None = None,
+        vocabularies: Vocabularies | None = None,
     ) -> None:
         self._database = database
         self._embedder = embedder
         self._tenant = tenant
         self._reranker = reranker
+        self._vocabularies = vocabularies if vocabularies is not None else {}
 
     @property
     def embedder(self) -> Embedder:
@@ -268,7 +284,7 @@ class Retriever:
 
     def of(self, tenant: str) -> "Retriever":
         """The same library, seen by a tenant."""
-        return type(self)(self._database, self._embedder, tenant, self._reranker)
+        return type(self)(self._database, self._embedder, tenant, self._reranker, self._vocabularies)
 
     async def search(self, queries: Sequence[str], k: int, only: Filter = EVERYTHING) -> list[Passage]:
         """The best k passages for all queries together, best first, none twice, not all of one document.
@@ -335,6 +351,19 @@ class Retriever:
         async with self._reading() as connection:
             rows = await connection.execute(_TITLED, {"names": [name.casefold() for name in names]})
             return frozenset(row.name for row in rows)
+
+    async def vocabulary(self) -> Vocabulary:
+        """The words of the library, read once for each of its versions."""
+        version = await self.version()
+        kept = self._vocabularies.get(self._tenant)
+        if kept is None or kept[0] != version:
+            async with self._reading() as connection:
+                rows = await connection.execute(_STEMS, {"tenant": self._tenant, "most": WORDS})
+                kept = version, Vocabulary({row.lexeme: int(row.chunks) for row in rows})
+            if len(self._vocabularies) >= TENANTS:
+                self._vocabularies.clear()
+            self._vocabularies[self._tenant] = kept
+        return kept[1]
 
     async def version(self) -> str:
         """Changes when the content of the library does, and not otherwise; empty for an empty library."""

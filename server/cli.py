@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from primum.graph.errors import BadInput, PrimumError
-from primum.server import charts_cli, eval_cli, library_cli
+from primum.server import charts_cli, eval_cli, library_cli, terms_cli
 from primum.server.terminal import AsJson, print_json, run, say
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ app.command(epilog="Example: primum ingest guidelines/ leaflet.pdf topics.jsonl.
 app.command(epilog='Example: primum search "ibuprofen pregnancy" -k 5')(library_cli.search)
 app.command(epilog="Example: PRIMUM_EMBEDDER=BAAI/bge-m3 primum reembed")(library_cli.reembed)
 app.add_typer(library_cli.documents, name="documents")
+app.add_typer(terms_cli.terms, name="terms")
 app.command("eval", epilog="Example: primum eval triage --data cases.jsonl --out report.json")(eval_cli.evaluate)
 
 

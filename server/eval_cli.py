@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,13 +17,26 @@ if TYPE_CHECKING:
     from primum.evals.retrieval import Beir
     from primum.evals.second_look import SecondLook
     from primum.graph.settings import Settings
+    from primum.memory.session import Database
+    from primum.retrieval.embedder import Embedder
+    from primum.retrieval.ingest import Progress
 
 ON_A_LIBRARY = ("retrieval", "sufficiency")
 
 
 def evaluate(
     task: Annotated[
-        Literal["triage", "interactions", "doses", "injection", "memory", "safety", "retrieval", "sufficiency"],
+        Literal[
+            "triage",
+            "interactions",
+            "doses",
+            "injection",
+            "memory",
+            "safety",
+            "retrieval",
+            "sufficiency",
+            "understanding",
+        ],
         typer.Argument(help="What."),
     ],
     data: Annotated[
@@ -58,6 +73,8 @@ def evaluate(
         try:
             if task in ON_A_LIBRARY:
                 report = _on_a_library(task, data, beside or [], baseline, settings)
+            elif task == "understanding":
+                report = run(_understood(data, settings))
             else:
                 report = run(_with_model(task, data)) if with_model else evaluate(task, data, look)
         except ValueError as error:
@@ -102,6 +119,15 @@ def _on_a_library(
     return {**report, "against_baseline": retrieval.compare(report, before)} if before else report
 
 
+async def _understood(data: list[Path], settings: "Settings") -> Any:
+    from primum.evals import cases, understanding
+
+    rows = [case for path in data for case in cases.read(path, understanding.Row)]
+    async with _library(settings, settings.cache / "understanding") as (database, embedder, advance):
+        found = await understanding.run(rows, database, embedder, advance)
+    return {"task": "understanding", "data": [str(path) for path in data], **found}
+
+
 def _home(settings: "Settings", cases: "Beir", beside: list[Path]) -> Path:
     """A place for a library of these files alone, kept for the next time."""
     files = sorted(str(path.resolve()) for path in (cases.corpus, *beside))
@@ -110,18 +136,28 @@ def _home(settings: "Settings", cases: "Beir", beside: list[Path]) -> Path:
 
 async def _searched(task: str, cases: "Beir", beside: list[Path], settings: "Settings") -> dict[str, Any]:
     from primum.evals import retrieval, sufficiency
+
+    work = sufficiency.run if task == "sufficiency" else retrieval.run
+    async with _library(settings, _home(settings, cases, beside)) as (database, embedder, advance):
+        return await work(cases, beside, database, embedder, advance)
+
+
+@asynccontextmanager
+async def _library(
+    settings: "Settings", home: Path
+) -> AsyncIterator[tuple["Database", "Embedder", "Callable[[Progress], None]"]]:
+    """A library of its own in a folder, the embedder, and what shows how far its ingestion is."""
     from primum.graph.resources import embedder_of
     from primum.memory.session import Database
     from primum.server.console import progress_bar
     from primum.server.local import DATABASE, embedded, url_of
 
-    own = settings.model_copy(update={"home": _home(settings, cases, beside), "database_url": None})
+    own = settings.model_copy(update={"home": home, "database_url": None})
     async with embedded(own, say, need=DATABASE) as ready:
         embedder = await asyncio.to_thread(embedder_of, settings)
         database = Database(url_of(ready), owner=True)
         try:
             with progress_bar("Ingesting") as advance:
-                work = sufficiency.run if task == "sufficiency" else retrieval.run
-                return await work(cases, beside, database, embedder, advance)
+                yield database, embedder, advance
         finally:
             await database.close()

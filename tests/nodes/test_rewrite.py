@@ -52,6 +52,77 @@ def test_without_a_model_a_follow_up_takes_the_question_before_it_along() -> Non
     )
 
 
+@pytest.mark.parametrize(
+    ("question", "points"),
+    [
+        ("孩子呢？", True),
+        ("那剂量是多少？", True),
+        ("有什么副作用？", True),
+        ("它安全吗？", True),
+        ("布洛芬的副作用是什么？", False),
+        ("2型糖尿病有哪些症状？", False),
+        ("¿y para niños?", True),
+        ("¿Cuál es la dosis?", True),
+        ("¿Es seguro eso?", True),
+        ("¿Cuáles son los síntomas de la diabetes tipo 2?", False),
+    ],
+)
+def test_chinese_and_spanish_questions_point_back_by_the_same_rule(question: str, points: bool) -> None:
+    assert points_back(question) == points
+
+
+def test_a_chinese_question_is_searched_for_in_english_first_and_as_it_was_asked_last() -> None:
+    question = "心肌梗死有哪些症状？"
+    assert fallback(State(question=question)) == State(
+        standalone=question,
+        english="heart attack symptoms?",
+        queries=["heart attack symptoms", "myocardial infarction symptoms", question],
+    )
+
+
+def test_a_spanish_follow_up_takes_the_question_before_it_along() -> None:
+    said = [Exchange(question="¿Cómo se trata la gota?", answer="Rest the joint [1].")]
+    found = fallback(State(question="¿y para niños?", history=said))
+    assert found["standalone"] == "¿Cómo se trata la gota? ¿y para niños?"
+    assert found["queries"][0] == "treatment gout children"
+
+
+def test_a_follow_up_in_another_language_is_understood_with_what_came_before() -> None:
+    found = fallback(State(question="孩子呢？", history=SAID))
+    assert found["queries"][0] == "Can I take ibuprofen for gout? children"
+
+
+def test_terms_that_say_nothing_of_their_own_are_no_search() -> None:
+    assert fallback(State(question="Quiero saber más del tratamiento"))["queries"] == [
+        "Quiero saber más del tratamiento"
+    ]
+
+
+def test_a_translation_is_used_if_its_words_are_those_that_the_terms_mean_and_no_diagnosis() -> None:
+    state = State(question="孩子发烧，浑身没有力气，怎么办？")
+    told = Searches(question="What can I do about fever in children?", searches=["fever children", "flu children"])
+    assert grounded(told, state) == State(
+        standalone=state["question"],
+        english=told.question,
+        queries=[told.question, "fever children", state["question"]],
+    )
+    guess = Searches(question="Does the child have meningitis?", searches=["meningitis"])
+    assert grounded(guess, state) == fallback(state)
+
+
+def test_a_standard_term_is_no_word_of_the_models_own() -> None:
+    state = State(question="And for HTN?", history=SAID)
+    told = Searches(question="Can I take ibuprofen for hypertension?", searches=["ibuprofen hypertension"])
+    assert grounded(told, state)["standalone"] == told.question
+
+
+def test_options_are_no_part_of_a_search() -> None:
+    question = "Which medicine prevents gout? A) allopurinol B) warfarin C) insulin"
+    found = fallback(State(question=question))
+    assert found["standalone"] == question
+    assert found["queries"] == ["Which medicine prevents gout?"]
+
+
 def test_a_brand_is_searched_for_by_its_substance_too() -> None:
     assert fallback(State(question="Is Nurofen safe with asthma?"))["queries"] == [
         "Is Nurofen safe with asthma?",

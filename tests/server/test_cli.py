@@ -44,6 +44,9 @@ COMMANDS = [
     ["interactions"],
     ["interactions", "import"],
     ["interactions", "list"],
+    ["terms"],
+    ["terms", "import"],
+    ["terms", "list"],
     ["facts"],
     *(["facts", name] for name in ("list", "set", "end", "remove", "export", "import")),
     ["erase"],
@@ -58,7 +61,7 @@ def test_every_command_explains_itself(command: list[str]) -> None:
     done = primum(*command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"Usage: {' '.join(['primum', *command])}" in done.stdout
-    if command not in ([], ["serve"], ["db"], ["interactions"], ["facts"], ["audit"]):
+    if command not in ([], ["serve"], ["db"], ["interactions"], ["terms"], ["facts"], ["audit"]):
         assert f"primum {' '.join(command)}" in done.stdout.partition("Example:")[2]
 
 
@@ -88,6 +91,8 @@ def test_help_imports_nothing_heavy() -> None:
         (["interactions", "import", "ddinter"], "Missing argument"),
         (["interactions", "import", "drugbank", "x.csv"], "drugbank"),
         (["interactions", "import", "ddinter", "nowhere.csv"], "Nothing was imported. nowhere.csv: can't be read"),
+        (["terms", "import", "snomed", "x.txt"], "snomed"),
+        (["terms", "import", "do", "nowhere.obo"], "No such file: nowhere.obo"),
         (["ask", "pain", "--max-words", "5"], "--max-words"),
         (["search", " "], "The query is empty"),
         (["search", "pain", "-k", "0"], "-k"),
@@ -295,6 +300,29 @@ def test_a_folder_that_is_set_must_have_tables(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(TABLE)
     done = primum("interactions", "import", "ddinter", str(tmp_path / "a.csv"), PRIMUM_INTERACTIONS="/dev/null/x")
     assert (done.returncode, done.stdout) == (1, "") and "/dev/null/x can't be written to" in done.stderr
+
+
+OBO = '[Term]\nid: DOID:9352\nname: type 2 diabetes mellitus\nsynonym: "NIDDM" EXACT []\n'
+
+
+def test_imported_terms_are_shown_with_their_licence_and_a_damaged_table_stops_the_start(tmp_path: Path) -> None:
+    file, home = tmp_path / "doid.obo", {"PRIMUM_HOME": str(tmp_path / "home")}
+    file.write_text(OBO)
+    done = primum("terms", "import", "do", str(file), "--json", **home)
+    (table,) = json.loads(done.stdout)
+    assert done.returncode == 0 and table["file"] == str(tmp_path / "home" / "terms" / "do-doid.csv")
+    assert table["rows"] == 1 and table["licences"] == ["CC0 1.0"] and "restart" in done.stderr
+    listed = primum("terms", "list", **home).stdout
+    assert "zh.csv" in listed and "do-doid.csv" in listed and "Licence: CC0 1.0" in listed
+
+    file.write_text("nothing\n")
+    done = primum("terms", "import", "do", str(file), **home)
+    assert (done.returncode, done.stdout) == (2, "") and "Nothing was imported." in done.stderr
+    imported = tmp_path / "home" / "terms" / "do-doid.csv"
+    imported.write_text(imported.read_text() + "a,en,,synonym,b,,c\n")
+    for command in (["up"], ["check", "pain"], ["terms", "list"]):
+        done = primum(*command, **home)
+        assert (done.returncode, "do-doid.csv, line 3: no standard" in done.stderr) == (2, True)
 
 
 STOPS_SLOWLY = """
