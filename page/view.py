@@ -89,10 +89,34 @@ def troubles(health: Mapping[str, Any]) -> list[str]:
     return [text for (part, state), text in TROUBLES.items() if health.get(part, {}).get("state") == state]
 
 
+KINDS = {
+    "guideline": "guideline",
+    "review": "review of studies",
+    "trial": "clinical trial",
+    "case": "report of single cases",
+    "label": "official label",
+    "textbook": "textbook",
+}
+
+
 def place(citation: Mapping[str, Any]) -> str:
-    """The section of a quote."""
+    """The section of a quote, and its page."""
     heading = str(citation["heading"])
-    return heading if heading and heading != citation["title"] else "Opening"
+    section = heading if heading and heading != citation["title"] else "Opening"
+    return f"{section}, page {citation['page']}" if citation.get("page") else section
+
+
+def standing(citation: Mapping[str, Any]) -> str:
+    """What speaks for and against a source: its kind of evidence, its dates, its licence."""
+    parts = [
+        KINDS.get(citation.get("evidence", ""), ""),
+        f"published {day(citation['published'])}" if citation.get("published") else "",
+        f"reviewed {day(citation['reviewed'])}" if citation.get("reviewed") else "",
+        "may be out of date" if citation.get("stale") else "",
+        citation.get("licence", ""),
+    ]
+    told = " · ".join(part for part in parts if part)
+    return told[:1].upper() + told[1:]
 
 
 def web(url: str) -> str:
@@ -141,5 +165,5 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters |= {f.__name__: f for f in (step, place, web, day, seconds, degree, origin, in_order)}
+_TEMPLATES.filters |= {f.__name__: f for f in (step, place, standing, web, day, seconds, degree, origin, in_order)}
 _TEMPLATES.globals |= {f.__name__: f for f in (to_html, why_quoted, timings, troubles, erased)}

@@ -42,7 +42,14 @@ def show_answer(answer: "Answer") -> None:
     console = Console(highlight=False)
     console.print(Markdown(answer.text) if console.is_terminal else answer.text, soft_wrap=True, markup=False)
     for citation in answer.citations:
-        source = " – ".join(filter(None, (citation.title, citation.heading)))
+        page = f"page {citation.page}" if citation.page else ""
+        notes = [
+            citation.evidence,
+            citation.published,
+            "may be out of date" if citation.stale else "",
+            citation.licence,
+        ]
+        source = " – ".join(filter(None, (citation.title, citation.heading, page, *notes)))
         console.print(f"\n[{citation.marker}] {source}", soft_wrap=True, markup=False)
         console.print(f"    “{citation.quote}”", soft_wrap=True, markup=False)
         console.print(f"    {citation.url}", soft_wrap=True, markup=False)

@@ -4,7 +4,21 @@ from typing import Any
 
 import pytest
 
-from primum.page.view import day, degree, erased, origin, plain, render, seconds, step, troubles, web, why_quoted
+from primum.page.view import (
+    day,
+    degree,
+    erased,
+    origin,
+    place,
+    plain,
+    render,
+    seconds,
+    standing,
+    step,
+    troubles,
+    web,
+    why_quoted,
+)
 
 
 @pytest.mark.parametrize(
@@ -96,3 +110,13 @@ def test_a_receipt_is_told_in_words() -> None:
 
 def test_a_label_is_the_text_itself() -> None:
     assert plain("**a**\n[b](c) :d: `e`") == r"\*\*a\*\* \[b\](c) \:d\: \`e\`"
+
+
+def test_a_citation_says_what_speaks_for_and_against_its_source() -> None:
+    trial = {"heading": "Results", "title": "A trial", "page": 3, "evidence": "trial", "published": "2015-03-05"}
+    assert place(trial) == "Results, page 3"
+    assert standing({**trial, "stale": True, "licence": "CC BY 4.0"}) == (
+        "Clinical trial · published 5 March 2015 · may be out of date · CC BY 4.0"
+    )
+    assert standing({"reviewed": "2026-11-01"}) == "Reviewed 1 November 2026"
+    assert standing({}) == ""
