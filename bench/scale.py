@@ -174,7 +174,7 @@ async def measured(url: str, embedder: Embedder) -> dict[str, Any]:
 NEAREST = """
 select id from chunks where tenant = '' order by embedding::halfvec({size}) <=> cast(:vector as halfvec) limit 10
 """
-EXACT = 30  # questions for which all chunks are scored, which takes seconds each
+EXACT = 10  # questions for which all chunks are scored, which takes seconds each
 
 
 class Prepared:
