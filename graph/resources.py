@@ -29,6 +29,7 @@ from primum.memory.session import Database
 from primum.memory.summaries import Summaries
 from primum.memory.threads import Threads
 from primum.nodes.examples import load_examples
+from primum.retrieval.copies import Copies
 from primum.retrieval.embedder import Embedder, load_embedder
 from primum.retrieval.reranker import load_reranker
 from primum.retrieval.search import Retriever
@@ -54,6 +55,7 @@ class Resources:
     opinions: Opinions
     erasure: Erasure
     library: Retriever
+    copies: Copies
     graph: Graph
     examples: Examples
     http: httpx.AsyncClient
@@ -99,8 +101,10 @@ class Resources:
 
     async def health(self) -> dict[str, dict[str, Any]]:
         """Each part with its state; asks each of them now."""
-        database, model = await asyncio.gather(self._database_health(), self._model_health())
-        return {**database, "model": model}
+        database, replica, model = await asyncio.gather(
+            self._database_health(), self.copies.health(), self._model_health()
+        )
+        return {**database, **replica, "model": model}
 
     async def _database_health(self) -> dict[str, dict[str, Any]]:
         try:
@@ -173,7 +177,12 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
             asyncio.to_thread(_warm),
         )
         reranker = await asyncio.to_thread(load_reranker, settings.reranker) if settings.reranker else None
-        library = Retriever(database, loaded, reranker=reranker)
+        replica = settings.database_replica_url
+        beside = Database(replica.get_secret_value(), settings.database_pool) if replica else None
+        if beside is not None:
+            stack.push_async_callback(beside.close)
+        copies = Copies(database, beside)
+        library = Retriever(copies, loaded, reranker=reranker)
 
         def endpoint(name: str | None) -> Endpoint:
             return Endpoint.open(name or settings.model_name, http)
@@ -192,6 +201,7 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
             summaries=Summaries(database),
             erasure=Erasure(database, audit),
             library=library,
+            copies=copies,
             graph=build_graph(saver),
             examples=await asyncio.to_thread(load_examples, loaded, settings.cache),
             http=http,

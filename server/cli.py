@@ -31,6 +31,7 @@ app.command(epilog="Example: primum erase anna --yes")(charts_cli.erase)
 app.command(epilog="Example: primum ingest guidelines/ leaflet.pdf topics.jsonl.gz")(library_cli.ingest)
 app.command(epilog='Example: primum search "ibuprofen pregnancy" -k 5')(library_cli.search)
 app.command(epilog="Example: PRIMUM_EMBEDDER=BAAI/bge-m3 primum reembed")(library_cli.reembed)
+app.command("index", epilog="Example: primum index binary")(library_cli.vector_index)
 app.add_typer(library_cli.documents, name="documents")
 app.command("eval", epilog="Example: primum eval triage --data cases.jsonl --out report.json")(eval_cli.evaluate)
 
