@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from primum.graph.errors import LookUpFailed
 from primum.graph.settings import Settings
 from primum.memory.session import Database
+from primum.retrieval.copies import Copies
 from primum.retrieval.embedder import Embedder
 from primum.retrieval.ingest import store
 from primum.retrieval.loaders import Source, Unreadable
@@ -56,7 +57,10 @@ def pubmed_origin(settings: Settings) -> Origin:
 class Literature:
     """What services know of a question, put into everyone's library until it is too old."""
 
-    def __init__(self, services: tuple[Service, ...], writer: Database, embedder: Embedder, settings: Settings) -> None:
+    def __init__(
+        self, services: tuple[Service, ...], writer: Database, embedder: Embedder, settings: Settings, copies: Copies
+    ) -> None:
+        self._copies = copies
         self.services = services
         self.cache = Fetched(writer, settings.literature_days)
         self._writer = writer
@@ -75,11 +79,12 @@ class Literature:
         expires_at = datetime.now(UTC) + timedelta(days=self._settings.literature_days)
         if found.documents:
             await store(found.documents, self._writer, self._embedder, expires_at)
+            self._copies.written()
         return found
 
 
 @asynccontextmanager
-async def open_literature(settings: Settings, embedder: Embedder) -> AsyncIterator[Literature | None]:
+async def open_literature(settings: Settings, embedder: Embedder, copies: Copies) -> AsyncIterator[Literature | None]:
     """The literature that the settings allow; none where they name no service."""
     if not settings.literature or settings.database_url is None:
         yield None
@@ -87,7 +92,7 @@ async def open_literature(settings: Settings, embedder: Embedder) -> AsyncIterat
     writer = Database(settings.database_url.get_secret_value(), pool=2, owner=True)
     try:
         async with open_services(settings) as services:
-            yield Literature(services, writer, embedder, settings)
+            yield Literature(services, writer, embedder, settings, copies)
     finally:
         await writer.close()
 

@@ -30,6 +30,7 @@ from primum.memory.session import Database
 from primum.memory.summaries import Summaries
 from primum.memory.threads import Threads
 from primum.nodes.examples import load_examples
+from primum.retrieval.copies import Copies
 from primum.retrieval.embedder import Embedder, load_embedder
 from primum.retrieval.reranker import load_reranker
 from primum.retrieval.search import Retriever
@@ -58,6 +59,7 @@ class Resources:
     erasure: Erasure
     library: Retriever
     literature: Literature | None
+    copies: Copies
     graph: Graph
     examples: Examples
     http: httpx.AsyncClient
@@ -105,8 +107,10 @@ class Resources:
 
     async def health(self) -> dict[str, dict[str, Any]]:
         """Each part with its state; asks each of them now."""
-        database, model = await asyncio.gather(self._database_health(), self._model_health())
-        return {**database, "model": model}
+        database, replica, model = await asyncio.gather(
+            self._database_health(), self.copies.health(), self._model_health()
+        )
+        return {**database, **replica, "model": model}
 
     async def _database_health(self) -> dict[str, dict[str, Any]]:
         try:
@@ -179,7 +183,12 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
             asyncio.to_thread(_warm),
         )
         reranker = await asyncio.to_thread(load_reranker, settings.reranker) if settings.reranker else None
-        library = Retriever(database, loaded, reranker=reranker)
+        replica = settings.database_replica_url
+        beside = Database(replica.get_secret_value(), settings.database_pool) if replica else None
+        if beside is not None:
+            stack.push_async_callback(beside.close)
+        copies = Copies(database, beside)
+        library = Retriever(copies, loaded, reranker=reranker)
 
         def endpoint(name: str | None) -> Endpoint:
             return Endpoint.open(name or settings.model_name, http)
@@ -198,7 +207,8 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
             summaries=Summaries(database),
             erasure=Erasure(database, audit),
             library=library,
-            literature=await stack.enter_async_context(open_literature(settings, loaded)),
+            literature=await stack.enter_async_context(open_literature(settings, loaded, copies)),
+            copies=copies,
             graph=build_graph(saver),
             examples=await asyncio.to_thread(load_examples, loaded, settings.cache),
             http=http,

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="postgresql://… of a Postgres with pgvector ≥ 0.8. Unset: the embedded one."
     )
+    database_replica_url: SecretStr | None = Field(
+        None, description="postgresql://… of a streaming replica, which library searches read. Unset: none."
+    )
     database_pool: int = Field(10, ge=2, le=200, description="Connections that one process keeps at most.")
 
     secret: SecretStr | None = Field(

@@ -140,11 +140,17 @@ def why(error: Exception) -> str:
     return "The database can't be reached."
 
 
+_LOST = (
+    *(exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError),
+    *(psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError),  # COPY goes past SQLAlchemy
+)
+
+
 @asynccontextmanager
 async def _reached() -> AsyncIterator[None]:
     try:
         yield
-    except (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError) as error:
+    except _LOST as error:
         raise MemoryUnavailable(f"{why(error)} Nothing was changed.") from error
     except exc.IntegrityError as error:
         if not isinstance(error.orig, psycopg.errors.ForeignKeyViolation):

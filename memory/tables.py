@@ -135,7 +135,10 @@ class Corpus(Base):
     """One row: the embedder that made every vector of the index, and a version that changes with the content."""
 
     __tablename__ = "corpus"
-    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+    __table_args__ = (
+        CheckConstraint("id = 1", name="one_row"),
+        CheckConstraint("vector_index in ('halfvec', 'binary', 'none')", name="vector_index"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     embedder: Mapped[str]
@@ -146,6 +149,7 @@ class Corpus(Base):
     chunks: Mapped[int] = mapped_column(server_default="0")
     postings: Mapped[int] = mapped_column(BigInteger, server_default="0")  # sum of lexemes.chunks
     version: Mapped[str] = mapped_column(server_default="")
+    vector_index: Mapped[str] = mapped_column(server_default="halfvec")  # primum.retrieval.index.vector_index
 
 
 class Fetched(Base):

@@ -19,8 +19,8 @@ _SAMPLES = 256
 Vector = list[float]
 
 
-class Embedder(Protocol):
-    """Makes vectors of length 1. Blocking: async callers go through `asyncio.to_thread`."""
+class Model(Protocol):
+    """What tells an embedder from others."""
 
     @property
     def name(self) -> str: ...
@@ -30,6 +30,11 @@ class Embedder(Protocol):
     def pooling(self) -> str: ...
     @property
     def fingerprint(self) -> str: ...
+
+
+class Embedder(Model, Protocol):
+    """Makes vectors of length 1. Blocking: async callers go through `asyncio.to_thread`."""
+
     def count_tokens(self, text: str) -> int: ...
     def embed_queries(self, texts: Sequence[str]) -> list[Vector]: ...
     def embed_passages(self, texts: Sequence[str]) -> list[Vector]: ...

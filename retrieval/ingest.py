@@ -1,7 +1,8 @@
 """Paths in, a searchable library out. What is unchanged is left alone, so that a broken run can go on."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
@@ -11,15 +12,17 @@ import structlog
 
 from primum.memory.session import Database
 from primum.retrieval import index
+from primum.retrieval.ahead import ahead
 from primum.retrieval.chunking import chunk
 from primum.retrieval.duplicates import signature
-from primum.retrieval.embedder import Embedder
+from primum.retrieval.embedder import Embedder, Model
 from primum.retrieval.loaders import STARTER, Source, Unreadable
 from primum.retrieval.origins import expected, is_origin, read
 from primum.retrieval.remote import is_remote
 
 _BATCH_DOCUMENTS = 128
 _BATCH_CHARACTERS = 80_000  # about 100 chunks: three seconds of embedding on one core
+_TWICE = "the same identity as an earlier document of this run"
 
 log = structlog.get_logger()
 
@@ -71,28 +74,34 @@ async def ingest(
     async with database.begin() as connection:
         await index.claim(connection, embedder)
     total = sum(await asyncio.gather(*(asyncio.to_thread(expected, path) for path in paths)))
-    batches = _batches(paths, report)
+    prepared = ahead(changes(batches(paths, report), database, embedder, tenant))
     done = 0
-    while batch := await asyncio.to_thread(next, batches, None):
-        await _ingest_batch(batch, database, embedder, tenant, report)
-        done += len(batch)
-        if on_progress:
-            on_progress(Progress(done, max(total, done), batch[-1].title))
+    async with aclosing(ahead(embedded(prepared, embedder))) as ready:
+        async for change in ready:
+            await write(change, database, embedder, tenant, report)
+            done += len(change.batch)
+            if on_progress:
+                on_progress(Progress(done, max(total, done), change.batch[-1].title))
+    await finish(paths, database, tenant, report)
+    return report
+
+
+async def finish(paths: Sequence[Path | str], database: Database, tenant: str, report: IngestReport) -> None:
+    """After all of these paths: pages that the starter library no longer has go, and the library's version is made."""
     if not tenant and any(is_starter(path) for path in paths):
         await _remove_gone_pages(database, report)
     if report.changed:
         async with database.begin() as connection:
             await index.finish(connection)
     log.info("ingested", added=report.added, replaced=report.replaced, skipped=len(report.skipped))
-    return report
 
 
 def is_starter(path: Path | str) -> bool:
     return not is_origin(path) and not is_remote(path) and Path(path).resolve() == STARTER
 
 
-def _batches(paths: Sequence[Path | str], report: IngestReport) -> Iterator[list[Source]]:
-    """Readable sources, some at a time; the others go into the report."""
+def batches(paths: Sequence[Path | str], report: IngestReport) -> Iterator[list[Source]]:
+    """Readable sources, some at a time; the others go into the report, as does what has an earlier one's identity."""
     seen: dict[str, str] = {}
     batch: list[Source] = []
     size = 0
@@ -102,7 +111,7 @@ def _batches(paths: Sequence[Path | str], report: IngestReport) -> Iterator[list
             continue
         if item.uri in seen:
             if seen[item.uri] != item.content_hash:
-                report.skipped.append((item.uri, "the same identity as an earlier document of this run"))
+                report.skipped.append((item.uri, _TWICE))
             continue
         seen[item.uri] = item.content_hash
         batch.append(item)
@@ -123,44 +132,90 @@ async def store(
         await index.claim(connection, embedder)
         await index.keep(connection, [source.uri for source in sources], expires_at)
         await index.remove_expired(connection)
-    await _ingest_batch(sources, database, embedder, "", report, expires_at)
+    change = await prepare(sources, database, embedder, "")
+    await asyncio.to_thread(embed, change, embedder)
+    await write(change, database, embedder, "", report, expires_at)
     return report
 
 
-async def _ingest_batch(
-    batch: Sequence[Source],
+@dataclass(frozen=True)
+class Change:
+    """A batch of documents, and those of them that are to be written, with their chunks."""
+
+    batch: Sequence[Source]
+    prepared: list[index.Prepared]
+
+
+async def changes(
+    batches: Iterator[Sequence[Source]], database: Database, embedder: Embedder, tenant: str
+) -> AsyncGenerator[Change]:
+    """What is to be written of each batch, without vectors."""
+    while batch := await asyncio.to_thread(next, batches, None):
+        yield await prepare(batch, database, embedder, tenant)
+
+
+async def embedded(changes: AsyncGenerator[Change], embedder: Embedder) -> AsyncGenerator[Change]:
+    """The same changes, with vectors."""
+    async with aclosing(changes):
+        async for change in changes:
+            await asyncio.to_thread(embed, change, embedder)
+            yield change
+
+
+async def prepare(batch: Sequence[Source], database: Database, embedder: Embedder, tenant: str) -> Change:
+    """Those documents of a batch that are new or changed, in chunks. Raises MemoryUnavailable."""
+    async with database.begin() as connection:
+        stored = await index.hashes(connection, [source.uri for source in batch], tenant)
+
+    def cut() -> list[index.Prepared]:
+        changed = (source for source in batch if stored.get(source.uri) != source.content_hash)
+        return [index.Prepared(s, chunk(s, embedder.count_tokens), [], signature(s.text)) for s in changed]
+
+    return Change(batch, await asyncio.to_thread(cut))
+
+
+def embed(change: Change, embedder: Embedder) -> None:
+    """Gives each chunk that is to be written its vector."""
+    titled = [(document.source.title, c) for document in change.prepared for c in document.chunks]
+    vectors = iter(embedder.embed_passages([index.embedded_text(title, c.heading, c.text) for title, c in titled]))
+    for document in change.prepared:
+        document.vectors.extend(next(vectors) for _ in document.chunks)
+
+
+async def write(
+    change: Change,
     database: Database,
-    embedder: Embedder,
+    model: Model,
     tenant: str,
     report: IngestReport,
     expires_at: datetime | None = None,
+    since: datetime | None = None,
 ) -> None:
-    uris = [source.uri for source in batch]
-    async with database.begin() as connection:
-        stored = await index.hashes(connection, uris, tenant)
-    changed = [source for source in batch if stored.get(source.uri) != source.content_hash]
-    prepared = await asyncio.to_thread(_prepare, changed, embedder)
+    """Stores what of it is still to be stored, all of it or nothing.
+
+    Args:
+        since: when a run of many writers began: what one of them wrote under the same identity stays as it is.
+
+    Raises:
+        RetrievalFailed, MemoryUnavailable: as `ingest` does.
+    """
+    prepared, stored, twice = change.prepared, {}, set[str]()
     if prepared:
+        uris = [document.source.uri for document in prepared]
         async with database.begin() as connection:
-            await index.claim(connection, embedder)
+            await index.claim(connection, model)
             stored = await index.hashes(connection, uris, tenant)  # another ingest may have been faster
             prepared = [p for p in prepared if stored.get(p.source.uri) != p.source.content_hash]
+            if since:
+                twice = await index.written_since(connection, [p.source.uri for p in prepared], tenant, since)
+                prepared = [p for p in prepared if p.source.uri not in twice]
             await index.write(connection, prepared, tenant, expires_at)
     replaced = sum(1 for document in prepared if document.source.uri in stored)
     report.replaced += replaced
     report.added += len(prepared) - replaced
-    report.unchanged += len(batch) - len(prepared)
+    report.unchanged += len(change.batch) - len(prepared) - len(twice)
+    report.skipped += [(uri, _TWICE) for uri in sorted(twice)]
     report.chunks += sum(len(document.chunks) for document in prepared)
-
-
-def _prepare(sources: Sequence[Source], embedder: Embedder) -> list[index.Prepared]:
-    chunked = [(source, chunk(source, embedder.count_tokens)) for source in sources]
-    texts = [index.embedded_text(source.title, c.heading, c.text) for source, chunks in chunked for c in chunks]
-    vectors = iter(embedder.embed_passages(texts))
-    return [
-        index.Prepared(source, chunks, [next(vectors) for _ in chunks], signature(source.text))
-        for source, chunks in chunked
-    ]
 
 
 async def _remove_gone_pages(database: Database, report: IngestReport) -> None:

@@ -18,7 +18,7 @@ from primum.retrieval.source import PlainPage, Source, Unreadable, source_of, ti
 from primum.retrieval.word import word_page
 from primum.retrieval.xml_file import xml_pages
 
-__all__ = ["MAX_FILE", "MAX_ROW", "STARTER", "Source", "Unreadable", "count", "is_known", "load", "load_as"]
+__all__ = ["MAX_FILE", "MAX_ROW", "STARTER", "Source", "Unreadable", "count", "files", "is_known", "load", "load_as"]
 
 MAX_FILE = 50 * 2**20  # bytes
 STARTER = Path(__file__).resolve().parent / "starter"
@@ -28,7 +28,7 @@ Pages = Iterable[PlainPage | Unreadable]
 
 def load(path: Path) -> Iterator[Source | Unreadable]:
     """All documents of a file or folder (recursive, sorted, hidden files left out)."""
-    for file in _files(path):
+    for file in files(path):
         yield from load_as(file, _uri(file), str(file))
 
 
@@ -69,7 +69,7 @@ def _reason(error: ValueError) -> str:
 
 def count(path: Path) -> int:
     """How many documents `load` will come to, roughly: one a file, one a line of a .jsonl."""
-    return sum(_count_file(file) for file in _files(path))
+    return sum(_count_file(file) for file in files(path))
 
 
 def is_known(file: Path) -> bool:
@@ -77,7 +77,8 @@ def is_known(file: Path) -> bool:
     return is_jsonl(file.name) or file.suffix.lower() in (*_READERS, *_COLLECTIONS, ".zip")
 
 
-def _files(path: Path) -> list[Path]:
+def files(path: Path) -> list[Path]:
+    """A file, or all files of a folder as `load` reads them, whether they can be read or not."""
     if not path.is_dir():
         return [path]
     inside = (file for file in path.rglob("*") if file.is_file())

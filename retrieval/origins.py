@@ -15,8 +15,8 @@ from urllib.parse import urljoin
 import httpx
 
 from primum.retrieval.download import DownloadError, client, fetch, fetched
-from primum.retrieval.loaders import count, load, load_as
-from primum.retrieval.remote import is_remote, load_remote
+from primum.retrieval.loaders import count, files, load, load_as
+from primum.retrieval.remote import is_remote, load_remote, remote_files
 from primum.retrieval.source import Source, Unreadable, source_of
 from primum.retrieval.xml_file import xml_pages
 
@@ -54,6 +54,15 @@ def read(argument: str | Path, addresses: Addresses = PUBLIC) -> Documents:
             yield from ORIGINS[name](wanted.strip().strip("\"'"), http, addresses)
     except DownloadError as error:
         yield Unreadable(str(argument), str(error))
+
+
+def parts(argument: str | Path) -> list[str]:
+    """What of it can be read apart, in any order and on any machine: the files of a folder."""
+    if not isinstance(argument, Path) and is_origin(argument):
+        return [argument]
+    if is_remote(argument):
+        return remote_files(str(argument))
+    return [str(file) for file in files(Path(argument).absolute())]
 
 
 def is_origin(argument: str | Path) -> bool:

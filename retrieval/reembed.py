@@ -83,7 +83,9 @@ async def _index(database: Database, embedder: Embedder) -> None:
     """Writers wait while it is built; searches don't."""
     async with database.begin() as connection:
         await connection.execute(text("drop index if exists ix_chunks_next_embedding"))
-        await connection.execute(text(index.vector_index("ix_chunks_next_embedding", "next_embedding", embedder)))
+        kind = str(await connection.scalar(text("select vector_index from corpus")))
+        size = int(embedder.dimensions)
+        await index.make_vector_index(connection, "ix_chunks_next_embedding", "next_embedding", size, kind)
 
 
 async def _change_over(connection: AsyncConnection, before: int, embedder: Embedder) -> None:
@@ -93,7 +95,7 @@ async def _change_over(connection: AsyncConnection, before: int, embedder: Embed
         "alter table chunks rename next_embedding to embedding",
         "alter table chunks alter embedding set not null, add next_embedding halfvec",
         "alter table chunks alter next_embedding set storage plain",
-        f"alter index ix_chunks_next_embedding rename to ix_chunks_embedding_{int(embedder.dimensions)}",
+        f"alter index if exists ix_chunks_next_embedding rename to ix_chunks_embedding_{int(embedder.dimensions)}",
     ):
         await connection.execute(text(statement))
     await connection.execute(

@@ -35,6 +35,15 @@ def load_remote(address: str) -> Iterator[Source | Unreadable]:
         yield from _load_file(system, place, size)
 
 
+def remote_files(address: str) -> list[str]:
+    """The addresses of all files of a remote folder; the address itself if it can't be listed."""
+    try:
+        system, places = _listed(address)
+    except _UnreachableError:
+        return [address]
+    return [str(system.unstrip_protocol(place)) for place, _ in places]
+
+
 class _UnreachableError(Exception):
     """Why a remote folder can't be listed."""
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from primum.retrieval.language import language_of
@@ -41,7 +42,7 @@ class Source:
     retracted: bool = False
     pages: list[int] = field(default_factory=list)
 
-    @property
+    @cached_property
     def content_hash(self) -> str:
         """Changes when anything that is stored of this source changes."""
         content = json.dumps([_FORMAT, asdict(self)], default=str, sort_keys=True)

@@ -1,10 +1,12 @@
 """`primum ingest`, `primum search`, `primum documents`: the library."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +18,15 @@ from primum.server.terminal import AsJson, print_json, run, say
 if TYPE_CHECKING:
     from primum.memory.session import Database
     from primum.retrieval.embedder import Embedder
+
+
+class Kind(StrEnum):
+    """Of an index of vectors."""
+
+    HALFVEC = "halfvec"
+    BINARY = "binary"
+    NONE = "none"
+
 
 documents = typer.Typer(help="What is in the library.", no_args_is_help=True)
 
@@ -36,6 +47,8 @@ def ingest(
         ),
     ],
     private: Annotated[bool, typer.Option("--private", help="For PRIMUM_TENANT alone, not for everyone.")] = False,
+    on_ray: Annotated[bool, typer.Option("--ray", help="On the cluster of RAY_ADDRESS, or all cores here.")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Embedders at once, with --ray. Else all.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Put documents into the library. What is unchanged is left alone."""
@@ -46,13 +59,21 @@ def ingest(
 
     ORIGINS["pubmed"] = pubmed_origin(read_settings())
     missing = [path for path in paths if not (is_origin(path) or is_remote(path) or Path(path).exists())]
+    if workers and not on_ray:
+        raise BadInput("--workers goes with --ray.")
     if missing:
         raise BadInput(f"No such file, folder or source: {', '.join(missing)}")
 
     async def work() -> Any:
+        from primum.retrieval.cluster import ingest_on_workers
         from primum.retrieval.ingest import ingest
         from primum.server.console import progress_bar
 
+        if on_ray:
+            async with _database() as (database, own):
+                with progress_bar("Ingesting") as advance:
+                    tenant = own if private else ""
+                    return await ingest_on_workers(paths, database, _loader(), workers, advance, tenant)
         async with _library() as library:
             with progress_bar("Ingesting") as advance:
                 tenant = library.tenant if private else ""
@@ -130,6 +151,23 @@ def reembed(as_json: AsJson = False) -> None:
         typer.echo(f"Embedded anew: {done:,} chunks" if done else "The library is this embedder's already.")
 
 
+def vector_index(
+    kind: Annotated[
+        Kind,
+        typer.Argument(help="halfvec: exact; binary: an eighth of the memory; none: before a large ingest."),
+    ],
+) -> None:
+    """Change the kind of the index of the library's vectors. Until it is built the library is used as before."""
+    from primum.retrieval import index
+
+    async def work() -> bool:
+        async with _database() as (database, _):
+            return await index.change_vector_index(database, kind.value)
+
+    changed = run(work())
+    typer.echo(f"The index of the vectors is {kind.value} now." if changed else f"It is {kind.value} already.")
+
+
 @documents.command("list", epilog="Example: primum documents list --like gout")
 def list_documents(
     like: Annotated[str, typer.Option(help="Only with this in the title or the identity.")] = "",
@@ -189,6 +227,15 @@ async def _database() -> AsyncIterator[tuple["Database", str]]:
             yield database, settings.tenant
         finally:
             await database.close()
+
+
+def _loader() -> "Callable[[], Embedder]":
+    """What loads the embedder of the settings, here or in another process."""
+    from primum.graph.settings import read_settings
+    from primum.retrieval.embedder import load_embedder
+
+    settings = read_settings()
+    return partial(load_embedder, settings.embedder, settings.embedder_url, settings.embedder_key.get_secret_value())
 
 
 @asynccontextmanager

@@ -23,6 +23,10 @@ def upgrade() -> None:
     op.execute("alter table lexemes add tenant text not null default '', drop constraint pk_lexemes")
     op.execute("alter table lexemes add constraint pk_lexemes primary key (lexeme, tenant)")
     op.add_column("corpus", sa.Column("next_fingerprint", sa.Text(), nullable=True))
+    op.add_column("corpus", sa.Column("vector_index", sa.Text(), server_default="halfvec", nullable=False))
+    op.create_check_constraint(
+        op.f("ck_corpus_vector_index"), "corpus", "vector_index in ('halfvec', 'binary', 'none')"
+    )
     _chunks()
     op.create_table(
         "fetched",
@@ -156,6 +160,7 @@ def downgrade() -> None:
         op.execute(f"alter table {table} disable row level security")
     op.drop_table("fetched")
     op.drop_column("corpus", "next_fingerprint")
+    op.drop_column("corpus", "vector_index")
     op.execute("update corpus set chunks = (select count(*) from chunks where tenant = '')")
     op.execute("delete from documents where tenant <> '' or replaced_at is not null")
     op.execute("delete from lexemes where tenant <> ''")

@@ -34,7 +34,7 @@ async def linked(agent: Agent, api: FakeAPI) -> AsyncIterator[Agent]:
     writer = Database(settings.database_url.get_secret_value(), owner=True)
     guard = Guard([api.url])
     services = (PubMed(guard, address=api.url, clock=FakeClock().clock()),)
-    literature = Literature(services, writer, agent.resources.library.embedder, settings)
+    literature = Literature(services, writer, agent.resources.library.embedder, settings, agent.resources.copies)
     yield Agent(replace(agent.resources, literature=literature))
     await guard.close()
     await writer.close()

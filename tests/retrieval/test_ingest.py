@@ -99,12 +99,16 @@ async def test_stored_positions_point_into_the_document(database: Database, fold
     assert await rows(database, wrong) == []
 
 
+class Killed(BaseException):
+    """What nothing catches."""
+
+
 class Interrupted(FakeEmbedder):
     """Stops for good after some texts, as a killed process would."""
 
     def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
         if self.passages:
-            raise KeyboardInterrupt
+            raise Killed
         return super().embed_passages(texts)
 
 
@@ -112,7 +116,7 @@ async def test_a_broken_run_keeps_what_was_done_and_a_new_one_does_the_rest(data
     rows_file = tmp_path / "rows.jsonl"
     long = "Fever is a high temperature of the body. " * 10
     rows_file.write_text("\n".join(json.dumps({"_id": n, "text": f"Page {n}. {long}"}) for n in range(300)))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         await ingest([rows_file], database, Interrupted())
     report = await ingest([rows_file], database, FakeEmbedder())
     assert report.added + report.unchanged == 300

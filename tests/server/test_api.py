@@ -166,6 +166,16 @@ def test_health_is_degraded_without_the_model(api: httpx.Client, vllm: FakeVLLM)
     assert response.status_code == 200 and response.json()["model"]["state"] == "down"
 
 
+def test_health_is_degraded_without_the_replica_and_answers_go_on(settings: Settings, library_url: str) -> None:
+    away = SecretStr("postgresql://primum@127.0.0.1:1/primum")
+    for replica, state in ((SecretStr(library_url), "up"), (away, "down")):
+        with served(settings.model_copy(update={"database_replica_url": replica})) as api:
+            health = api.get("/health").json()
+            assert (health["replica"]["state"], health["database"]["state"]) == (state, "up")
+            assert health["state"] == ("up" if state == "up" else "degraded")
+            assert health["corpus"]["chunks"] > 5
+
+
 def test_health_is_degraded_with_an_empty_library(settings: Settings, database_url: str) -> None:
     with served(settings.model_copy(update={"database_url": SecretStr(database_url)})) as api:
         health = api.get("/health").json()

@@ -98,6 +98,8 @@ def test_help_imports_nothing_heavy() -> None:
         (["search", "pain", "-k", "0"], "-k"),
         (["ingest"], "Missing argument"),
         (["ingest", "/no/such/file"], "No such file or folder: /no/such/file"),
+        (["ingest", ".", "--workers", "2"], "--workers goes with --ray"),
+        (["index", "abacus"], "abacus"),
         (["serve", "model", "--engine", "vllm"], "give --model"),
         (["serve", "model", "--engine", "llamacpp", "--adapter", "a=b"], "--engine vllm"),
         (["serve", "model", "--engine", "abacus"], "--engine"),
@@ -181,6 +183,15 @@ def test_documents_go_in_are_found_and_answer_a_question(database_url: str, page
     assert done.returncode == 0, done.stderr
     assert answer.status == "evidence_only"
     assert [citation.title for citation in answer.citations] == ["Gout"]
+
+
+def test_the_index_of_the_vectors_is_changed_and_search_goes_on(database_url: str, pages: Path) -> None:
+    given = {"PRIMUM_DATABASE_URL": database_url}
+    assert "put documents into it first" in primum("index", "binary", **given).stderr
+    primum("ingest", str(pages / "gout.md"), **given)
+    assert primum("index", "binary", **given).stdout == "The index of the vectors is binary now.\n"
+    assert primum("index", "binary", **given).stdout == "It is binary already.\n"
+    assert json.loads(primum("search", "uric acid", "--json", **given).stdout)[0]["title"] == "Gout"
 
 
 def test_people_see_the_answer_then_its_sources_then_how_sure_it_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,268 @@
+"""The ingest on many workers, by Ray Data: readers, embedders and writers, each a process that may be killed.
+
+Ray does a killed process' blocks again. A document that was written before it died is known by its hash, looked up
+in the transaction that would write it and under the writers' lock: so each is stored once, and as a whole.
+"""
+
+import asyncio
+import logging
+import os
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import text
+
+from primum.graph.errors import BadInput, PrimumError, RetrievalFailed
+from primum.memory.session import Database
+from primum.retrieval import index
+from primum.retrieval.ahead import ahead
+from primum.retrieval.embedder import Embedder
+from primum.retrieval.ingest import Change, IngestReport, Progress, batches, changes, embedded, finish, write
+from primum.retrieval.origins import ORIGINS, Origin, parts
+from primum.retrieval.source import Source
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
+
+_BLOCK = 2**20  # bytes that are read, embedded and, after a death, done again at once: about ten batches
+_READERS = 64  # parts of the work of reading, at most for each embedder
+_READ_CPU, _EMBED_CPU = 0.1, 0.9  # of a core that Ray reserves: reading goes on beside an embedder on each core
+
+T = TypeVar("T")
+Rows = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What tells an embedder from others, without its weights."""
+
+    name: str
+    dimensions: int
+    pooling: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every worker is told. The database's address may hold a password: it goes to Ray's workers only."""
+
+    url: str
+    load: Callable[[], Embedder]
+    model: Made
+    tenant: str
+    started: datetime
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Some documents on their way, and what could not be read beside them."""
+
+    batch: Sequence[Source]
+    skipped: Sequence[tuple[str, str]]
+    change: Change | None = None
+
+
+async def ingest_on_workers(
+    paths: Sequence[Path | str],
+    database: Database,
+    load: Callable[[], Embedder],
+    workers: int | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    tenant: str = "",
+) -> IngestReport:
+    """As `ingest` does, on the Ray cluster that RAY_ADDRESS names, or on this machine.
+
+    Args:
+        paths: as for `ingest`; files must lie where all workers see them.
+        load: makes the embedder, once in each worker and once here; it is sent to them pickled.
+        workers: embedders at once; one for each GPU that Ray has, or else each core, unless given.
+
+    Raises:
+        BadInput: Ray is not installed, or has no room for so many workers.
+        RetrievalFailed, MemoryUnavailable: as `ingest` does, here or in a worker. A new run goes on.
+    """
+    _need_ray()
+    report = IngestReport()
+    embedder = await asyncio.to_thread(load)
+    model = Made(embedder.name, embedder.dimensions, embedder.pooling, embedder.fingerprint)
+    async with database.begin() as connection:
+        await index.claim(connection, model)
+        started = (await connection.execute(text("select now()"))).scalar_one()
+    apart = [part for found in await asyncio.gather(*(asyncio.to_thread(parts, p) for p in paths)) for part in found]
+    work = Work(database.url, load, model, tenant, started)
+    with _ray() if apart else nullcontext():
+        await _run(apart, work, workers, report, on_progress)
+    await finish(paths, database, tenant, report)
+    return report
+
+
+async def _run(
+    apart: list[str],
+    work: Work,
+    workers: int | None,
+    report: IngestReport,
+    on_progress: Callable[[Progress], None] | None,
+) -> None:
+    done = 0
+    rows = iter(_pipeline(apart, work, workers).iter_rows() if apart else ())
+    while row := await asyncio.to_thread(_next, rows):
+        step, of_step = pickle.loads(row["step"])  # noqa: S301 (our own, from our workers)
+        _add(report, of_step)
+        done += step
+        if on_progress:
+            on_progress(Progress(done, done, ""))  # to count them all first would read them all
+
+
+def _need_ray() -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers that it runs
+    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+    try:
+        import ray.data  # noqa: F401
+    except ImportError:
+        raise BadInput("An ingest on many workers needs Ray: pip install 'primum[ray]'") from None
+
+
+@contextmanager
+def _ray() -> Iterator[None]:
+    """Ray, started unless it runs; stopped again if it was started here."""
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    try:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        raise BadInput(f"Ray does not start, or its cluster does not answer: {error}") from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _pipeline(apart: list[str], work: Work, workers: int | None) -> "Dataset":
+    import ray
+    from ray.data import ActorPoolStrategy, DataContext
+
+    context = DataContext.get_current()
+    context.target_max_block_size = _BLOCK
+    has: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    gpus = int(has.get("GPU", 0))
+    room = gpus or int(has.get("CPU", 1))
+    workers = workers or room
+    if workers > room:
+        raise BadInput(f"Ray has {room} {'GPUs' if gpus else 'cores'}: not enough for {workers} workers.")
+    blocks = max(1, min(len(apart), _READERS * workers))
+    return (
+        ray.data.from_items([{"path": path} for path in apart], override_num_blocks=blocks)
+        .map_batches(partial(_read, dict(ORIGINS)), batch_size=None, num_cpus=_READ_CPU)
+        .map_batches(
+            _Embedding,
+            fn_constructor_args=(work,),
+            batch_size=None,
+            compute=ActorPoolStrategy(size=workers),
+            num_cpus=_EMBED_CPU,
+            num_gpus=1 if gpus else 0,
+        )
+        .map_batches(
+            _Writing,
+            fn_constructor_args=(work,),
+            batch_size=None,
+            compute=ActorPoolStrategy(size=1),  # the lock lets one write at a time in any case
+            num_cpus=0,
+        )
+    )
+
+
+def _read(origins: Mapping[str, Origin], rows: Rows) -> Iterator[Rows]:
+    ORIGINS.update(origins)  # others may have been added in the process that began
+    report = IngestReport()
+    for batch in batches([str(path) for path in rows["path"]], report):
+        yield _row(_Step(batch, report.skipped))
+        report.skipped = []
+    if report.skipped:
+        yield _row(_Step([], report.skipped))
+
+
+class _Embedding:
+    """An embedder of its own, and the database to know by what is changed."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._embedder = work.load()
+        if self._embedder.fingerprint != work.model.fingerprint:
+            raise RetrievalFailed(
+                f"A worker's embedder {self._embedder.name} ({self._embedder.fingerprint[:8]}) is not the one that"
+                f" the ingest began with ({work.model.fingerprint[:8]}): give all machines the same model."
+            )
+        self._runner = asyncio.Runner()
+        self._database = Database(work.url, pool=2, owner=True)
+
+    def __call__(self, rows: Rows) -> Iterator[Rows]:
+        steps = _steps(rows)
+        ready = self._runner.run(self._ready([step.batch for step in steps if step.batch]))
+        for change in ready:
+            yield _row(_Step([], [], change))
+        for step in steps:
+            if step.skipped:
+                yield _row(_Step([], step.skipped))
+
+    async def _ready(self, read: list[Sequence[Source]]) -> list[Change]:
+        prepared = ahead(changes(iter(read), self._database, self._embedder, self._work.tenant))
+        async with aclosing(embedded(prepared, self._embedder)) as ready:
+            return [change async for change in ready]
+
+
+class _Writing:
+    """What stores: each block's documents in transactions of their own, in the order in which they come."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._runner = asyncio.Runner()
+        self._database = Database(work.url, pool=2, owner=True)
+
+    def __call__(self, rows: Rows) -> Iterator[Rows]:
+        for step in _steps(rows):
+            report = IngestReport(skipped=list(step.skipped))
+            if step.change:
+                self._runner.run(self._write(step.change, report))
+            yield _row((len(step.change.batch) if step.change else 0, report))
+
+    async def _write(self, change: Change, report: IngestReport) -> None:
+        work = self._work
+        await write(change, self._database, work.model, work.tenant, report, since=work.started)
+
+
+def _row(step: object) -> Rows:
+    return {"step": [pickle.dumps(step)]}
+
+
+def _steps(rows: Rows) -> list[_Step]:
+    return [pickle.loads(step) for step in rows["step"]]  # noqa: S301 (our own, from our workers)
+
+
+def _next(rows: Iterator[T]) -> T | None:
+    """The next, if there is one. Raises what a worker of ours raised, and not what Ray made of it."""
+    try:
+        return next(rows, None)
+    except Exception as error:
+        found: BaseException | None = error
+        while found is not None:
+            if isinstance(found, PrimumError):
+                raise found from None
+            found = getattr(found, "cause", None) or found.__cause__
+        raise
+
+
+def _add(report: IngestReport, more: IngestReport) -> None:
+    report.added += more.added
+    report.replaced += more.replaced
+    report.unchanged += more.unchanged
+    report.chunks += more.chunks
+    report.skipped += more.skipped
