@@ -48,10 +48,12 @@ def upgrade() -> None:
     # and keeps to the same rows by itself.
     op.execute(f"""
         create function chunks_with(words tsquery[], weights double precision[], depth integer)
-        returns table (id bigint, tenant text) language sql stable security definer set search_path = public as $$
+        returns table (id bigint, tenant text) language sql stable rows 200 security definer set search_path = public as $$
           select c.id, c.tenant
-          from unnest(words, weights) as term (word, weight) join chunks c on c.lexemes @@ word
-          where c.{VISIBLE}
+          from unnest(words, weights) as term (word, weight) cross join lateral (
+            select found.id, found.tenant, found.lexemes from chunks found
+            where found.lexemes @@ word and found.{VISIBLE} limit 3000
+          ) as c
           group by c.id, c.tenant
           order by sum(weight * ts_rank('{{0.4, 0.4, 0.7, 1}}', c.lexemes, word)) desc
           limit depth
