@@ -157,7 +157,8 @@ async def measured(url: str, embedder: Embedder) -> dict[str, Any]:
         kind = "" if only is EVERYTHING else name
         exact_dense, exact_hybrid = await exact(owner, asked, found, kind)
         async with database.begin() as connection:
-            await connection.execute(text("select set_config('hnsw.ef_search', '200', true)"))
+            in_view = min(1000, max(search._EF, await connection.scalar(COUNTED) // search._IN_VIEW))
+            await connection.execute(text(f"select set_config('hnsw.ef_search', '{in_view}', true)"))
             for vector in found if not kind else []:
                 rows = await connection.execute(text(NEAREST.format(size=len(vector))), {"vector": str(vector)})
                 dense.append([row.id for row in rows])
@@ -171,6 +172,7 @@ async def measured(url: str, embedder: Embedder) -> dict[str, Any]:
     return result
 
 
+COUNTED = text("select chunks from corpus")
 NEAREST = """
 select id from chunks where tenant = '' order by embedding::halfvec({size}) <=> cast(:vector as halfvec) limit 10
 """

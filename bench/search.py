@@ -1,4 +1,4 @@
-"""MedQuAD: hybrid search beside vectors alone and BM25, in one run. Prints JSON.
+"""MedQuAD: hybrid search beside vectors alone, BM25 and their plain fusion, in one run. Prints JSON.
 
     python bench/search.py --home ~/.cache/primum-bench
 
@@ -101,6 +101,19 @@ def bm25(corpus: Path) -> Search:
     return search
 
 
+def fused(one: Search, other: Search) -> Search:
+    """Plain reciprocal rank fusion of two searches (Cormack, Clarke and Büttcher, SIGIR 2009; k = 60)."""
+
+    async def search(query: str) -> Ranking:
+        total: Ranking = {}
+        for ranking in (await one(query), await other(query)):
+            for place, document in enumerate(ranking, 1):
+                total[document] = total.get(document, 0.0) + 1 / (60 + place)
+        return dict(sorted(total.items(), key=lambda item: -item[1]))
+
+    return search
+
+
 async def measure(search: Search, queries: dict[str, str], relevant: dict[str, dict[str, int]]) -> dict[str, float]:
     import pytrec_eval
 
@@ -146,6 +159,7 @@ async def bench(data: Path, limit: int | None, home: Path) -> dict[str, Any]:
             "dense": dense(database, embedder, documents),
             "bm25": bm25(data / "corpus.jsonl.gz"),
         }
+        searches["plain fusion"] = fused(searches["dense"], searches["bm25"])
         results = {name: await measure(search, queries, relevant) for name, search in searches.items()}
         state = await retriever.state()
         await database.close()

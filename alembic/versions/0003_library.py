@@ -48,7 +48,8 @@ def upgrade() -> None:
     # and keeps to the same rows by itself.
     op.execute(f"""
         create function chunks_with(words tsquery[], weights double precision[], depth integer)
-        returns table (id bigint, tenant text) language sql stable rows 200 security definer set search_path = public as $$
+        returns table (id bigint, tenant text) language sql stable rows 200 security definer set search_path = public
+        as $$
           select c.id, c.tenant
           from unnest(words, weights) as term (word, weight) cross join lateral (
             select found.id, found.tenant, found.lexemes from chunks found
