@@ -53,7 +53,7 @@ def upgrade() -> None:
           select c.id, c.tenant
           from unnest(words, weights) as term (word, weight) cross join lateral (
             select found.id, found.tenant, found.lexemes from chunks found
-            where found.lexemes @@ word and found.{VISIBLE} limit 3000
+            where found.lexemes @@ word and found.{VISIBLE} limit 1000
           ) as c
           group by c.id, c.tenant
           order by sum(weight * ts_rank('{{0.4, 0.4, 0.7, 1}}', c.lexemes, word)) desc
