@@ -97,7 +97,7 @@ def test_help_imports_nothing_heavy() -> None:
         (["search", " "], "The query is empty"),
         (["search", "pain", "-k", "0"], "-k"),
         (["ingest"], "Missing argument"),
-        (["ingest", "/no/such/file"], "No such file or folder: /no/such/file"),
+        (["ingest", "/no/such/file"], "No such file, folder or source: /no/such/file"),
         (["ingest", ".", "--workers", "2"], "--workers goes with --ray"),
         (["index", "abacus"], "abacus"),
         (["serve", "model", "--engine", "vllm"], "give --model"),
@@ -176,7 +176,10 @@ def test_documents_go_in_are_found_and_answer_a_question(database_url: str, page
     (found,) = json.loads(done.stdout)
     assert done.returncode == 0
     assert (found["rank"], found["title"]) == (1, "Gout")
-    assert found.keys() == {"rank", "score", "title", "heading", "url", "text", "document_id", "chunk_id"}
+    assert found.keys() == {
+        *("rank", "score", "title", "heading", "url", "text", "page", "evidence", "published"),
+        *("document_id", "chunk_id"),
+    }
 
     done = primum("ask", "What causes gout?", "--json", **given)
     answer = Answer.model_validate_json(done.stdout)
