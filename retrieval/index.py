@@ -28,7 +28,7 @@ _LIKELY_DUPLICATES = text("""
 select d.id, d.text, e.id as earlier, e.text as earlier_text
 from documents d join documents e on e.bands && d.bands and e.id < d.id
 where d.id = any(:ids) and e.replaced_at is null and e.duplicate_of is null and e.chunks > 0
-  and e.tenant in ('', d.tenant)
+  and e.tenant in ('', d.tenant) and (e.expires_at is null or d.expires_at is not null)
 order by d.id, e.id
 """)
 _LISTED = text("""
@@ -150,15 +150,17 @@ def check(embedder: Model, name: str, fingerprint: str) -> None:
         )
 
 
-async def hashes(connection: AsyncConnection, uris: Sequence[str], tenant: str) -> dict[str, str]:
-    """The content hash of each of these documents of a tenant that is stored and has not expired."""
+async def hashes(
+    connection: AsyncConnection, uris: Sequence[str], tenant: str, *, expiring: bool = False
+) -> dict[str, str]:
+    """The content hash of each of these documents of a tenant that is stored for good; or until it expires, as well."""
     rows = await connection.execute(
         text("""
             select uri, content_hash from documents
             where uri = any(:uris) and tenant = :tenant and replaced_at is null
-              and (expires_at > now() or expires_at is null)
+              and (expires_at is null or (:expiring and expires_at > now()))
         """),
-        {"uris": list(uris), "tenant": tenant},
+        {"uris": list(uris), "tenant": tenant, "expiring": expiring},
     )
     return {row.uri: row.content_hash for row in rows}
 

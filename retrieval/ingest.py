@@ -126,13 +126,16 @@ def batches(paths: Sequence[Path | str], report: IngestReport) -> Iterator[list[
 async def store(
     sources: Sequence[Source], database: Database, embedder: Embedder, expires_at: datetime
 ) -> IngestReport:
-    """Fetched documents into everyone's library, until a time. Raises as `ingest` does."""
+    """Fetched documents into the library of all, until a time; what is there for good stays. Raises as `ingest` does."""
     report = IngestReport()
     async with database.begin() as connection:
         await index.claim(connection, embedder)
         await index.keep(connection, [source.uri for source in sources], expires_at)
         await index.remove_expired(connection)
-    change = await prepare(sources, database, embedder, "")
+        lasting = await index.hashes(connection, [source.uri for source in sources], "")
+    passing = [source for source in sources if source.uri not in lasting]
+    report.unchanged += len(sources) - len(passing)
+    change = await prepare(passing, database, embedder, "", expiring=True)
     await asyncio.to_thread(embed, change, embedder)
     await write(change, database, embedder, "", report, expires_at)
     return report
@@ -162,10 +165,12 @@ async def embedded(changes: AsyncGenerator[Change], embedder: Embedder) -> Async
             yield change
 
 
-async def prepare(batch: Sequence[Source], database: Database, embedder: Embedder, tenant: str) -> Change:
+async def prepare(
+    batch: Sequence[Source], database: Database, embedder: Embedder, tenant: str, *, expiring: bool = False
+) -> Change:
     """Those documents of a batch that are new or changed, in chunks. Raises MemoryUnavailable."""
     async with database.begin() as connection:
-        stored = await index.hashes(connection, [source.uri for source in batch], tenant)
+        stored = await index.hashes(connection, [source.uri for source in batch], tenant, expiring=expiring)
 
     def cut() -> list[index.Prepared]:
         changed = (source for source in batch if stored.get(source.uri) != source.content_hash)
@@ -204,7 +209,8 @@ async def write(
         uris = [document.source.uri for document in prepared]
         async with database.begin() as connection:
             await index.claim(connection, model)
-            stored = await index.hashes(connection, uris, tenant)  # another ingest may have been faster
+            # Another ingest may have been faster.
+            stored = await index.hashes(connection, uris, tenant, expiring=expires_at is not None)
             prepared = [p for p in prepared if stored.get(p.source.uri) != p.source.content_hash]
             if since:
                 twice = await index.written_since(connection, [p.source.uri for p in prepared], tenant, since)

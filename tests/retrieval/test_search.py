@@ -10,7 +10,7 @@ from sqlalchemy import text
 from primum.memory.session import Database
 from primum.retrieval import index, search
 from primum.retrieval.ingest import ingest, store
-from primum.retrieval.loaders import Source
+from primum.retrieval.loaders import Source, load
 from primum.retrieval.search import Filter, Passage, Retriever
 from tests.fakes import FakeEmbedder
 
@@ -192,6 +192,45 @@ async def test_what_was_fetched_is_found_until_it_expires(database: Database) ->
         await index.lock(connection)
         assert await index.remove_expired(connection) == 1
         assert await connection.scalar(text("select count(*) from chunks")) == 0
+
+
+async def test_what_was_put_in_for_good_is_neither_replaced_nor_let_go_by_what_is_fetched(
+    database: Database, tmp_path: Path
+) -> None:
+    lasting = await stored(database, tmp_path, row("a", "Colchicine treats it."))
+    fetched = Source(uri="rows.jsonl#a", title="Gout a", text="Fetched since.", origin="pubmed")
+    report = await store([fetched], database, FakeEmbedder(), datetime.now(UTC) - timedelta(seconds=1))
+    assert (report.added, report.replaced, report.unchanged) == (0, 0, 1)
+    assert [p.text for p in await lasting.search(["gout"], 3)] == ["Colchicine treats it."]
+
+
+async def test_what_was_fetched_and_is_put_in_for_good_stays(database: Database, tmp_path: Path) -> None:
+    library = await stored(database, tmp_path, row("b", "Rest treats it."))
+    (kept,) = load(tmp_path / "rows.jsonl")
+    assert isinstance(kept, Source)
+    async with database.begin() as connection:
+        await index.lock(connection)
+        await index.remove(connection, [kept.uri], "")
+    await store([kept], database, FakeEmbedder(), datetime.now(UTC) + timedelta(hours=1))
+    await ingest([tmp_path / "rows.jsonl"], database, FakeEmbedder())
+    async with database.begin() as connection:
+        assert (
+            await connection.scalar(
+                text("select count(*) from documents where expires_at is not null and replaced_at is null")
+            )
+            == 0
+        )
+    assert [p.text for p in await library.search(["gout"], 3)] == ["Rest treats it."]
+
+
+async def test_what_nearly_repeats_something_fetched_is_found_when_that_has_expired(
+    database: Database, tmp_path: Path
+) -> None:
+    story = " ".join(f"Sentence {number} tells of gout, its causes and its cure." for number in range(60))
+    article = Source(uri="pubmed:1", title="Gout", text=story, origin="pubmed")
+    await store([article], database, FakeEmbedder(), datetime.now(UTC) - timedelta(seconds=1))
+    library = await stored(database, tmp_path, row("a", f"{story} Reviewed."))
+    assert {p.title for p in await library.search(["causes and cure of gout"], 20)} == {"Gout a"}
 
 
 async def test_a_long_document_leaves_room_for_others(database: Database, tmp_path: Path) -> None:
