@@ -126,7 +126,7 @@ def batches(paths: Sequence[Path | str], report: IngestReport) -> Iterator[list[
 async def store(
     sources: Sequence[Source], database: Database, embedder: Embedder, expires_at: datetime
 ) -> IngestReport:
-    """Fetched documents into the library of all, until a time; what is there for good stays. Raises as `ingest` does."""
+    """Fetched documents into everyone's library, until a time; what is there for good stays. Raises as `ingest`."""
     report = IngestReport()
     async with database.begin() as connection:
         await index.claim(connection, embedder)
