@@ -152,7 +152,7 @@ def _pipeline(apart: list[str], work: Work, workers: int | None) -> "Dataset":
 
     context = DataContext.get_current()
     context.target_max_block_size = _BLOCK
-    has: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    has: dict[str, float] = ray.cluster_resources()
     gpus = int(has.get("GPU", 0))
     room = gpus or int(has.get("CPU", 1))
     workers = workers or room

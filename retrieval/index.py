@@ -180,7 +180,10 @@ async def written_since(connection: AsyncConnection, uris: Sequence[str], tenant
 async def starter_hashes(connection: AsyncConnection) -> dict[str, str]:
     """The content hash of each stored page of the starter library."""
     rows = await connection.execute(
-        text("select uri, content_hash from documents where starts_with(uri, 'starter:') and replaced_at is null")
+        text("""
+            select uri, content_hash from documents
+            where starts_with(uri, 'starter:') and tenant = '' and replaced_at is null
+        """)
     )
     return {row.uri: row.content_hash for row in rows}
 
@@ -252,7 +255,8 @@ async def beneath(connection: AsyncConnection, paths: Sequence[str]) -> list[str
         text("""
             select distinct uri from documents cross join unnest(cast(:paths as text[])) as path
             where tenant = '' and replaced_at is null
-              and (uri = 'file:' || path or starts_with(uri, 'file:' || path || '/'))
+              and (uri = 'file:' || path or starts_with(uri, 'file:' || path || '/')
+                or starts_with(uri, 'file:' || path || '#'))
         """),
         {"paths": list(paths)},
     )
