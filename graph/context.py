@@ -61,7 +61,7 @@ class Literature(Protocol):
     """What is asked where the library has too little."""
 
     async def bring(self, question: str, seconds_left: float) -> "Found":
-        """Looks a question up and puts what is found into the library. Raises RetrievalFailed, MemoryUnavailable."""
+        """Looks a question up and puts what is found into the library. Raises RetrievalFailed."""
         ...
 
 

@@ -1,8 +1,10 @@
 """What happens when a step fails for good: the turn goes on without it, and says so in its trace."""
 
 from langgraph.errors import NodeError, NodeTimeoutError
+from langgraph.runtime import Runtime
 from langgraph.types import Command
 
+from primum.graph.context import Context
 from primum.graph.errors import InvalidModelOutput, ModelUnavailable, RetrievalFailed
 from primum.graph.state import State
 from primum.nodes.rewrite import fallback
@@ -14,7 +16,7 @@ SURVIVED = (ModelUnavailable, InvalidModelOutput, RetrievalFailed, NodeTimeoutEr
 NEXT = {"router": "rewrite", "rewrite": "retrieve", "further": "retrieve", "act": "retrieve"}
 
 
-async def degrade(state: State, error: NodeError) -> Command[str]:
+async def degrade(state: State, error: NodeError, runtime: Runtime[Context]) -> Command[str]:
     """Notes why a step failed, puts its plain substitute into the state and goes on."""
     if not isinstance(error.error, SURVIVED):
         raise error.error
@@ -22,6 +24,8 @@ async def degrade(state: State, error: NodeError) -> Command[str]:
     update: State = {"degraded": [*state.get("degraded", []), f"{error.node}: {reason}"]}
     if error.node == "rewrite":
         update = {**fallback(state), **update}
+    if error.node == "further":  # what it thinks of next would fail too
+        update["searches"] = runtime.context.limits.search_rounds
     if error.node == "act":
         update["looked_up"] = True
     return Command(update=update, goto=NEXT.get(error.node, "respond"))

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 from pydantic import SecretStr
 
-from primum.graph.errors import LookUpFailed
+from primum.graph.errors import LookUpFailed, MemoryUnavailable
 from primum.graph.settings import Settings
 from primum.memory.session import Database
 from primum.retrieval.copies import Copies
@@ -29,6 +30,7 @@ from primum.tools.trials import Trials
 from primum.tools.web import Web
 
 PAPERS = 100  # of one query to ingest
+_TOO_SLOW = "What was found could not be stored in the time of this turn."
 
 
 def pubmed_origin(settings: Settings) -> Origin:
@@ -68,18 +70,29 @@ class Literature:
         self._settings = settings
 
     async def bring(self, question: str, seconds_left: float) -> Found:
-        """Looks a question up and stores what is found; only its medical words leave.
+        """Looks a question up and stores what is found, in half of the time left; only its medical words leave.
+
+        What could not be stored is none of what was found: `reason` tells why.
 
         Raises:
             RetrievalFailed: the library is another embedder's.
-            MemoryUnavailable: the database can't be reached.
         """
-        seconds = max(0.1, min(self._settings.literature_timeout, seconds_left / 2))
-        found = await look_up(question, self.services, self.cache, seconds=seconds)
+        half = max(0.2, seconds_left / 2)
+        deadline = asyncio.get_running_loop().time() + half
+        found = await look_up(
+            question, self.services, self.cache, seconds=min(self._settings.literature_timeout, half / 2)
+        )
+        if not found.documents:
+            return found
         expires_at = datetime.now(UTC) + timedelta(days=self._settings.literature_days)
-        if found.documents:
-            await store(found.documents, self._writer, self._embedder, expires_at)
-            self._copies.written()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await store(found.documents, self._writer, self._embedder, expires_at)
+        except TimeoutError:
+            return replace(found, documents=(), reason=_TOO_SLOW)
+        except MemoryUnavailable as error:
+            return replace(found, documents=(), reason=f"What was found could not be stored: {error}")
+        self._copies.written()
         return found
 
 

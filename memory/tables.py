@@ -147,7 +147,6 @@ class Corpus(Base):
     fingerprint: Mapped[str]
     next_fingerprint: Mapped[str | None]  # of the embedder whose vectors are being made beside
     chunks: Mapped[int] = mapped_column(server_default="0")
-    postings: Mapped[int] = mapped_column(BigInteger, server_default="0")  # sum of lexemes.chunks
     version: Mapped[str] = mapped_column(server_default="")
     vector_index: Mapped[str] = mapped_column(server_default="halfvec")  # primum.retrieval.index.vector_index
 

@@ -8,8 +8,7 @@ from primum.graph.state import State
 
 async def act(state: State, runtime: Runtime[Context]) -> State:
     literature = runtime.context.literature
-    if literature is None:
-        return State(looked_up=True)
+    assert literature is not None  # `after_retrieve` asks for that
     found = await literature.bring(state.get("english") or state["standalone"], runtime.context.run.seconds_left())
     told = [f"act: {report.service}: {report.reason}" for report in found.reports if report.reason]
     told += [f"act: {found.reason}"] if found.reason else []

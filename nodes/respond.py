@@ -41,7 +41,7 @@ UNFIT = (
     "What my library says on this does not fit what is known of you, so I leave it out. "
     "Please ask a doctor or pharmacist."
 )
-# What Primum itself says, in the languages that it reads; the sources' own words stay as they are.
+# What Primum says in an answer's place, in the languages that it reads. Warnings and questions back are English alone.
 SAID: dict[Language, dict[str, str]] = {
     "zh": {
         OUTSIDE: "我根据经过核实的资料回答有关健康、药物和急救的问题。这个问题似乎与此无关，所以我不作回答。",
@@ -110,7 +110,7 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
     asked = state.get("english") or state.get("standalone") or state["question"]
     fitting = relevant(asked, list(passages.values())) if state["sufficiency"] >= NOTHING_FOUND else []
     if not fitting:
-        text = UNSEARCHED if any(d.startswith("retrieve") for d in state.get("degraded", [])) else NOTHING
+        text = UNSEARCHED if any(d.startswith("retrieve: ") for d in state.get("degraded", [])) else NOTHING
         return _answer(state, context, text, "unverified", counts=removed)
 
     def allowed(quote: str) -> bool:
@@ -125,7 +125,7 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
     confidence = _likeness([e.passage for e in found]) * 0.8
     text, citations = _excerpted(found, context.today)
     language = detect(state["question"])
-    if language in QUOTED_IN_ENGLISH and not any(e.passage.language == language for e in found):
+    if language in QUOTED_IN_ENGLISH and all(e.passage.language == "en" for e in found):
         text = f"{QUOTED_IN_ENGLISH[language]}\n\n{text}"
     return _answer(state, context, text, "evidence_only", citations, shown, confidence)
 

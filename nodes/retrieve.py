@@ -16,8 +16,8 @@ async def retrieve(state: State, runtime: Runtime[Context]) -> State:
     found = await context.library.search(state["queries"], context.limits.passages)
     # A passage is material. One that tries to instruct its reader's model is no source either.
     orders = {p.chunk_id: injection.suspicious(f"{p.title}\n{p.heading}\n{p.text}") for p in found}
-    dropped = [f"retrieve: dropped passage {chunk}: {rules[0].rule}" for chunk, rules in orders.items() if rules]
-    dropped += [f"retrieve: dropped passage {p.chunk_id}: its source was retracted" for p in found if p.retracted]
+    dropped = [f"left out: passage {chunk}: {rules[0].rule}" for chunk, rules in orders.items() if rules]
+    dropped += [f"left out: passage {p.chunk_id}: its source was retracted" for p in found if p.retracted]
     found = [p for p in found if not orders[p.chunk_id] and not p.retracted]
     context.run.passages = dict(enumerate(found, 1))
     return State(

@@ -7,7 +7,7 @@ from typing import TypeVar
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from primum.graph.errors import MemoryUnavailable
+from primum.graph.errors import MemoryUnavailable, RetrievalFailed
 from primum.memory.identity import Identity
 from primum.memory.session import Database
 
@@ -43,6 +43,8 @@ class Copies:
             except MemoryUnavailable as error:
                 log.warning("the replica does not answer, the primary is asked", reason=str(error))
                 self._rests_until = monotonic() + _REST
+            except RetrievalFailed:  # another embedder's: the replica may not have heard yet that it changed
+                log.warning("the replica's library is another embedder's, the primary is asked")
         return await _read(self._primary, identity, work)
 
     def written(self) -> None:

@@ -1,5 +1,6 @@
 """The tables of the library, kept right together: documents, chunks, document frequencies, version."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any
 
 import psycopg
 from pgvector import HalfVector
-from sqlalchemy import insert, text
+from sqlalchemy import Row, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from primum.graph.errors import BadInput, RetrievalFailed
@@ -24,11 +25,15 @@ _OF_SOURCE = (
     *("uri", "title", "text", "kind", "origin", "url", "aliases", "sources", "language", "audience", "licence"),
     *("evidence", "published", "reviewed", "retracted"),
 )
+# One that stands behind another is found by nobody: so it never stands behind one that proves nothing or goes earlier.
 _LIKELY_DUPLICATES = text("""
-select d.id, d.text, e.id as earlier, e.text as earlier_text
-from documents d join documents e on e.bands && d.bands and e.id < d.id
-where d.id = any(:ids) and e.replaced_at is null and e.duplicate_of is null and e.chunks > 0
-  and e.tenant in ('', d.tenant) and (e.expires_at is null or d.expires_at is not null)
+select d.id, d.text, e.id as first, e.text as first_text
+from documents d join documents e on e.bands && d.bands
+  and case when cast(:of as bigint[]) is null then e.id < d.id else e.id = any(cast(:of as bigint[])) end
+where d.id = any(:ids) and d.replaced_at is null and d.duplicate_of is null
+  and e.replaced_at is null and e.duplicate_of is null and e.chunks > 0
+  and e.tenant in ('', d.tenant) and (d.retracted or not e.retracted)
+  and (e.expires_at is null or e.expires_at >= d.expires_at)
 order by d.id, e.id
 """)
 _LISTED = text("""
@@ -46,6 +51,8 @@ _COPIED = {
 # A chunk takes 0.26 ms, and by INSERT 0.93, the vectors' index left out; of that 0.035 and 0.55 in this process, since
 # a vector goes as its 16-bit numbers. With the index (5,000 chunks in it) 2.1 and 3.7.
 _COPY = f"copy chunks ({', '.join(_COPIED)}) from stdin (format binary)".encode()
+_LONGEST = 4_000  # numbers of a vector: pgvector's HNSW takes no more of 16 bits
+_IN_ROW = 3_800  # numbers that fit into a row of a page of 8 kB, beside the rest of it
 _LOCK = 0x5052494D  # "PRIM": one writer at a time, so that counts are right and deadlocks impossible
 
 
@@ -68,6 +75,7 @@ async def claim(connection: AsyncConnection, embedder: Model) -> None:
     """Makes the library this embedder's, if it is empty.
 
     Raises:
+        BadInput: no index takes this embedder's vectors.
         RetrievalFailed: its vectors were made by another embedder.
     """
     await lock(connection)
@@ -83,6 +91,7 @@ async def claim(connection: AsyncConnection, embedder: Model) -> None:
             await connection.execute(text("update corpus set embedder = :name"), {"name": embedder.name})
         return
     size = int(embedder.dimensions)
+    await make_room(connection, "embedding", size)
     await connection.execute(
         text(
             "insert into corpus (id, embedder, dimensions, pooling, fingerprint, vector_index)"
@@ -97,6 +106,18 @@ async def claim(connection: AsyncConnection, embedder: Model) -> None:
         },
     )
     await make_vector_index(connection, f"ix_chunks_embedding_{size}", "embedding", size, kind)
+
+
+async def make_room(connection: AsyncConnection, column: str, size: int, beside: int = 0) -> None:
+    """Scoring reads a vector, so it stays in its row, where one of this size and that beside it fit into a row.
+
+    Raises:
+        BadInput: no index takes vectors of this size.
+    """
+    if size > _LONGEST:
+        raise BadInput(f"The embedder makes vectors of {size} numbers, and an index takes {_LONGEST} at most.")
+    storage = "plain" if size + beside <= _IN_ROW else "external"
+    await connection.execute(text(f"alter table chunks alter {column} set storage {storage}"))
 
 
 async def make_vector_index(connection: AsyncConnection, name: str, column: str, size: int, kind: str) -> None:
@@ -197,6 +218,13 @@ async def keep(connection: AsyncConnection, uris: Sequence[str], expires_at: dat
         """),
         {"uris": list(uris), "expires_at": expires_at},
     )
+    await connection.execute(
+        text("""
+            update documents d set duplicate_of = null from documents first
+            where d.uri = any(:uris) and d.tenant = '' and first.id = d.duplicate_of and first.expires_at < d.expires_at
+        """),
+        {"uris": list(uris)},
+    )
 
 
 async def write(
@@ -207,7 +235,7 @@ async def write(
         return
     sources = [document.source for document in prepared]
     older = await _ids(connection, [source.uri for source in sources], tenant)
-    await _empty(connection, list(older), tenant)
+    freed = await _empty(connection, list(older), tenant)
     await connection.execute(text("update documents set replaced_at = now() where id = any(:ids)"), {"ids": [*older]})
     rows = await connection.execute(
         insert(Document).returning(Document.id, Document.uri),
@@ -226,7 +254,8 @@ async def write(
     ids = {uri: number for number, uri in rows}
     await _write_chunks(connection, prepared, ids, tenant)
     await _count_lexemes(connection, list(ids.values()), tenant, 1)
-    await _mark_duplicates(connection, list(ids.values()))
+    await _mark_duplicates(connection, freed, of=list(ids.values()))  # a new version takes its older one's place
+    await _mark_duplicates(connection, [*freed, *ids.values()])
     await _change_version(connection, [f"{tenant} {source.uri} {source.content_hash}" for source in sources])
 
 
@@ -234,11 +263,12 @@ async def remove(connection: AsyncConnection, uris: Sequence[str], tenant: str) 
     """Takes these documents out, with all their versions; how many there were. Call `lock` first."""
     ids = await _ids(connection, uris, tenant)
     if ids:
-        await _empty(connection, list(ids), tenant)
+        freed = await _empty(connection, list(ids), tenant)
         await connection.execute(
             text("delete from documents where uri = any(:uris) and tenant = :tenant"),
             {"uris": list(ids.values()), "tenant": tenant},
         )
+        await _mark_duplicates(connection, freed)
         await _change_version(connection, [f"-{tenant} {uri}" for uri in ids.values()])
     return len(ids)
 
@@ -277,17 +307,18 @@ async def _ids(connection: AsyncConnection, uris: Sequence[str], tenant: str) ->
     return {row.id: row.uri for row in rows}
 
 
-async def _empty(connection: AsyncConnection, ids: list[int], tenant: str) -> None:
-    """Takes the chunks of these documents out, so that nothing finds them; what nearly repeats them is found again."""
-    if ids:
-        await _count_lexemes(connection, ids, tenant, -1)
-        await connection.execute(
-            text("delete from chunks where document_id = any(:ids) and tenant = :tenant"),
-            {"ids": ids, "tenant": tenant},
-        )
-        await connection.execute(
-            text("update documents set duplicate_of = null where duplicate_of = any(:ids)"), {"ids": ids}
-        )
+async def _empty(connection: AsyncConnection, ids: list[int], tenant: str) -> list[int]:
+    """Takes the chunks of these documents out, so that nothing finds them; the ids of what nearly repeated them."""
+    if not ids:
+        return []
+    await _count_lexemes(connection, ids, tenant, -1)
+    await connection.execute(
+        text("delete from chunks where document_id = any(:ids) and tenant = :tenant"), {"ids": ids, "tenant": tenant}
+    )
+    freed = await connection.scalars(
+        text("update documents set duplicate_of = null where duplicate_of = any(:ids) returning id"), {"ids": ids}
+    )
+    return list(freed)
 
 
 async def finish(connection: AsyncConnection) -> None:
@@ -340,9 +371,7 @@ async def _count_lexemes(connection: AsyncConnection, document_ids: list[int], t
               select word, :tenant, :sign * count(*) from mine, unnest(words) as word group by word
               on conflict (lexeme, tenant) do update set chunks = l.chunks + excluded.chunks
             )
-            update corpus set
-              chunks = chunks + :sign * (select count(*) from mine),
-              postings = postings + :sign * (select coalesce(sum(cardinality(words)), 0) from mine)
+            update corpus set chunks = chunks + :sign * (select count(*) from mine)
         """),
         {"ids": document_ids, "sign": sign, "tenant": tenant},
     )
@@ -358,21 +387,28 @@ async def _count_lexemes(connection: AsyncConnection, document_ids: list[int], t
         )
 
 
-async def _mark_duplicates(connection: AsyncConnection, ids: list[int]) -> None:
-    """Notes of each of these documents which earlier one it nearly repeats: one that shares a band, and is as like.
+async def _mark_duplicates(connection: AsyncConnection, ids: list[int], of: list[int] | None = None) -> None:
+    """Notes of each of these documents which earlier one, or which of `of`, it nearly repeats.
 
     Never one of another tenant's; a tenant's own may repeat everyone's.
     """
-    rows = await connection.execute(_LIKELY_DUPLICATES, {"ids": ids})
-    found: dict[int, int] = {}
-    for row in rows:
-        if row.id not in found and row.earlier not in found and likeness(row.text, row.earlier_text) >= NEAR:
-            found[row.id] = row.earlier
-    if found:
+    if not ids:
+        return
+    likely = (await connection.execute(_LIKELY_DUPLICATES, {"ids": ids, "of": of})).all()
+    if found := await asyncio.to_thread(_near, likely):
         await connection.execute(
-            text("update documents set duplicate_of = :earlier where id = :id"),
-            [{"id": one, "earlier": earlier} for one, earlier in found.items()],
+            text("update documents set duplicate_of = :first where id = :id"),
+            [{"id": one, "first": first} for one, first in found.items()],
         )
+
+
+def _near(likely: Sequence[Row[Any]]) -> dict[int, int]:
+    """By the id of what repeats another: the id of the first that it nearly repeats."""
+    found: dict[int, int] = {}
+    for row in likely:
+        if row.id not in found and row.first not in found and likeness(row.text, row.first_text) >= NEAR:
+            found[row.id] = row.first
+    return found
 
 
 async def _change_version(connection: AsyncConnection, changes: Sequence[str]) -> None:

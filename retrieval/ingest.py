@@ -212,6 +212,9 @@ async def write(
             # Another ingest may have been faster.
             stored = await index.hashes(connection, uris, tenant, expiring=expires_at is not None)
             prepared = [p for p in prepared if stored.get(p.source.uri) != p.source.content_hash]
+            if expires_at is not None:
+                lasting = await index.hashes(connection, uris, tenant)
+                prepared = [p for p in prepared if p.source.uri not in lasting]
             if since:
                 twice = await index.written_since(connection, [p.source.uri for p in prepared], tenant, since)
                 prepared = [p for p in prepared if p.source.uri not in twice]

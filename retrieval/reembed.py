@@ -33,6 +33,7 @@ async def reembed(database: Database, embedder: Embedder, on_progress: Callable[
     Meanwhile the library is searched and written as before; from the change on, with this embedder only.
 
     Raises:
+        BadInput: no index takes this embedder's vectors.
         MemoryUnavailable: the database can't be reached.
     """
     async with database.begin() as connection:
@@ -42,6 +43,7 @@ async def reembed(database: Database, embedder: Embedder, on_progress: Callable[
             return 0
         if corpus.next_fingerprint != embedder.fingerprint:
             await connection.execute(text("update chunks set next_embedding = null where next_embedding is not null"))
+            await index.make_room(connection, "next_embedding", embedder.dimensions, beside=corpus.dimensions)
             await connection.execute(
                 text("update corpus set next_fingerprint = :fingerprint"), {"fingerprint": embedder.fingerprint}
             )
@@ -94,10 +96,10 @@ async def _change_over(connection: AsyncConnection, before: int, embedder: Embed
         "alter table chunks drop embedding",
         "alter table chunks rename next_embedding to embedding",
         "alter table chunks alter embedding set not null, add next_embedding halfvec",
-        "alter table chunks alter next_embedding set storage plain",
         f"alter index if exists ix_chunks_next_embedding rename to ix_chunks_embedding_{int(embedder.dimensions)}",
     ):
         await connection.execute(text(statement))
+    await index.make_room(connection, "embedding", embedder.dimensions)
     await connection.execute(
         text("""
             update corpus set embedder = :name, dimensions = :size, pooling = :pooling, fingerprint = :fingerprint,

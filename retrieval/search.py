@@ -166,8 +166,8 @@ from found cross join lateral (
 ) as c cross join lateral (select * from documents where id = c.document_id offset 0) as d
 order by found.score desc, c.id
 """
-# What is compared: everyone's by the index and one's own beside it, or all that a filter leaves.
-_ALL = """
+# What is compared: what stands in the index, everyone's and one's own; or all, where a filter leaves few.
+_NEAR = """
   select id, tenant from query cross join lateral (
     select id, tenant from {close} order by embedding::halfvec({size}) <=> query.vector limit {depth}
   ) as nearest
@@ -177,12 +177,6 @@ _FEW = """
     select c.id, c.tenant from wanted join chunks c on c.document_id = wanted.id and c.tenant = wanted.tenant
     where (select few from size) order by (c.embedding::halfvec({size}) <=> query.vector) + 0 limit {depth}
   ) as compared
-"""
-_MANY = """
-  select id, tenant from query cross join lateral (
-    select id, tenant from {close}
-    order by embedding::halfvec({size}) <=> query.vector limit {depth}
-  ) as nearest
 """
 _EVERYONES = "chunks c where tenant = ''"
 _FITTING = "chunks c where tenant = {tenant} and not (select few from size) {fits}"
@@ -250,7 +244,6 @@ class Filter:
     languages: tuple[str, ...] = ()
     audiences: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
-    documents: tuple[int, ...] = ()
     published_since: date | None = None
     published_until: date | None = None
 
@@ -262,7 +255,6 @@ class Filter:
             "language": self.languages,
             "audience": self.audiences,
             "evidence": self.evidence,
-            "id": self.documents,
         }
         given: dict[str, Any] = {f"only_{name}": list(values) for name, values in fields.items() if values}
         parts = [f"d.{name} = any(:only_{name})" for name, values in fields.items() if values]
@@ -428,10 +420,7 @@ def statement(size: int, tenant: str, conditions: str, kind: str = "halfvec") ->
     wanted = f"{_CURRENT} and d.tenant in ({shared}, {own}) and {conditions or f'd.tenant = {own}'}"
     binary = kind == "binary"
     close = _BY_BITS if binary else "{these}"
-    everyones, many = (
-        near.replace("{close}", close.replace("{these}", these))
-        for near, these in ((_ALL, _EVERYONES), (_MANY, _FITTING))
-    )
+    everyones, many = (_NEAR.replace("{close}", close.replace("{these}", these)) for these in (_EVERYONES, _FITTING))
     near = [_FEW] if tenant or conditions else []
     near += [] if conditions else [everyones]
     near += [many.replace("{tenant}", shared)] if conditions else []

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
+import structlog
 from fastapi import Body, FastAPI, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -37,6 +38,8 @@ from primum.server.patients import add_patient_routes
 
 MAX_BODY = 256 * 1024  # bytes; a question has at most 8,000 characters
 RECOVER_EVERY = 15.0  # seconds between looks for turns whose process died
+
+log = structlog.get_logger(__name__)
 
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=r"^[!-~]+$")]
 
@@ -119,6 +122,8 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
             gc.collect()
             gc.freeze()
             beside = [asyncio.create_task(_recover(app.state.agent)), asyncio.create_task(_follow(resources))]
+            for task in beside:
+                task.add_done_callback(_tell_end)
             async with app.state.agent.working():
                 try:
                     yield
@@ -151,6 +156,12 @@ async def _follow(resources: Resources) -> None:
             await follow(settings.watch, database, resources.library.embedder)
         finally:
             await database.close()
+
+
+def _tell_end(task: "asyncio.Task[None]") -> None:
+    """Nobody waits for these tasks: one that broke would end unseen."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("a task in the background broke", error=type(error).__name__)
 
 
 async def _recover(agent: Agent) -> None:

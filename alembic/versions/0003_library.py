@@ -22,6 +22,7 @@ def upgrade() -> None:
     _documents()
     op.execute("alter table lexemes add tenant text not null default '', drop constraint pk_lexemes")
     op.execute("alter table lexemes add constraint pk_lexemes primary key (lexeme, tenant)")
+    op.drop_column("corpus", "postings")  # nobody reads it
     op.add_column("corpus", sa.Column("next_fingerprint", sa.Text(), nullable=True))
     op.add_column("corpus", sa.Column("vector_index", sa.Text(), server_default="halfvec", nullable=False))
     op.create_check_constraint(
@@ -38,8 +39,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_fetched")),
     )
     op.create_index(op.f("ix_fetched_expires_at"), "fetched", ["expires_at"])
-    op.execute(f"grant select, insert, update, delete on fetched to {APP}")  # it holds nothing of a patient or tenant
-    # Not forced: the owner writes everyone's part, and no turn works as the owner.
+    # Not forced: the owner writes everyone's part, and what a turn looks up is written by the owner.
     for table in ("documents", "chunks", "lexemes"):
         op.execute(f"alter table {table} enable row level security")
         op.execute(f"create policy visible on {table} for select to {APP} using ({VISIBLE})")
@@ -48,7 +48,8 @@ def upgrade() -> None:
     # and keeps to the same rows by itself.
     op.execute(f"""
         create function chunks_with(words tsquery[], weights double precision[], depth integer)
-        returns table (id bigint, tenant text) language sql stable rows 200 security definer set search_path = public
+        returns table (id bigint, tenant text) language sql stable rows 200 security definer
+        set search_path = public, pg_temp
         as $$
           select c.id, c.tenant
           from unnest(words, weights) as term (word, weight) cross join lateral (
@@ -155,7 +156,10 @@ def _index_vectors() -> None:
 
 
 def downgrade() -> None:
-    """What is a tenant's own, older versions and what was fetched go: the version before has no place for them."""
+    """What the version before could not tell from the rest goes.
+
+    That is what is a tenant's own, retracted or fetched, and older versions.
+    """
     op.execute("drop function chunks_with")
     for table in ("documents", "chunks", "lexemes"):
         op.execute(f"drop policy visible on {table}")
@@ -164,12 +168,22 @@ def downgrade() -> None:
     op.drop_table("fetched")
     op.drop_column("corpus", "next_fingerprint")
     op.drop_column("corpus", "vector_index")
-    op.execute("update corpus set chunks = (select count(*) from chunks where tenant = '')")
-    op.execute("delete from documents where tenant <> '' or replaced_at is not null")
-    op.execute("delete from lexemes where tenant <> ''")
-    op.execute("update corpus set postings = (select coalesce(sum(chunks), 0) from lexemes)")
+    op.execute("""
+        delete from documents
+        where tenant <> '' or replaced_at is not null or expires_at is not null or retracted
+    """)
+    op.execute("delete from lexemes")
+    op.add_column("corpus", sa.Column("postings", sa.BigInteger(), server_default="0", nullable=False))
     op.execute("alter table lexemes drop constraint pk_lexemes, drop tenant")
     op.execute("alter table lexemes add constraint pk_lexemes primary key (lexeme)")
+    op.execute("""
+        insert into lexemes (lexeme, chunks) select word, count(*)
+        from chunks cross join unnest(tsvector_to_array(lexemes)) as word group by word
+    """)
+    op.execute("""
+        update corpus set chunks = (select count(*) from chunks),
+          postings = (select coalesce(sum(chunks), 0) from lexemes)
+    """)
     op.execute("alter table chunks rename to chunks_after")
     for name in ("pk_chunks", "fk_chunks_document_id", "ck_chunks_span"):
         op.execute(f"alter table chunks_after drop constraint {name}")
@@ -200,6 +214,7 @@ def downgrade() -> None:
     op.execute(f"grant select on chunks to {APP}, {WORKER}")
     _index_vectors()
     op.drop_index("uq_documents_tenant_uri", table_name="documents")
+    op.drop_index(op.f("ix_documents_kind"), table_name="documents")
     op.execute("""
         alter table documents
           drop tenant, drop origin, drop language, drop audience, drop licence, drop evidence, drop published,

@@ -1,14 +1,20 @@
 """What a turn does where the library has too little: other searches, the literature, or saying so."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
+from primum.graph import literature as literature_module
 from primum.graph.agent import Agent
+from primum.graph.errors import MemoryUnavailable, RetrievalFailed
 from primum.graph.literature import Literature
 from primum.memory.session import Database
+from primum.retrieval import index
+from primum.retrieval.loaders import Source, Unreadable
 from primum.tools.guard import Guard
+from primum.tools.literature import NOTHING_LEAVES, Found
 from primum.tools.pubmed import PubMed
 from tests.apis import FakeAPI, FakeClock, Reply, article, efetch, esearch
 from tests.fakes import FakeVLLM
@@ -85,6 +91,82 @@ async def test_a_retracted_paper_proves_nothing(linked: Agent, api: FakeAPI, vll
     answer = await linked.ask(ASKED)
     assert FOUND not in answer.text and answer.citations == []
     assert any("its source was retracted" in problem for problem in answer.trace.problems)
+    assert answer.text.startswith("My library has nothing that answers this")
+
+
+async def test_what_can_not_be_stored_is_told_and_the_turn_goes_on(
+    linked: Agent, api: FakeAPI, vllm: FakeVLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.says("/esearch.fcgi", esearch(7))
+    api.says("/efetch.fcgi", efetch(article(7, "Teplizumab in relatives at risk.", ABSTRACT, TRIAL)))
+    vllm.default = "I don't know."
+
+    async def down(*_: object) -> None:
+        raise MemoryUnavailable("the database is away")
+
+    monkeypatch.setattr(literature_module, "store", down)
+    answer = await linked.ask(ASKED)
+    assert answer.text.startswith("My library has nothing that answers this")
+    assert "act: What was found could not be stored: the database is away" in answer.trace.problems
+
+
+async def test_another_writer_costs_the_turn_half_of_its_time_at_most(linked: Agent, api: FakeAPI) -> None:
+    api.says("/esearch.fcgi", esearch(7))
+    api.says("/efetch.fcgi", efetch(article(7, "Teplizumab in relatives at risk.", ABSTRACT, TRIAL)))
+    literature = linked.resources.literature
+    assert literature is not None and linked.resources.settings.database_url is not None
+    writer = Database(linked.resources.settings.database_url.get_secret_value(), owner=True)
+    async with writer.begin() as connection:
+        await index.lock(connection)
+        found = await literature.bring(ASKED, 2.0)
+    await writer.close()
+    assert found.documents == () and found.reason == "What was found could not be stored in the time of this turn."
+
+
+async def test_a_look_up_that_breaks_is_told_and_is_not_tried_again(agent: Agent, vllm: FakeVLLM) -> None:
+    class Broken:
+        asked = 0
+
+        async def bring(self, question: str, seconds_left: float) -> Found:
+            self.asked += 1
+            raise RetrievalFailed("the library is another embedder's")
+
+    broken = Broken()
+    vllm.default = "I don't know."
+    answer = await Agent(replace(agent.resources, literature=broken)).ask(ASKED)  # type: ignore[arg-type]
+    assert answer.text.startswith("My library has nothing that answers this")
+    assert "act: the library is another embedder's" in answer.trace.problems and broken.asked == 1
+
+
+async def test_the_settings_name_the_services_and_without_any_nothing_is_asked(agent: Agent) -> None:
+    settings, (library, copies) = agent.resources.settings, (agent.resources.library, agent.resources.copies)
+    named = settings.model_copy(
+        update={"literature": ["ctgov", "pubmed", "web", "europepmc", "medlineplus", "openfda"]}
+    )
+    async with literature_module.open_literature(named, library.embedder, copies) as literature:
+        assert literature is not None
+        assert [one.name for one in literature.services] == list(named.literature)
+    async with literature_module.open_literature(settings, library.embedder, copies) as literature:
+        assert literature is None
+
+
+async def test_papers_to_ingest_are_found_by_the_medical_words_of_a_query_alone(
+    agent: Agent, api: FakeAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.says("/esearch.fcgi", esearch(7))
+    api.says("/efetch.fcgi", efetch(article(7, "Teplizumab in relatives at risk.", ABSTRACT, TRIAL)))
+    monkeypatch.setattr(literature_module, "Guard", lambda: Guard([api.url]))
+    monkeypatch.setattr(PubMed, "address", api.url)
+    read = literature_module.pubmed_origin(agent.resources.settings)
+
+    def papers(wanted: str) -> list[Source | Unreadable]:
+        return list(read(wanted, None, None))  # type: ignore[arg-type]
+
+    (paper,) = await asyncio.to_thread(papers, "teplizumab type 1 diabetes Jane Roe")
+    assert isinstance(paper, Source) and paper.uri.startswith("pubmed:")
+    assert "Jane" not in str(api.requests)
+    (nothing,) = await asyncio.to_thread(papers, "my neighbour Jane Roe")
+    assert isinstance(nothing, Unreadable) and nothing.reason == NOTHING_LEAVES
 
 
 async def test_a_question_that_names_nothing_medical_sends_nothing(linked: Agent, api: FakeAPI) -> None:
@@ -106,9 +188,9 @@ async def test_after_a_search_that_found_too_little_the_model_thinks_of_others(a
 
 
 async def test_if_the_model_thinks_of_none_the_turn_goes_on(agent: Agent, vllm: FakeVLLM) -> None:
-    rounds = agent.resources.settings.model_copy(update={"search_rounds": 2})
+    rounds = agent.resources.settings.model_copy(update={"search_rounds": 3})
     vllm.forms["Further"] = "no form"
     vllm.default = "I don't know."
     answer = await Agent(replace(agent.resources, settings=rounds)).ask(ASKED)
     assert answer.status in ("unverified", "evidence_only")
-    assert any(problem.startswith("further: ") for problem in answer.trace.problems)
+    assert len([problem for problem in answer.trace.problems if problem.startswith("further: ")]) == 1

@@ -164,7 +164,7 @@ async def test_a_passage_that_gives_orders_is_dropped_and_told(agent: Agent, vll
     vllm.default = cited(f"{GOUT} [colchicine].")
     answer = await agent.ask("How is an attack of gout treated with colchicine?")
     assert "colchicine 50 mg" not in str([body["messages"] for body in vllm.requests])
-    assert "50 mg" not in answer.text and any("dropped passage" in problem for problem in answer.trace.problems)
+    assert "50 mg" not in answer.text and any("left out: passage" in problem for problem in answer.trace.problems)
 
 
 async def test_what_could_change_the_answer_is_asked_once_in_a_thread(agent: Agent, vllm: FakeVLLM) -> None:

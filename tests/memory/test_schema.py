@@ -78,6 +78,40 @@ def test_conversations_of_the_first_version_are_kept_and_belong_to_the_tenant_ma
     assert run(url, "select question from turns where started_at <= now()") == ["What is asthma?"]
 
 
+def test_the_version_before_gets_the_documents_that_it_can_tell_and_their_counts(empty_database_url: str) -> None:
+    url = empty_database_url
+    schema.upgrade(url)
+    for name, fields in {
+        "kept": {},
+        "own": {"tenant": "'clinic'"},
+        "old": {"replaced_at": "now()"},
+        "fetched": {"expires_at": "now()"},
+        "retracted": {"retracted": "true"},
+    }.items():
+        columns = "".join(f", {column}" for column in fields)
+        values = "".join(f", {value}" for value in fields.values())
+        run(
+            url,
+            f"""
+            with d as (
+              insert into documents (uri, title, text, kind, url, aliases, sources, content_hash {columns})
+              values ('{name}', '{name}', 'gout', 'page', '', '[]', '[]', '' {values}) returning id, tenant
+            ) insert into chunks (tenant, document_id, ordinal, title, aliases, heading, start, stop, text, embedding)
+            select tenant, id, 0, '{name}', '', '', 0, 4, 'gout', '[1,0]' from d
+            """,
+        )
+    run(
+        url, "insert into corpus (id, embedder, dimensions, pooling, fingerprint, chunks) values (1, 'e', 2, '', '', 5)"
+    )
+    run(url, "insert into lexemes (lexeme, chunks) values ('gout', 4), ('kept', 1), ('fetch', 1)")
+    schema.downgrade(url, "0002")
+    assert run(url, "select uri from documents") == run(url, "select title from chunks") == ["kept"]
+    assert run(url, "select lexeme || chunks from lexemes order by 1") == ["gout1", "kept1"]
+    assert run(url, "select chunks || ' ' || postings from corpus") == ["1 2"]
+    schema.upgrade(url)
+    assert run(url, "select title from chunks where tenant = ''") == ["kept"]
+
+
 def test_langgraphs_tables_are_made_again_if_that_was_broken_off_or_it_is_newer(database_url: str) -> None:
     run(database_url, "drop table checkpoints.checkpoint_blobs, checkpoints.checkpoint_migrations")
     run(database_url, "comment on schema checkpoints is 'another version'")

@@ -4,7 +4,7 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from primum.graph.errors import MemoryUnavailable
+from primum.graph.errors import MemoryUnavailable, RetrievalFailed
 from primum.memory.session import Database
 from primum.retrieval import copies as module
 from primum.retrieval.copies import Copies
@@ -71,6 +71,15 @@ async def test_what_was_written_just_now_is_looked_for_on_the_primary(
     assert not any(title.endswith("(replica)") for title in await titles(copies))
     monkeypatch.setattr(module, "monotonic", lambda: float("inf"))
     assert all(title.endswith("(replica)") for title in await titles(copies))
+
+
+async def test_a_replica_that_has_not_heard_of_another_embedder_yet_is_passed_over(
+    primary: Database, replica: Database, cluster: Cluster
+) -> None:
+    cluster.run("update corpus set fingerprint = 'of-before'", "replica")
+    assert not any(title.endswith("(replica)") for title in await titles(Copies(primary, replica)))
+    with pytest.raises(RetrievalFailed):
+        await titles(Copies(replica))
 
 
 async def test_the_replica_shows_a_tenant_nobody_elses(primary: Database, replica: Database, cluster: Cluster) -> None:

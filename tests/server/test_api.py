@@ -1,6 +1,7 @@
 """The HTTP API over a real socket: what it answers, what it refuses, and what never leaves it."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -174,6 +175,15 @@ def test_health_is_degraded_without_the_replica_and_answers_go_on(settings: Sett
             assert (health["replica"]["state"], health["database"]["state"]) == (state, "up")
             assert health["state"] == ("up" if state == "up" else "degraded")
             assert health["corpus"]["chunks"] > 5
+
+
+def test_watched_folders_are_followed_while_it_serves(settings: Settings, tmp_path: Path) -> None:
+    with served(settings.model_copy(update={"watch": [tmp_path]})) as api:
+        before = api.get("/health").json()["corpus"]["documents"]
+        (tmp_path / "gout.md").write_text("# Gout\n\nColchicine treats gout.")
+        deadline = time.monotonic() + 30
+        while api.get("/health").json()["corpus"]["documents"] == before:
+            assert time.monotonic() < deadline
 
 
 def test_health_is_degraded_with_an_empty_library(settings: Settings, database_url: str) -> None:
