@@ -48,7 +48,7 @@ class _Turn:
 
     @property
     def actor(self) -> str:
-        return str(self.request.get("audience") or "patient")
+        return str(self.request.get("actor") or self.request.get("audience") or "patient")
 
 
 class Agent:
@@ -72,6 +72,7 @@ class Agent:
         temperature: float | None = None,
         profile: Profile | None = None,
         idempotency_key: str | None = None,
+        actor: str | None = None,
     ) -> Answer:
         """One question, one audited answer.
 
@@ -85,13 +86,14 @@ class Agent:
             temperature: of the draft, 0 unless set.
             profile: what is known of the person beside their chart: allergies, medicines, age …
             idempotency_key: of a question that may be sent again; the same key gets the first answer.
+            actor: who asks, for the audit, where no person's name may stand; the audience unless given.
 
         Raises:
             BadInput: question, patient or thread can't be used.
             ThreadBusy: the thread's last question is still being answered.
             MemoryUnavailable: the database can't be reached.
         """
-        request = _request(audience, max_words, temperature, profile)
+        request = _request(audience, max_words, temperature, profile, actor)
         identity = self.resources.identity(patient, tenant)
         task = await self._start(identity, question, thread, request, idempotency_key, None)
         # A caller that gives up does not take an accepted question with it.
@@ -109,10 +111,11 @@ class Agent:
         temperature: float | None = None,
         profile: Profile | None = None,
         idempotency_key: str | None = None,
+        actor: str | None = None,
     ) -> AsyncIterator[Event]:
         """The same turn as events, ended by `done` or `error`; raises as `ask` does before the first."""
         queue: Queue = asyncio.Queue()
-        request = _request(audience, max_words, temperature, profile)
+        request = _request(audience, max_words, temperature, profile, actor)
         identity = self.resources.identity(patient, tenant)
         task = await self._start(identity, question, thread, request, idempotency_key, queue)
         while (event := await queue.get()) is not None:
@@ -321,8 +324,13 @@ class Agent:
 
 
 def _request(
-    audience: Audience, max_words: int | None, temperature: float | None, profile: Profile | None
+    audience: Audience,
+    max_words: int | None,
+    temperature: float | None,
+    profile: Profile | None,
+    actor: str | None,
 ) -> dict[str, Any]:
     """What is kept of a request beside its question, so that an interrupted turn can be run again."""
     known = profile.model_dump(mode="json", exclude_defaults=True) if profile else {}
-    return {"audience": audience, "max_words": max_words, "temperature": temperature, "profile": known}
+    limits = {"max_words": max_words, "temperature": temperature}
+    return {"audience": audience, "actor": actor, "profile": known, **limits}

@@ -6,6 +6,9 @@
     ├── BadInput             what was given can't be used (exit 2, HTTP 4xx)
     │   ├── UnknownThread    no such thread (HTTP 404)
     │   └── UnknownPatient   nothing of such a patient (HTTP 404)
+    ├── Unauthenticated      no key or token, or one that does not hold (HTTP 401)
+    ├── NotAllowed           whoever asks may not do this (HTTP 403)
+    ├── TooManyRequests      more than the limit in a minute (HTTP 429)
     ├── ThreadBusy           the thread's last question is still being answered (HTTP 409)
     ├── TurnFailed           a question came to nothing when it was first sent
     ├── ModelUnavailable     the model server can't be reached, hangs, breaks off or repeats itself
@@ -34,6 +37,22 @@ class UnknownThread(BadInput):
 
 class UnknownPatient(BadInput):
     """Nothing of such a patient is here."""
+
+
+class Unauthenticated(PrimumError):
+    """No API key or token was given, or one that does not hold."""
+
+
+class NotAllowed(PrimumError):
+    """Whoever asks may not do this; the text says what it takes."""
+
+
+class TooManyRequests(PrimumError):
+    """More requests than the limit allows; `seconds` until the next is answered."""
+
+    def __init__(self, reason: str, seconds: int) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
 
 
 class ThreadBusy(PrimumError):

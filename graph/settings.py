@@ -143,6 +143,24 @@ class Settings(BaseSettings):
         None, ge=1, description="Days after which a thread nobody used goes, and a patient without any. Unset: never."
     )
 
+    auth: Literal["required", "open"] | None = Field(
+        None,
+        description="`required`: who asks shows an API key or a token. `open`: whoever reaches the API may do all. "
+        "Unset: open, as long as it listens on this machine alone.",
+    )
+    oidc_issuer: str | None = Field(
+        None, pattern=r"^https://", description="Whose OpenID Connect tokens are taken, beside API keys. Unset: none."
+    )
+    oidc_audience: str = Field("primum", description="What a token names as whom it is for.")
+    oidc_role_claim: str = Field(
+        "roles", description="Claim with patient, clinician or admin in it; dots lead into what is nested."
+    )
+    oidc_patient_claim: str = Field("sub", description="Claim that names the patient of a token with that role.")
+    oidc_tenant_claim: str | None = Field(None, description="Claim that names the tenant. Unset: PRIMUM_TENANT.")
+    api_rate: int | None = Field(
+        None, ge=1, description="Requests a minute of one key or token at most. Unset: 120, and no limit if open."
+    )
+
     api_host: str = Field("127.0.0.1", description="Address that the HTTP API listens on.")
     api_port: Port = 8400
     model_port: Port = 8401

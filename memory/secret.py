@@ -51,6 +51,14 @@ class Secret:
     def _signing_key(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(self._key("receipts"))
 
+    @cached_property
+    def _token_key(self) -> bytes:
+        return self._key("api keys")
+
+    def token_hash(self, token: bytes) -> bytes:
+        """What is kept of an API key: HMAC-SHA256, so that who has the tables alone can make and try none."""
+        return hmac.digest(self._token_key, token, "sha256")
+
     def chained(self, previous: bytes, event: bytes) -> bytes:
         """The hash of an event that follows another: HMAC-SHA256, so that only who has the secret can make one."""
         return hmac.digest(self._audit_key, previous + event, "sha256")

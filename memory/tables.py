@@ -358,6 +358,27 @@ class AuditEvent(Base):
     hash: Mapped[bytes]
 
 
+class ApiKey(Base):
+    """Who may come in. `hash` is of the whole key, which is kept nowhere; `primum.memory.keys`."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint("role in ('patient', 'clinician', 'admin')", name="role"),
+        CheckConstraint("(role = 'patient') = (patient is not null)", name="patient"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    name: Mapped[str]
+    role: Mapped[str]
+    patient: Mapped[str | None]
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    hash: Mapped[bytes]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
 class Installation(Base):
     """One row: how the secret is known again with which this database's checkpoints and audit were made."""
 

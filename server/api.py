@@ -22,19 +22,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from primum import __version__
 from primum.graph.agent import Agent
 from primum.graph.answer import Answer
-from primum.graph.errors import BadInput, MemoryUnavailable, PrimumError, ThreadBusy, UnknownPatient, UnknownThread
+from primum.graph.errors import PrimumError
 from primum.graph.request import MAX_NAME, MAX_QUESTION
 from primum.graph.resources import Resources, open_resources
 from primum.graph.settings import Settings, read_settings
 from primum.graph.stream import INTERNAL
 from primum.memory.identity import Identity
+from primum.memory.keys import Keys
 from primum.memory.session import Database
 from primum.retrieval.embedder import Embedder
 from primum.retrieval.follow import follow
 from primum.safety.findings import SafetyReport
 from primum.safety.profile import Profile
+from primum.server.access import Access, Authentication, Door, access_of
 from primum.server.local import embedded, url_of
 from primum.server.patients import add_patient_routes
+from primum.server.problems import OPENAI, problem, told
 
 MAX_BODY = 256 * 1024  # bytes; a question has at most 8,000 characters
 RECOVER_EVERY = 15.0  # seconds between looks for turns whose process died
@@ -53,7 +56,7 @@ class TurnRequest(_Body):
 
     question: str = Field(max_length=MAX_QUESTION, examples=["What are the symptoms of type 2 diabetes?"])
     patient: Name = "me"
-    audience: Literal["patient", "clinician"] = "patient"
+    audience: Literal["patient", "clinician"] | None = Field(None, description="Unset: as who asks.")
     max_words: int | None = Field(None, ge=20, le=2000)
     profile: Profile = Field(Profile(), description="What is known of the person: allergies, medicines, age …")
 
@@ -96,10 +99,13 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": Problem, "description": text}
     for code, text in {
         400: "The question can't be used",
+        401: "No API key or token, or one that does not hold",
+        403: "The key or token does not allow this",
         404: "No such conversation or patient",
         409: "The conversation's last question is still being answered",
         413: "The body is too large",
         422: "The body has not the right form",
+        429: "More requests than the limit allows",
         500: "Primum broke on this question",
         503: "The database can't be reached",
     }.items()
@@ -118,6 +124,7 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with embedded(given) as ready, open_resources(ready, embedder) as resources:
             app.state.agent = Agent(resources)
+            app.state.door = Door(resources.settings, Keys(resources.database, resources.secret), resources.secret)
             # What was loaded stays, and looking through it for garbage would stop every turn for half a second.
             gc.collect()
             gc.freeze()
@@ -138,8 +145,10 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
         description="A self-hosted medical agent that checks itself before it answers.",
         lifespan=lifespan,
     )
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=given.allowed_hosts)
+    # The last is the first that a request meets.
     app.add_middleware(BodyLimit)
+    app.add_middleware(Authentication)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=given.allowed_hosts)
     _add_errors(app)
     _add_thread_routes(app)
     _add_routes(app)
@@ -176,8 +185,11 @@ def _agent(request: Request) -> Agent:
     return agent
 
 
-def _identity(request: Request, patient: str) -> Identity:
-    return _agent(request).resources.identity(patient)
+def _asking(request: Request, patient: str) -> tuple[Access, Identity]:
+    """Who asks, and the patient of whom. Raises NotAllowed, UnknownPatient."""
+    access = access_of(request)
+    access.need("ask")
+    return access, access.identity(patient)
 
 
 def _add_thread_routes(app: FastAPI) -> None:
@@ -193,11 +205,14 @@ def _add_thread_routes(app: FastAPI) -> None:
         ] = None,
     ) -> EventSourceResponse:
         """Asks a question; the turn's steps, evidence, answer, citations and end come as server-sent events."""
+        access, identity = _asking(request, body.patient)
         events = _agent(request).stream(
             body.question,
-            patient=body.patient,
+            patient=identity.patient,
+            tenant=identity.tenant,
             thread=thread,
-            audience=body.audience,
+            audience=access.audience(body.audience),
+            actor=access.actor,
             max_words=body.max_words,
             profile=body.profile,
             idempotency_key=idempotency_key,
@@ -214,7 +229,8 @@ def _add_thread_routes(app: FastAPI) -> None:
     @app.get("/threads", responses=ERRORS)
     async def threads(request: Request, patient: Annotated[Name, Query()] = "me") -> list[dict[str, str]]:
         """A patient's conversations, the latest first."""
-        rows = await _agent(request).resources.threads.of_patient(_identity(request, patient))
+        _, identity = _asking(request, patient)
+        rows = await _agent(request).resources.threads.of_patient(identity)
         return [{"id": row.id, "title": row.title, "updated_at": row.updated_at.isoformat()} for row in rows]
 
     @app.get("/threads/{thread}", responses=ERRORS)
@@ -222,7 +238,8 @@ def _add_thread_routes(app: FastAPI) -> None:
         request: Request, thread: Annotated[str, thread_path], patient: Annotated[Name, Query()] = "me"
     ) -> list[dict[str, Any]]:
         """A conversation's turns, the first first; `answer` is null while a turn is running."""
-        rows = await _agent(request).resources.threads.turns(_identity(request, patient), thread)
+        _, identity = _asking(request, patient)
+        rows = await _agent(request).resources.threads.turns(identity, thread)
         return [
             {
                 "run_id": str(row.run_id),
@@ -239,8 +256,9 @@ def _add_thread_routes(app: FastAPI) -> None:
         request: Request, run_id: UUID, body: FeedbackRequest, patient: Annotated[Name, Query()] = "me"
     ) -> Response:
         """Keeps what a reader thinks of an answer; a second thought takes the place of the first."""
+        access, identity = _asking(request, patient)
         opinions = _agent(request).resources.opinions
-        await opinions.keep(_identity(request, patient), run_id, body.rating, body.reasons, body.comment)
+        await opinions.keep(identity, run_id, body.rating, body.reasons, body.comment, access.actor)
         return Response(status_code=204)
 
     @app.delete("/threads/{thread}", status_code=204, responses=ERRORS)
@@ -248,7 +266,8 @@ def _add_thread_routes(app: FastAPI) -> None:
         request: Request, thread: Annotated[str, thread_path], patient: Annotated[Name, Query()] = "me"
     ) -> Response:
         """Removes a conversation, its turns and its checkpoints."""
-        await _agent(request).forget(thread, patient)
+        _, identity = _asking(request, patient)
+        await _agent(request).forget(thread, identity.patient, identity.tenant)
         return Response(status_code=204)
 
 
@@ -257,18 +276,23 @@ def _add_routes(app: FastAPI) -> None:
     async def generate(request: Request, body: Annotated[GenerateRequest, Body()]) -> GenerateResponse:
         """One question, one audited answer."""
         started = time.perf_counter()
-        nobody = str(uuid4())  # so that no one can list it
+        access = access_of(request)
+        access.need("ask")
+        nobody = Identity(access.tenant, str(uuid4()))  # so that no one can list it
         resources = _agent(request).resources
         answer = await _agent(request).ask(
             body.question,
-            patient=nobody,
-            thread=nobody,
+            patient=nobody.patient,
+            tenant=nobody.tenant,
+            thread=nobody.patient,
+            audience=access.audience(None),
+            actor=access.actor,
             max_words=body.max_length,
             temperature=body.temperature,
             profile=body.profile,
         )
         # Nobody's: nothing of it is kept but the event that says what the answer was made of.
-        await resources.erasure.erase(resources.identity(nobody), "system")
+        await resources.erasure.erase(nobody, "system")
         return GenerateResponse(
             response=answer.text,
             safety_report=answer.safety if body.use_safety else None,
@@ -286,34 +310,26 @@ def _add_routes(app: FastAPI) -> None:
 
 
 def _add_errors(app: FastAPI) -> None:
-    codes: dict[type[PrimumError], int] = {
-        UnknownThread: 404,
-        UnknownPatient: 404,
-        BadInput: 400,
-        ThreadBusy: 409,
-        MemoryUnavailable: 503,
-    }
-
     @app.exception_handler(PrimumError)
-    async def primum_error(_: Request, error: PrimumError) -> JSONResponse:
-        code = next((code for kind, code in codes.items() if isinstance(error, kind)), 500)
-        return JSONResponse({"error": type(error).__name__, "message": str(error)}, status_code=code)
+    async def primum_error(request: Request, error: PrimumError) -> JSONResponse:
+        return problem(request.url.path, error)
 
     @app.exception_handler(HTTPException)
-    async def http_error(_: Request, error: HTTPException) -> JSONResponse:
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         name = {404: "NotFound", 405: "NotAllowed"}.get(error.status_code, "BadInput")
-        return JSONResponse({"error": name, "message": error.detail}, error.status_code, error.headers)
+        return told(request.url.path, error.status_code, name, str(error.detail), dict(error.headers or {}))
 
     @app.exception_handler(Exception)
-    async def internal_error(_: Request, __: Exception) -> JSONResponse:
+    async def internal_error(request: Request, _: Exception) -> JSONResponse:
         # Uvicorn ends the connection after an error that it did not expect; told so, no client asks on it again.
-        headers = {"connection": "close"}
-        return JSONResponse({"error": "InternalError", "message": INTERNAL}, 500, headers)
+        return told(request.url.path, 500, "InternalError", INTERNAL, {"connection": "close"})
 
     @app.exception_handler(RequestValidationError)
-    async def bad_form(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def bad_form(request: Request, error: RequestValidationError) -> JSONResponse:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        return JSONResponse({"error": "BadInput", "message": faults}, status_code=422)
+        param = ".".join(map(str, error.errors()[0]["loc"][1:])) or None
+        openai = request.url.path.startswith(OPENAI)  # whose clients know 400 for it
+        return told(request.url.path, 400 if openai else 422, "BadInput", faults, param=param)
 
 
 class BodyLimit:
@@ -337,8 +353,7 @@ class BodyLimit:
             more = message.get("more_body", False)
             if size > MAX_BODY:
                 text = f"The body is larger than {MAX_BODY:,} bytes."
-                response = JSONResponse({"error": "BadInput", "message": text}, status_code=413)
-                await response(scope, receive, send)
+                await told(scope["path"], 413, "BadInput", text)(scope, receive, send)
                 return
         body: Message | None = {"type": "http.request", "body": b"".join(chunks), "more_body": False}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from primum.graph.errors import BadInput, PrimumError
-from primum.server import charts_cli, eval_cli, library_cli, terms_cli
+from primum.server import charts_cli, eval_cli, keys_cli, library_cli, terms_cli
 from primum.server.terminal import AsJson, print_json, run, say
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ app.add_typer(tables, name="db")
 app.add_typer(imports, name="interactions")
 app.add_typer(charts_cli.facts, name="facts")
 app.add_typer(charts_cli.audit, name="audit")
+app.add_typer(keys_cli.keys, name="keys")
 app.command(epilog="Example: primum erase anna --yes")(charts_cli.erase)
 app.command(epilog="Example: primum ingest guidelines/ leaflet.pdf topics.jsonl.gz")(library_cli.ingest)
 app.command(epilog='Example: primum search "ibuprofen pregnancy" -k 5')(library_cli.search)
@@ -146,12 +147,19 @@ def serve_api(
     """The HTTP API."""
     from primum.graph.settings import read_settings
     from primum.server.api import create_app
-    from primum.server.listener import listen
+    from primum.server.listener import is_loopback, listen
 
     settings = read_settings()
+    address = host or settings.api_host
+    if settings.auth is None and not is_loopback(address):
+        raise BadInput(
+            f"On {address} others than this machine reach the API, and it would answer all of them. Set "
+            "PRIMUM_AUTH=required and make keys with `primum keys create`; or PRIMUM_AUTH=open, if something before it "
+            "lets in only those who may."
+        )
     app = create_app(settings)
     level = settings.log_level
-    run(listen(app, host or settings.api_host, port or settings.api_port, level), level)
+    run(listen(app, address, port or settings.api_port, level), level)
 
 
 @serving.command("model", epilog="Example: primum serve model --engine vllm --model Qwen/Qwen3-32B --dry-run")

@@ -1,6 +1,7 @@
 """The HTTP server around an app."""
 
 import asyncio
+import ipaddress
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,14 @@ class Server(uvicorn.Server):
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 async def listen(app: FastAPI, host: str, port: int, log_level: str) -> None:

@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from primum.graph.agent import Agent
 from primum.graph.request import MAX_NAME
+from primum.graph.resources import Resources
 from primum.memory.chart import Known, Open, Recalled, Right, Source
 from primum.memory.erasure import Receipt
 from primum.memory.facts import Fact, Kind
 from primum.memory.forms import entered
 from primum.memory.identity import Identity
+from primum.server.access import access_of
 
 PATIENT = Path(min_length=1, max_length=MAX_NAME, pattern=r"^[!-~]+$")
 PartialDate = Annotated[str, Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")]
@@ -130,9 +132,12 @@ def chart(found: Recalled) -> Chart:
     return Chart(facts=[view(one) for one in found.facts], unclear=[unclear(one) for one in found.unclear])
 
 
-def _resources(request: Request, patient: str) -> tuple[Agent, Identity]:
+def _allowed(request: Request, patient: str) -> tuple[Resources, Identity, str]:
+    """What a chart is read with, whose it is, and who asks. Raises NotAllowed, UnknownPatient."""
+    access = access_of(request)
+    access.need("chart")
     agent: Agent = request.app.state.agent
-    return agent, agent.resources.identity(patient)
+    return agent.resources, access.identity(patient), access.actor
 
 
 def add_patient_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> None:
@@ -144,32 +149,32 @@ def add_patient_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) ->
         ended: Annotated[bool, Query(description="With what has ended.")] = False,
     ) -> Chart:
         """What is known of a patient, each fact with the words that prove it."""
-        agent, identity = _resources(request, patient)
-        charts = agent.resources.charts
+        resources, identity, actor = _allowed(request, patient)
+        charts = resources.charts
         if at is None and not ended:
-            return chart(await charts.read(identity))
+            return chart(await charts.read(identity, actor))
         moment = (at or datetime.now(UTC)).replace(tzinfo=at.tzinfo if at and at.tzinfo else UTC)
-        return Chart(facts=[view(one) for one in await charts.as_of(identity, moment, ended=ended)])
+        return Chart(facts=[view(one) for one in await charts.as_of(identity, moment, ended=ended, actor=actor)])
 
     @app.get("/patients/{patient}/facts/count", responses=errors)
     async def count_facts(request: Request, patient: Annotated[str, PATIENT]) -> dict[str, int]:
         """How many facts are known of a patient."""
-        agent, identity = _resources(request, patient)
-        return {"count": await agent.resources.charts.count(identity)}
+        resources, identity, _ = _allowed(request, patient)
+        return {"count": await resources.charts.count(identity)}
 
     @app.patch("/patients/{patient}/facts", responses=errors)
     async def change_facts(request: Request, patient: Annotated[str, PATIENT], body: Changes) -> Chart:
         """Settles what is unclear, corrects, adds and ends facts; the chart as it is then."""
-        agent, identity = _resources(request, patient)
-        charts, today = agent.resources.charts, datetime.now(UTC).date()
+        resources, identity, actor = _allowed(request, patient)
+        charts, today = resources.charts, datetime.now(UTC).date()
         facts: Sequence[Fact] = [entered(today=today, **entry.model_dump()) for entry in body.set]
         for ruling in body.settle:
-            await charts.settle(identity, ruling.id, ruling.right)
+            await charts.settle(identity, ruling.id, ruling.right, actor)
         for end in body.end:
-            await charts.end(identity, end.id, end.on or today)
+            await charts.end(identity, end.id, end.on or today, actor)
         if facts:
-            await charts.take(identity, facts, "form")
-        return chart(await charts.read(identity))
+            await charts.take(identity, facts, "form", actor=actor)
+        return chart(await charts.read(identity, actor))
 
     @app.delete("/patients/{patient}/facts", status_code=204, responses=errors)
     async def remove_facts(
@@ -178,15 +183,15 @@ def add_patient_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) ->
         fact: Annotated[int, Query(alias="id", description="The fact's number.")],
     ) -> Response:
         """Removes a fact for good, with all its versions; one that has ended goes alone."""
-        agent, identity = _resources(request, patient)
-        await agent.resources.charts.forget(identity, fact)
+        resources, identity, actor = _allowed(request, patient)
+        await resources.charts.forget(identity, fact, actor)
         return Response(status_code=204)
 
     @app.get("/patients/{patient}/fhir", responses=errors)
     async def export_fhir(request: Request, patient: Annotated[str, PATIENT]) -> Response:
         """What is known of a patient, as a FHIR R4 bundle."""
-        agent, identity = _resources(request, patient)
-        bundle = await agent.resources.records.export(identity)
+        resources, identity, actor = _allowed(request, patient)
+        bundle = await resources.records.export(identity, actor)
         return Response(bundle, media_type="application/fhir+json")
 
     @app.post("/patients/{patient}/fhir", responses=errors)
@@ -194,12 +199,12 @@ def add_patient_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) ->
         request: Request, patient: Annotated[str, PATIENT], body: Annotated[dict[str, Any], Body()]
     ) -> dict[str, Any]:
         """Takes in the facts of a FHIR R4 bundle of one patient; says what was left out and why."""
-        agent, identity = _resources(request, patient)
-        taken, left_out = await agent.resources.records.take_in(identity, body)
+        resources, identity, actor = _allowed(request, patient)
+        taken, left_out = await resources.records.take_in(identity, body, actor)
         return {"taken": taken, "left_out": left_out}
 
     @app.delete("/patients/{patient}", responses=errors)
     async def erase(request: Request, patient: Annotated[str, PATIENT]) -> Receipt:
         """Erases everything of a patient, for good; the signed receipt says what went."""
-        agent, identity = _resources(request, patient)
-        return await agent.resources.erasure.erase(identity, "patient")
+        resources, identity, actor = _allowed(request, patient)
+        return await resources.erasure.erase(identity, actor)

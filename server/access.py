@@ -1,0 +1,154 @@
+"""Who asks, what they may do, and whose rows they see: by an API key or an OpenID Connect token, for all ways in."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
+
+from primum.graph.context import Audience
+from primum.graph.errors import NotAllowed, PrimumError, TooManyRequests, Unauthenticated, UnknownPatient
+from primum.graph.request import check_name
+from primum.graph.settings import Settings
+from primum.memory.identity import Identity
+from primum.memory.keys import DEFAULT, SCOPES, Keys, Role, Scope
+from primum.memory.secret import Secret
+from primum.server.oidc import Issuer, Person
+from primum.server.problems import problem
+
+OPEN = ("/health", "/docs", "/redoc", "/openapi.json")  # what tells nothing of anybody
+ME = "me"  # the patient whom who asks speaks for
+RATE = 120  # requests a minute of one key or token, unless set
+FAILURES = 30  # keys that don't hold, a minute, from one address
+
+_SHOW = "Show an API key or a token in the header: Authorization: Bearer …"
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who asks. `actor` names them in the audit, where no person's name may stand."""
+
+    tenant: str
+    role: Role
+    scopes: frozenset[Scope]
+    actor: str
+    patient: str | None = None
+
+    def need(self, scope: Scope) -> None:
+        """Raises NotAllowed without it."""
+        if scope not in self.scopes:
+            raise NotAllowed(f"This takes the scope {scope}, which the key or token does not have.")
+
+    def identity(self, patient: str) -> Identity:
+        """The patient whose rows are meant; `me` is one's own.
+
+        Raises:
+            BadInput: it can't be a patient's name.
+            UnknownPatient: it is another's than the one whom a patient speaks for.
+        """
+        if self.patient is None:
+            return Identity(self.tenant, check_name(patient, "patient"))
+        if patient not in (ME, self.patient):
+            raise UnknownPatient("Nothing of such a patient is here.")
+        return Identity(self.tenant, self.patient)
+
+    def audience(self, wanted: Audience | None) -> Audience:
+        """How to speak: to a patient always as to a patient. Raises NotAllowed."""
+        if self.role == "patient" and wanted == "clinician":
+            raise NotAllowed("Answers for clinicians take a clinician's key or token.")
+        return wanted or ("clinician" if self.role == "clinician" else "patient")
+
+
+class Door:
+    """Finds out who asks."""
+
+    def __init__(self, settings: Settings, keys: Keys, secret: Secret) -> None:
+        self._keys = keys
+        self._secret = secret
+        self._required = settings.auth == "required"
+        self._tenant = settings.tenant
+        self._issuer = Issuer.of(settings) if settings.oidc_issuer else None
+        rate = settings.api_rate or (RATE if self._required else None)
+        self._rate = RateLimitItemPerMinute(rate) if rate else None
+        self._failures = RateLimitItemPerMinute(FAILURES)
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    async def enter(self, headers: Headers, address: str) -> Access:
+        """Whose request this is, once it is known that they may make one.
+
+        Raises:
+            Unauthenticated: no key or token, or one that does not hold.
+            TooManyRequests: more than the limit.
+            MemoryUnavailable: the database can't be reached.
+        """
+        access = await self._known(headers, address) if self._required else self._anyone()
+        if self._rate is not None:
+            await self._count(self._rate, access.actor, "You ask too often.")
+        return access
+
+    def _anyone(self) -> Access:
+        return Access(self._tenant, "admin", frozenset(SCOPES), "anyone")
+
+    async def _known(self, headers: Headers, address: str) -> Access:
+        given = headers.getlist("authorization")
+        scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated(_SHOW)
+        if not await self._limiter.test(self._failures, "failures", address):
+            raise await self._too_many(self._failures, ("failures", address), "Too many keys that do not hold.")
+        try:
+            if self._issuer is not None and token.count(".") == 2:
+                return self._person(await self._issuer.person(token))
+            key = await self._keys.find(token)
+        except Unauthenticated:
+            await self._limiter.hit(self._failures, "failures", address)
+            raise
+        return Access(key.tenant, key.role, frozenset(key.scopes), f"{key.role} {key.id}", key.patient)
+
+    def _person(self, person: Person) -> Access:
+        name = self._secret.mark(f"{person.tenant} {person.subject}".encode())[:12]
+        patient = person.patient if person.role == "patient" else None
+        return Access(person.tenant, person.role, frozenset(DEFAULT[person.role]), f"{person.role} {name}", patient)
+
+    async def _count(self, rate: RateLimitItemPerMinute, who: str, told: str) -> None:
+        if not await self._limiter.hit(rate, who):
+            raise await self._too_many(rate, (who,), told)
+
+    async def _too_many(self, rate: RateLimitItemPerMinute, who: tuple[str, ...], told: str) -> TooManyRequests:
+        window = await self._limiter.get_window_stats(rate, *who)
+        seconds = max(1, round(window.reset_time - time.time()))
+        return TooManyRequests(f"{told} At most {rate.amount} a minute; try again in {seconds} seconds.", seconds)
+
+
+class Authentication:
+    """Lets nobody past who is not known; what is inside finds them as `access_of(request)`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].rstrip("/") in OPEN:
+            await self.app(scope, receive, send)
+            return
+        door: Door = scope["app"].state.door
+        client = scope.get("client")
+        try:
+            access = await door.enter(Headers(scope=scope), client[0] if client else "")
+        except PrimumError as error:
+            await problem(scope["path"], error)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["access"] = access
+        await self.app(scope, receive, send)
+
+
+def access_of(request: Request) -> Access:
+    """Who asks."""
+    access: Any = request.state.access
+    assert isinstance(access, Access)
+    return access
