@@ -91,7 +91,7 @@ class Keys:
         role: Role,
         *,
         patient: str | None = None,
-        scopes: Collection[Scope] | None = None,
+        scopes: Collection[str] | None = None,
         days: int | None = None,
     ) -> tuple[str, Key]:
         """A new key as the token, which can't be shown again, and as what is kept of it.
@@ -102,7 +102,10 @@ class Keys:
         """
         if (role == "patient") != (patient is not None):
             raise BadInput("A key with the role patient names one patient, and a key with another role names none.")
-        given = tuple(one for one in SCOPES if one in (DEFAULT[role] if scopes is None else scopes))
+        wanted = DEFAULT[role] if scopes is None else scopes
+        if unknown := [one for one in wanted if one not in SCOPES]:
+            raise BadInput(f"There is no scope {unknown[0]}: {', '.join(SCOPES)}.")
+        given = tuple(one for one in SCOPES if one in wanted)
         if refused := [one for one in given if one not in MAY[role]]:
             raise BadInput(f"A key with the role {role} can't have the scope {refused[0]}: {', '.join(MAY[role])}.")
         if not given:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from primum.memory.keys import SCOPES, Role, Scope
+from primum.memory.keys import SCOPES, Role
 from primum.server.terminal import AsJson, print_json, run, say
 
 if TYPE_CHECKING:
@@ -39,19 +39,15 @@ async def _keys(tenant: str | None) -> AsyncIterator[tuple["Keys", str]]:
 def create(
     name: Annotated[str, typer.Argument(help="What the key is for, up to 100 characters.")],
     role: Annotated[Role, typer.Option(help="As whom: it decides what may be allowed.")],
-    patient: Annotated[
-        str | None, typer.Option(help="The patient that a key with the role patient speaks for.")
-    ] = None,
+    patient: Annotated[str | None, typer.Option(help="The one that a patient's key speaks for.")] = None,
     scope: Annotated[
-        list[Scope] | None,
+        list[str] | None,
         typer.Option(
             help=f"What it is for; may be repeated: {', '.join(SCOPES)}.  [default: all that the role may, of an admin "
             "library and operate]"
         ),
     ] = None,
-    days: Annotated[
-        int | None, typer.Option(min=1, max=3650, help="Days for which it holds.  [default: always]")
-    ] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=3650, help="Days that it holds.  [default: always]")] = None,
     tenant: Tenant = None,
     as_json: AsJson = False,
 ) -> None:
