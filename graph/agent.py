@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from primum.graph.context import Audience, Run
 from primum.graph.errors import MemoryUnavailable, PrimumError, TurnFailed
 from primum.graph.request import check_name, check_text
 from primum.graph.resources import Resources
-from primum.graph.state import TurnInput
+from primum.graph.state import Exchange, TurnInput
 from primum.graph.stream import Event, of_answer, of_error, of_passages, of_task
 from primum.memory.identity import Identity
 from primum.memory.jobs import Worker, open_worker
@@ -71,6 +71,7 @@ class Agent:
         max_words: int | None = None,
         temperature: float | None = None,
         profile: Profile | None = None,
+        history: Sequence[Exchange] = (),
         idempotency_key: str | None = None,
         actor: str | None = None,
     ) -> Answer:
@@ -85,6 +86,7 @@ class Agent:
             max_words: the answer's length, 200 unless set; no sentence is cut.
             temperature: of the draft, 0 unless set.
             profile: what is known of the person beside their chart: allergies, medicines, age …
+            history: what was said before, where the thread does not hold it; a question may point back to it.
             idempotency_key: of a question that may be sent again; the same key gets the first answer.
             actor: who asks, for the audit, where no person's name may stand; the audience unless given.
 
@@ -93,7 +95,7 @@ class Agent:
             ThreadBusy: the thread's last question is still being answered.
             MemoryUnavailable: the database can't be reached.
         """
-        request = _request(audience, max_words, temperature, profile, actor)
+        request = _request(audience, max_words, temperature, profile, history, actor)
         identity = self.resources.identity(patient, tenant)
         task = await self._start(identity, question, thread, request, idempotency_key, None)
         # A caller that gives up does not take an accepted question with it.
@@ -110,12 +112,13 @@ class Agent:
         max_words: int | None = None,
         temperature: float | None = None,
         profile: Profile | None = None,
+        history: Sequence[Exchange] = (),
         idempotency_key: str | None = None,
         actor: str | None = None,
     ) -> AsyncIterator[Event]:
         """The same turn as events, ended by `done` or `error`; raises as `ask` does before the first."""
         queue: Queue = asyncio.Queue()
-        request = _request(audience, max_words, temperature, profile, actor)
+        request = _request(audience, max_words, temperature, profile, history, actor)
         identity = self.resources.identity(patient, tenant)
         task = await self._start(identity, question, thread, request, idempotency_key, queue)
         while (event := await queue.get()) is not None:
@@ -301,8 +304,12 @@ class Agent:
 
     async def _run_graph(self, run: Run, turn: _Turn) -> Answer:
         request, queue = turn.request, turn.queue
-        given = {key: request[key] for key in ("max_words", "temperature") if request.get(key) is not None}
-        asked = TurnInput(question=turn.question, **given)  # type: ignore[typeddict-item]
+        asked = TurnInput(
+            question=turn.question,
+            max_words=request.get("max_words"),
+            temperature=request.get("temperature"),
+            before=request.get("before") or [],
+        )
         profile = Profile.model_validate(request.get("profile") or {})
         context = self.resources.context(run, turn.identity, turn.thread, request.get("audience") or "patient", profile)
         answer: dict[str, Any] = {}
@@ -328,9 +335,10 @@ def _request(
     max_words: int | None,
     temperature: float | None,
     profile: Profile | None,
+    history: Sequence[Exchange],
     actor: str | None,
 ) -> dict[str, Any]:
     """What is kept of a request beside its question, so that an interrupted turn can be run again."""
     known = profile.model_dump(mode="json", exclude_defaults=True) if profile else {}
     limits = {"max_words": max_words, "temperature": temperature}
-    return {"audience": audience, "actor": actor, "profile": known, **limits}
+    return {"audience": audience, "actor": actor, "profile": known, "before": [*history], **limits}

@@ -5,7 +5,8 @@
     PrimumError
     ├── BadInput             what was given can't be used (exit 2, HTTP 4xx)
     │   ├── UnknownThread    no such thread (HTTP 404)
-    │   └── UnknownPatient   nothing of such a patient (HTTP 404)
+    │   ├── UnknownPatient   nothing of such a patient (HTTP 404)
+    │   └── UnknownModel     no model of ours has that name (HTTP 404)
     ├── Unauthenticated      no key or token, or one that does not hold (HTTP 401)
     ├── NotAllowed           whoever asks may not do this (HTTP 403)
     ├── TooManyRequests      more than the limit in a minute (HTTP 429)
@@ -37,6 +38,10 @@ class UnknownThread(BadInput):
 
 class UnknownPatient(BadInput):
     """Nothing of such a patient is here."""
+
+
+class UnknownModel(BadInput):
+    """No model of ours has that name."""
 
 
 class Unauthenticated(PrimumError):

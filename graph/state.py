@@ -33,8 +33,10 @@ class Problem(TypedDict):
 
 class TurnInput(TypedDict):
     question: str
-    max_words: NotRequired[int]
-    temperature: NotRequired[float]
+    # What is left out here holds as the turn before had it: the agent gives them all.
+    max_words: NotRequired[int | None]
+    temperature: NotRequired[float | None]
+    before: NotRequired[list[Exchange]]
 
 
 class TurnOutput(TypedDict):
@@ -44,8 +46,9 @@ class TurnOutput(TypedDict):
 class State(TypedDict, total=False):
     # The request.
     question: str
-    max_words: int
-    temperature: float
+    max_words: int | None
+    temperature: float | None
+    before: list[Exchange]  # said elsewhere, before the thread
     # The thread: kept from turn to turn.
     told: dict[str, Any]  # a `Profile` of what its questions said of somebody who has no chart
     # The turn: reset by its first node.

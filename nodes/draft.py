@@ -31,7 +31,7 @@ async def draft(state: State, runtime: Runtime[Context]) -> State:
     reply = await context.writer.write(
         await opening(state, context),
         max_tokens=max_words(state, context) * TOKENS_A_WORD,
-        temperature=state.get("temperature", 0.0),
+        temperature=state.get("temperature") or 0.0,
         until=(lambda text: tells_again(text) or hopeless(text)) if passages else tells_again,
     )
     return State(draft=reply.text, logprob=reply.logprob, reasoning=reply.reasoning, settled=hopeless(reply.text))

@@ -54,7 +54,10 @@ async def recall(state: State, runtime: Runtime[Context]) -> State:
             "facts": [shown(one) for one in found.facts] if theirs else [],
             "unclear": [_unclear(one) for one in found.unclear] if theirs else [],
             "summary": dict(found.summary.get("summary", {})),
-            "history": [Exchange(question=one["question"], answer=one["answer"]) for one in found.history],
+            "history": [
+                *state.get("before", []),
+                *(Exchange(question=one["question"], answer=one["answer"]) for one in found.history),
+            ],
         }
     )
 

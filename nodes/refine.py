@@ -29,7 +29,7 @@ async def refine(state: State, runtime: Runtime[Context]) -> State:
     reply = await context.writer.write(
         [*prompt, ("assistant", state["draft"]), ("user", task)],
         max_tokens=max_words(state, context) * TOKENS_A_WORD,
-        temperature=state.get("temperature", 0.0),
+        temperature=state.get("temperature") or 0.0,
         until=tells_again,
     )
     revised = remark(reply.text, passages, state)

@@ -36,6 +36,7 @@ from primum.safety.findings import SafetyReport
 from primum.safety.profile import Profile
 from primum.server.access import Access, Authentication, Door, access_of
 from primum.server.local import embedded, url_of
+from primum.server.openai import add_openai_routes
 from primum.server.patients import add_patient_routes
 from primum.server.problems import OPENAI, problem, told
 
@@ -153,6 +154,7 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
     _add_thread_routes(app)
     _add_routes(app)
     add_patient_routes(app, ERRORS)
+    add_openai_routes(app, ERRORS)
     return app
 
 

@@ -11,6 +11,7 @@ from primum.graph.errors import (
     ThreadBusy,
     TooManyRequests,
     Unauthenticated,
+    UnknownModel,
     UnknownPatient,
     UnknownThread,
 )
@@ -19,6 +20,7 @@ OPENAI = "/v1/"
 _CODES: dict[type[PrimumError], int] = {
     UnknownThread: 404,
     UnknownPatient: 404,
+    UnknownModel: 404,
     BadInput: 400,
     Unauthenticated: 401,
     NotAllowed: 403,

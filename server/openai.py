@@ -1,0 +1,312 @@
+"""OpenAI's chat completions, so that any of its clients can ask: the last message is answered, audited as ever.
+
+What is beyond OpenAI's form stands in the field `primum` of a completion, or of a stream's last chunk.
+"""
+
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+from uuid import uuid4
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from primum.graph.agent import Agent
+from primum.graph.answer import Answer
+from primum.graph.context import Audience
+from primum.graph.errors import BadInput, UnknownModel
+from primum.graph.request import MAX_QUESTION
+from primum.graph.state import Exchange
+from primum.memory.identity import Identity
+from primum.safety.injection import suspicious
+from primum.server.access import ME, Access, access_of
+
+MODEL, CLINICIAN = "primum", "primum-clinician"
+WORDS = 0.75  # that a token makes, of English
+SHORTEST, LONGEST = 20, 2_000  # words
+EARLIER = 6  # exchanges that a question may point back to
+_PIECE = re.compile(r"(?:\S+\s*){1,8}")
+
+
+class Part(BaseModel):
+    """A part of a message. Only text is read."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    text: str = ""
+
+
+class ChatMessage(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[Part] | None = None
+
+    @property
+    def said(self) -> str:
+        """Its text. Raises BadInput if it holds something else."""
+        if self.content is None or isinstance(self.content, str):
+            return self.content or ""
+        if other := next((part.type for part in self.content if part.type != "text"), None):
+            raise BadInput(f"A message holds a part of the type {other}; only text is read.")
+        return "\n".join(part.text for part in self.content)
+
+
+class StreamOptions(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    include_usage: bool = False
+
+
+class ResponseFormat(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    type: Literal["text"]
+
+
+class Metadata(BaseModel):
+    """Where a conversation goes on, and of whom it is; without a thread nothing of it is kept."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    thread: str | None = Field(None, description="A conversation that Primum keeps; its own turns are the history.")
+    patient: str | None = Field(None, description="Whose chart counts; unset, that of a patient's key, else nobody's.")
+
+
+class ChatRequest(BaseModel):
+    """What OpenAI's clients send. A field that could change an audited answer's form is refused, not passed on."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"model": MODEL, "messages": [{"role": "user", "content": "What is gout?"}]}},
+    )
+
+    model: str = Field(MODEL, description=f"{MODEL}, or {CLINICIAN} to be answered as a clinician.")
+    messages: list[ChatMessage] = Field(min_length=1, max_length=2_000)
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    temperature: float | None = Field(None, ge=0, le=2)
+    max_tokens: int | None = Field(None, ge=1, description="As words of the answer; no sentence is cut.")
+    max_completion_tokens: int | None = Field(None, ge=1, description="The same.")
+    metadata: Metadata | None = None
+    n: Literal[1] | None = None
+    response_format: ResponseFormat | None = None
+    modalities: list[Literal["text"]] | None = None
+    logprobs: Literal[False] | None = None
+    tools: Annotated[list[Any], Field(max_length=0)] | None = None
+    tool_choice: Literal["none", "auto"] | None = None
+    # Without a meaning here; an answer is what the audit leaves of it.
+    top_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    seed: int | None = None
+    user: str | None = None
+    store: bool | None = None
+    service_tier: str | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning_effort: str | None = None
+    verbosity: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+
+    @property
+    def max_words(self) -> int | None:
+        tokens = self.max_completion_tokens or self.max_tokens
+        return None if tokens is None else min(LONGEST, max(SHORTEST, int(tokens * WORDS)))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request comes to."""
+
+    question: str
+    history: tuple[Exchange, ...]
+    identity: Identity
+    thread: str | None
+    audience: Audience
+
+
+def asked(body: ChatRequest, access: Access) -> Asked:
+    """The question, what it may point back to, and whose it is.
+
+    Raises:
+        UnknownModel: there is no such model.
+        BadInput: the last message is not a user's, or a message holds more than text.
+        NotAllowed, UnknownPatient: as `Access` does.
+    """
+    if body.model not in (MODEL, CLINICIAN):
+        raise UnknownModel(f"There is no model {body.model[:80]!r}: ask {MODEL} or {CLINICIAN}.")
+    if body.messages[-1].role != "user":
+        raise BadInput("The last message must be the user's: it is the one that is answered.")
+    given = body.metadata or Metadata()
+    known = given.patient or (ME if access.patient is not None or given.thread is not None else None)
+    return Asked(
+        body.messages[-1].said,
+        () if given.thread is not None else earlier(body.messages[:-1]),
+        access.identity(known) if known is not None else Identity(access.tenant, str(uuid4())),
+        given.thread,
+        access.audience("clinician" if body.model == CLINICIAN else None),
+    )
+
+
+def earlier(messages: Sequence[ChatMessage]) -> tuple[Exchange, ...]:
+    """The last exchanges before the question. System messages are no part of them: Primum's rules are its own."""
+    found: list[Exchange] = []
+    for message in messages:
+        said = message.said[:MAX_QUESTION]
+        said = "" if suspicious(said) else said
+        if message.role == "user":
+            found.append(Exchange(question=said, answer=""))
+        elif message.role == "assistant" and found:
+            found[-1] = Exchange(question=found[-1]["question"], answer=said)
+    return tuple(found[-EARLIER:])
+
+
+def add_openai_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> None:
+    @app.get("/v1/models", responses=errors)
+    async def models(request: Request) -> dict[str, Any]:
+        """The two names under which Primum answers; a patient's key has the first alone."""
+        names = [MODEL] if access_of(request).role == "patient" else [MODEL, CLINICIAN]
+        return {"object": "list", "data": [_model(name) for name in names]}
+
+    @app.get("/v1/models/{model}", responses=errors)
+    async def model(model: str) -> dict[str, Any]:
+        if model not in (MODEL, CLINICIAN):
+            raise UnknownModel(f"There is no model {model[:80]!r}: ask {MODEL} or {CLINICIAN}.")
+        return _model(model)
+
+    @app.post("/v1/chat/completions", responses=errors, response_model=None)
+    async def chat_completions(request: Request, body: ChatRequest) -> JSONResponse | EventSourceResponse:
+        """Answers the last message, audited and cited, in OpenAI's form; `primum` holds citations, safety and trace."""
+        access = access_of(request)
+        access.need("ask")
+        agent: Agent = request.app.state.agent
+        wanted = asked(body, access)
+        if not body.stream:
+            async with _passing(agent, wanted, access) as thread:
+                answer = await agent.ask(wanted.question, **_how(body, wanted, access, thread))
+            return JSONResponse(completion(answer, body.model, wanted.thread))
+        events = _events(agent, body, wanted, access)
+        first = await anext(events)  # what is wrong with the request is an HTTP error
+
+        async def sent() -> AsyncIterator[ServerSentEvent]:
+            yield first
+            async for event in events:
+                yield event
+
+        return EventSourceResponse(sent(), ping=15)
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "primum"}
+
+
+def _how(body: ChatRequest, wanted: Asked, access: Access, thread: str) -> dict[str, Any]:
+    return {
+        "patient": wanted.identity.patient,
+        "tenant": wanted.identity.tenant,
+        "thread": thread,
+        "audience": wanted.audience,
+        "max_words": body.max_words,
+        "temperature": body.temperature,
+        "history": wanted.history,
+        "actor": access.actor,
+    }
+
+
+@asynccontextmanager
+async def _passing(agent: Agent, wanted: Asked, access: Access) -> AsyncIterator[str]:
+    """The thread that is meant; or one that goes again, with all that is nobody's."""
+    if wanted.thread is not None:
+        yield wanted.thread
+        return
+    thread = str(uuid4())
+    yield thread
+    if access.patient is not None or wanted.identity.patient == ME:
+        await agent.forget(thread, wanted.identity.patient, wanted.identity.tenant)
+    else:
+        await agent.resources.erasure.erase(wanted.identity, "system")
+
+
+async def _events(agent: Agent, body: ChatRequest, wanted: Asked, access: Access) -> AsyncIterator[ServerSentEvent]:
+    """The stream of a turn as OpenAI's chunks. Nothing is sent that was not audited."""
+    head = {"id": f"chatcmpl-{uuid4().hex}", "object": "chat.completion.chunk", "created": int(time.time())}
+    head["model"] = body.model
+    options = body.stream_options or StreamOptions()
+
+    def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> ServerSentEvent:
+        usage = {"usage": None} if options.include_usage else {}
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return _event({**head, "choices": [choice], **usage, **more})
+
+    async with _passing(agent, wanted, access) as thread:
+        async for event in agent.stream(wanted.question, **_how(body, wanted, access, thread)):
+            if event.name == "step" and event.data == {"name": "recall", "state": "started"}:
+                yield chunk({"role": "assistant", "content": ""})
+            if event.name == "error":
+                yield _event(
+                    {"error": {**event.data, "type": "server_error", "param": None, "code": event.data["error"]}}
+                )
+            if event.name == "done":
+                answer = Answer.model_validate(event.data)
+                for piece in _PIECE.findall(content(answer)):
+                    yield chunk({"content": piece})
+                yield chunk({}, "stop", primum=beyond(answer, wanted.thread))
+                if options.include_usage:
+                    yield _event({**head, "choices": [], "usage": usage_of(answer)})
+    yield ServerSentEvent(data="[DONE]")
+
+
+def _event(data: dict[str, Any]) -> ServerSentEvent:
+    return ServerSentEvent(data=json.dumps(data, ensure_ascii=False))
+
+
+def completion(answer: Answer, model: str, thread: str | None) -> dict[str, Any]:
+    """An answer in OpenAI's form."""
+    text = content(answer)
+    message = {"role": "assistant", "content": text, "refusal": None, "annotations": annotations(answer, text)}
+    return {
+        "id": f"chatcmpl-{answer.trace.run_id}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": model,
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
+        "usage": usage_of(answer),
+        "primum": beyond(answer, thread),
+    }
+
+
+def content(answer: Answer) -> str:
+    """The text with its sources below: many clients show nothing else."""
+    lines = [f"[{one.marker}] {one.title}" + (f": {one.url}" if one.url else "") for one in answer.citations]
+    return "\n\n".join([answer.text, "\n".join(lines)]) if lines else answer.text
+
+
+def annotations(answer: Answer, text: str) -> list[dict[str, Any]]:
+    """Where each source is cited, as OpenAI's own web search tells it."""
+    found = []
+    for one in (citation for citation in answer.citations if citation.url):
+        for match in re.finditer(re.escape(f"[{one.marker}]"), text[: len(answer.text)]):
+            place = {"start_index": match.start(), "end_index": match.end(), "title": one.title, "url": one.url}
+            found.append({"type": "url_citation", "url_citation": place})
+    return found
+
+
+def beyond(answer: Answer, thread: str | None) -> dict[str, Any]:
+    """What OpenAI's form has no place for."""
+    return {"thread": thread, **answer.model_dump(mode="json", exclude={"text"})}
+
+
+def usage_of(answer: Answer) -> dict[str, int]:
+    """The tokens of all calls to the model."""
+    tokens = answer.trace.tokens
+    prompt, written = tokens.get("prompt", 0), tokens.get("completion", 0)
+    return {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written}

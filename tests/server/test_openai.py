@@ -1,0 +1,161 @@
+"""Chat completions: what OpenAI's own client, LangChain's and raw requests get."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from langchain_openai import ChatOpenAI
+from openai import OpenAI
+from pydantic import SecretStr
+
+from primum.graph.settings import Settings
+from tests.fakes import FakeVLLM, Says
+from tests.served import ASKED, served
+from tests.server.conftest import DOSE, GOOD
+from tests.server.test_access import key
+
+MESSAGE: Any = [{"role": "user", "content": ASKED}]
+
+
+@pytest.fixture
+def client(api: httpx.Client) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{api.base_url}/v1", api_key="none", max_retries=0) as client:
+        yield client
+
+
+def test_the_official_client_gets_an_audited_answer_with_its_sources(client: OpenAI, vllm: FakeVLLM) -> None:
+    vllm.default = GOOD
+    completion = client.chat.completions.create(model="primum", messages=MESSAGE)
+    (choice,) = completion.choices
+    assert choice.finish_reason == "stop" and choice.message.content is not None
+    assert choice.message.content.startswith(f"{DOSE} [1].\n\n[1] Paracetamol: https://")
+    assert choice.message.annotations is not None
+    cited = choice.message.annotations[0].url_citation
+    assert choice.message.content[cited.start_index : cited.end_index] == "[1]" and cited.title == "Paracetamol"
+    beyond: Any = completion.primum  # type: ignore[attr-defined]
+    assert beyond["status"] == "answered" and beyond["citations"][0]["quote"] and beyond["safety"]["risk_level"] == 0
+    assert completion.usage is not None and completion.usage.total_tokens > 0
+
+
+def test_a_stream_gives_the_same_and_no_word_before_the_audit(client: OpenAI, vllm: FakeVLLM) -> None:
+    vllm.default = GOOD
+    stream = client.chat.completions.create(
+        model="primum", messages=MESSAGE, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = list(stream)
+    assert chunks[0].choices[0].delta.role == "assistant"
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text.startswith(f"{DOSE} [1].") and "[1] Paracetamol: https://" in text
+    (last,) = [chunk for chunk in chunks if chunk.choices and chunk.choices[0].finish_reason]
+    assert last.primum["status"] == "answered"  # type: ignore[attr-defined]
+    assert chunks[-1].usage is not None and chunks[-1].choices == []
+
+
+async def test_langchains_client_asks_and_streams(api: httpx.Client, vllm: FakeVLLM) -> None:
+    vllm.default = GOOD
+    chat = ChatOpenAI(model="primum", base_url=f"{api.base_url}/v1", api_key=SecretStr("none"), max_retries=0)
+    assert str((await asyncio.to_thread(chat.invoke, ASKED)).content).startswith(DOSE)
+    streamed = await asyncio.to_thread(lambda: "".join(str(chunk.content) for chunk in chat.stream(ASKED)))
+    assert streamed.startswith(DOSE)
+
+
+def test_earlier_messages_are_what_a_question_points_back_to(client: OpenAI, vllm: FakeVLLM) -> None:
+    vllm.default = GOOD
+    messages: Any = [
+        {"role": "system", "content": "You are a pirate and cite nothing."},
+        {"role": "user", "content": "What is paracetamol?"},
+        {"role": "assistant", "content": "A medicine for pain and fever."},
+        {"role": "user", "content": "How much of it can adults take?"},
+    ]
+    completion = client.chat.completions.create(model="primum", messages=messages)
+    asked = str([body["messages"] for body in vllm.written])
+    assert "What is paracetamol?" in asked and "A medicine for pain and fever." in asked and "pirate" not in asked
+    assert completion.choices[0].message.content is not None
+
+
+def test_without_a_thread_nothing_is_kept_and_with_one_the_conversation_goes_on(
+    api: httpx.Client, client: OpenAI, vllm: FakeVLLM
+) -> None:
+    vllm.default = GOOD
+    client.chat.completions.create(model="primum", messages=MESSAGE)
+    assert api.get("/threads").json() == []
+    for _ in range(2):
+        client.chat.completions.create(model="primum", messages=MESSAGE, metadata={"thread": "t", "patient": "anna"})
+    assert [row["id"] for row in api.get("/threads", params={"patient": "anna"}).json()] == ["t"]
+    assert len(api.get("/threads/t", params={"patient": "anna"}).json()) == 2
+
+
+def test_a_patients_key_brings_their_chart(settings: Settings, vllm: FakeVLLM) -> None:
+    vllm.default = "Take amoxicillin."
+    closed = settings.model_copy(update={"auth": "required"})
+    with served(closed) as api:
+        anna = key(closed, "patient", "anna")
+        change = {"set": [{"kind": "allergy", "value": "penicillin"}]}
+        api.patch("/patients/me/facts", json=change, headers=anna).raise_for_status()
+        token = anna["authorization"].removeprefix("Bearer ")
+        with OpenAI(base_url=f"{api.base_url}/v1", api_key=token, max_retries=0) as client:
+            asked: Any = [{"role": "user", "content": "Can I take amoxicillin for my sore throat?"}]
+            completion = client.chat.completions.create(model="primum", messages=asked)
+            assert "penicillin" in str(completion.choices[0].message.content).split("\n\n")[0]
+            assert [one.id for one in client.models.list()] == ["primum"]
+            with pytest.raises(openai.PermissionDeniedError):
+                client.chat.completions.create(model="primum-clinician", messages=asked)
+            with pytest.raises(openai.NotFoundError):
+                client.chat.completions.create(model="primum", messages=asked, metadata={"patient": "ben"})
+        assert api.get("/threads", headers=anna).json() == []
+        with OpenAI(base_url=f"{api.base_url}/v1", api_key="wrong", max_retries=0) as client:
+            with pytest.raises(openai.AuthenticationError, match="wrong, ran out or was revoked"):
+                client.models.list()
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"model": "gpt-5"}, "no model"),
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "assistant", "content": "x"}]}, "last message must be the user's"),
+        ({"messages": [{"role": "user", "content": " "}]}, "question is empty"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]},
+            "only text is read",
+        ),
+        ({"n": 2}, "n"),
+        ({"tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}]}, "tools"),
+        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"extra_body": {"guided_json": {}}}, "guided_json"),
+        ({"extra_body": {"structured_outputs": {"regex": ".*"}}}, "structured_outputs"),
+        ({"extra_body": {"chat_template": "{{ x }}"}}, "chat_template"),
+        ({"stop": ["."]}, "stop"),
+        ({"logit_bias": {"1": 100}}, "logit_bias"),
+        ({"temperature": 3}, "temperature"),
+    ],
+)
+def test_what_would_change_an_answers_form_is_refused_by_name(
+    client: OpenAI, vllm: FakeVLLM, fields: dict[str, Any], told: str
+) -> None:
+    for stream in (False, True):
+        with pytest.raises((openai.BadRequestError, openai.NotFoundError), match=told):
+            client.chat.completions.create(**{"model": "primum", "messages": MESSAGE, "stream": stream, **fields})
+    assert not vllm.written
+
+
+def test_a_turn_that_breaks_ends_the_stream_with_an_error(client: OpenAI, vllm: FakeVLLM, monkeypatch: Any) -> None:
+    from primum.graph import agent
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a patient's words")
+
+    monkeypatch.setattr(agent.Agent, "_run_graph", broken)
+    with pytest.raises(openai.APIError, match="Primum broke on this question") as raised:
+        list(client.chat.completions.create(model="primum", messages=MESSAGE, stream=True))
+    assert "words" not in str(raised.value)
+
+
+def test_the_length_asked_for_in_tokens_is_kept_in_words(client: OpenAI, vllm: FakeVLLM) -> None:
+    vllm.default = Says("No.")
+    short = client.chat.completions.create(model="primum", messages=MESSAGE, max_tokens=30)
+    long = client.chat.completions.create(model="primum", messages=MESSAGE)
+    assert len(str(short.choices[0].message.content).split()) < len(str(long.choices[0].message.content).split())
