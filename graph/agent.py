@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import psycopg
@@ -14,11 +14,11 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from primum.graph.answer import Answer
 from primum.graph.context import Audience, Run
-from primum.graph.errors import MemoryUnavailable, PrimumError, TurnFailed
+from primum.graph.errors import BadInput, MemoryUnavailable, PrimumError, TurnFailed
 from primum.graph.request import check_name, check_text
 from primum.graph.resources import Resources
 from primum.graph.state import Exchange, TurnInput
-from primum.graph.stream import Event, of_answer, of_error, of_passages, of_task
+from primum.graph.stream import Event, Feed, of_answer, of_error, of_passages, of_task
 from primum.memory.identity import Identity
 from primum.memory.jobs import Worker, open_worker
 from primum.memory.session import why
@@ -30,8 +30,7 @@ BEAT = LEASE / 3  # seconds between signs of life of the turns under way
 LOOK = 0.2  # seconds between looks at a turn that waits for another
 
 log = structlog.get_logger(__name__)
-
-Queue = asyncio.Queue[Event | None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class _Turn:
     thread_key: UUID
     question: str
     request: Mapping[str, Any]
-    queue: Queue | None = None
+    feed: Feed
 
     @property
     def actor(self) -> str:
@@ -56,7 +55,8 @@ class Agent:
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
-        self._running: set[asyncio.Task[Answer]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
+        self._feeds: dict[UUID, Feed] = {}
         self._runs: set[UUID] = set()
         self._heart: asyncio.Task[None] | None = None
 
@@ -97,7 +97,7 @@ class Agent:
         """
         request = _request(audience, max_words, temperature, profile, history, actor)
         identity = self.resources.identity(patient, tenant)
-        task = await self._start(identity, question, thread, request, idempotency_key, None)
+        task, _ = await self._start(identity, question, thread, request, idempotency_key)
         # A caller that gives up does not take an accepted question with it.
         return await asyncio.shield(task)
 
@@ -117,15 +117,32 @@ class Agent:
         actor: str | None = None,
     ) -> AsyncIterator[Event]:
         """The same turn as events, ended by `done` or `error`; raises as `ask` does before the first."""
-        queue: Queue = asyncio.Queue()
         request = _request(audience, max_words, temperature, profile, history, actor)
         identity = self.resources.identity(patient, tenant)
-        task = await self._start(identity, question, thread, request, idempotency_key, queue)
-        while (event := await queue.get()) is not None:
-            yield event
-        await asyncio.wait([task])
-        if error := task.exception():
-            yield of_error(error)
+        _, turn = await self._start(identity, question, thread, request, idempotency_key)
+        async for event in turn.feed.after():
+            yield replace(event, id=f"{turn.run_id}/{event.id}")
+
+    async def resume(self, last: str, *, patient: str = "me", tenant: str | None = None) -> AsyncIterator[Event]:
+        """The events after the one with this id, whatever process makes the answer; raises before the first.
+
+        Where another process does, its steps are not told: the answer is waited for.
+
+        Raises:
+            BadInput: it is no event's id.
+            UnknownThread: the patient has no such turn.
+            MemoryUnavailable: the database can't be reached.
+        """
+        run, _, number = last.partition("/")
+        try:
+            run_id = UUID(run)
+        except ValueError:
+            raise BadInput("That is no event's id: give the one that came last.") from None
+        identity = self.resources.identity(patient, tenant)
+        await self.resources.threads.look(identity, run_id)
+        feed = self._feeds.get(run_id) or self._retold(identity, run_id)
+        async for event in feed.after(number):
+            yield replace(event, id=f"{run_id}/{event.id}")
 
     async def recover(self) -> int:
         """Answers the questions whose process died before it could; their number."""
@@ -133,7 +150,7 @@ class Agent:
         while claimed := await self.resources.threads.claim():
             identity, row = claimed
             log.info("turn.recovered", run_id=str(row.run_id))
-            turn = _Turn(identity, row.run_id, row.thread_id, row.thread_key, row.question, row.request)
+            turn = _Turn(identity, row.run_id, row.thread_id, row.thread_key, row.question, row.request, Feed())
             found.append(self._run(turn, queued=row.status == "queued"))
         if found:
             await asyncio.wait(found)
@@ -187,8 +204,7 @@ class Agent:
         thread: str | None,
         request: Mapping[str, Any],
         idempotency_key: str | None,
-        queue: Queue | None,
-    ) -> asyncio.Task[Answer]:
+    ) -> tuple[asyncio.Task[Answer], _Turn]:
         question = check_text(question)
         thread = check_name(thread, "thread") if thread is not None else str(uuid4())
         if idempotency_key is not None:
@@ -202,27 +218,33 @@ class Agent:
             idempotency_key=idempotency_key,
             may_queue=self.resources.settings.when_busy == "queue",
         )
-        turn = _Turn(identity, taken.run_id, thread, taken.thread_key, question, request, queue)
+        turn = _Turn(identity, taken.run_id, thread, taken.thread_key, question, request, Feed())
         if taken.repeats:
-            return self._watch(self._repeated(turn))
-        return self._run(turn, queued=taken.status == "queued")
+            return self._watch(self._repeated(turn), turn.feed), turn
+        return self._run(turn, queued=taken.status == "queued"), turn
 
     def _run(self, turn: _Turn, *, queued: bool = False) -> asyncio.Task[Answer]:
         self._runs.add(turn.run_id)
         if self._heart is None:
             self._heart = asyncio.create_task(self._beat())
-        return self._watch(self._execute(turn, queued))
-
-    def _watch(self, work: Any) -> asyncio.Task[Answer]:
-        task: asyncio.Task[Answer] = asyncio.create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._done)
+        self._feeds[turn.run_id] = turn.feed
+        task = self._watch(self._execute(turn, queued), turn.feed)
+        task.add_done_callback(lambda _: self._feeds.pop(turn.run_id, None))
         return task
 
-    def _done(self, task: asyncio.Task[Answer]) -> None:
+    def _watch(self, work: Coroutine[Any, Any, T], feed: Feed) -> asyncio.Task[T]:
+        task: asyncio.Task[T] = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(lambda task: self._done(task, feed))
+        return task
+
+    def _done(self, task: asyncio.Task[Any], feed: Feed) -> None:
         self._running.discard(task)
-        if not task.cancelled() and (error := task.exception()) and not isinstance(error, PrimumError):
-            log.error("turn.broke", error=type(error).__name__)
+        if not task.cancelled() and (error := task.exception()):
+            feed.put(of_error(error))
+            if not isinstance(error, PrimumError):
+                log.error("turn.broke", error=type(error).__name__)
+        feed.close()
 
     async def _beat(self) -> None:
         """Signs of life of the turns under way, so that nobody takes them over."""
@@ -234,17 +256,24 @@ class Agent:
 
     async def _repeated(self, turn: _Turn) -> Answer:
         """The answer of a question that was sent before, waited for if it is still being made."""
-        try:
-            while True:
-                status, kept = await self.resources.threads.look(turn.identity, turn.run_id)
-                if kept is not None:
-                    self._tell(turn, kept)
-                    return Answer.model_validate(kept)
-                if status == "failed":
-                    raise TurnFailed("No answer could be made of this question. Send it with another idempotency key.")
-                await asyncio.sleep(LOOK)
-        finally:
-            self._end_of(turn)
+        return await self._told_again(turn.identity, turn.run_id, turn.feed)
+
+    def _retold(self, identity: Identity, run_id: UUID) -> Feed:
+        """The last events of a turn that this process does not run."""
+        feed = Feed()
+        self._watch(self._told_again(identity, run_id, feed), feed)
+        return feed
+
+    async def _told_again(self, identity: Identity, run_id: UUID, feed: Feed) -> Answer:
+        while True:
+            status, kept = await self.resources.threads.look(identity, run_id)
+            if kept is not None:
+                for event in of_answer(kept):
+                    feed.put(event)
+                return Answer.model_validate(kept)
+            if status == "failed":
+                raise TurnFailed("No answer could be made of this question. Send it with another idempotency key.")
+            await asyncio.sleep(LOOK)
 
     async def _execute(self, turn: _Turn, queued: bool) -> Answer:
         """Runs the graph and keeps what came of it. The row of an interrupted turn stays `running`: see `recover`."""
@@ -257,7 +286,8 @@ class Agent:
             kept = answer.model_dump(mode="json")
             if not await threads.finish(turn.identity, turn.run_id, kept, turn.actor, self._made_of(answer, kept)):
                 return await self._repeated(turn)  # it was taken for dead, and another process answers
-            self._tell(turn, kept)
+            for event in of_answer(kept):
+                turn.feed.put(event)
         except psycopg.Error as error:  # of the checkpoints
             raise MemoryUnavailable(f"{why(error)} Your question was kept if it was there before.") from error
         except MemoryUnavailable:
@@ -267,7 +297,7 @@ class Agent:
             await threads.fail(turn.identity, turn.run_id, type(error).__name__, turn.actor)
             raise
         finally:
-            self._end_of(turn)
+            self._runs.discard(turn.run_id)
         log.info("turn.answered", run_id=str(turn.run_id), status=answer.status, ms=answer.trace.timings_ms)
         return answer
 
@@ -275,16 +305,6 @@ class Agent:
         """Until the thread's earlier questions are answered, by whatever process."""
         while not await self.resources.threads.begin(turn.identity, turn.run_id):  # noqa: ASYNC110
             await asyncio.sleep(LOOK)
-
-    def _tell(self, turn: _Turn, kept: Mapping[str, Any]) -> None:
-        if turn.queue is not None:
-            for event in of_answer(kept):
-                turn.queue.put_nowait(event)
-
-    def _end_of(self, turn: _Turn) -> None:
-        self._runs.discard(turn.run_id)
-        if turn.queue is not None:
-            turn.queue.put_nowait(None)
 
     def _made_of(self, answer: Answer, kept: Mapping[str, Any]) -> dict[str, Any]:
         """What an answer was made of, for the audit: names, versions, numbers of rows, and a mark of its text."""
@@ -303,7 +323,7 @@ class Agent:
         }
 
     async def _run_graph(self, run: Run, turn: _Turn) -> Answer:
-        request, queue = turn.request, turn.queue
+        request = turn.request
         asked = TurnInput(
             question=turn.question,
             max_words=request.get("max_words"),
@@ -321,10 +341,10 @@ class Agent:
             stream_mode="tasks",
             durability="exit",
         ):
-            if queue is not None and (event := of_task(task)):
-                queue.put_nowait(event)
+            if event := of_task(task):
+                turn.feed.put(event)
                 if event.data == {"name": "retrieve", "state": "finished"}:
-                    queue.put_nowait(of_passages(run.passages.values()))
+                    turn.feed.put(of_passages(run.passages.values()))
             if task["name"] == "respond" and task.get("result"):
                 answer = dict(task["result"])["answer"]
         return Answer.model_validate(answer)

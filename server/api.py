@@ -26,7 +26,7 @@ from primum.graph.errors import PrimumError
 from primum.graph.request import MAX_NAME, MAX_QUESTION
 from primum.graph.resources import Resources, open_resources
 from primum.graph.settings import Settings, read_settings
-from primum.graph.stream import INTERNAL
+from primum.graph.stream import INTERNAL, Event
 from primum.memory.identity import Identity
 from primum.memory.keys import Keys
 from primum.memory.session import Database
@@ -34,7 +34,7 @@ from primum.retrieval.embedder import Embedder
 from primum.retrieval.follow import follow
 from primum.safety.findings import SafetyReport
 from primum.safety.profile import Profile
-from primum.server.access import Access, Authentication, Door, access_of
+from primum.server.access import ME, Access, Authentication, Door, access_of
 from primum.server.local import embedded, url_of
 from primum.server.openai import add_openai_routes
 from primum.server.patients import add_patient_routes
@@ -56,7 +56,7 @@ class TurnRequest(_Body):
     """One question of a conversation."""
 
     question: str = Field(max_length=MAX_QUESTION, examples=["What are the symptoms of type 2 diabetes?"])
-    patient: Name = "me"
+    patient: Name = ME
     audience: Literal["patient", "clinician"] | None = Field(None, description="Unset: as who asks.")
     max_words: int | None = Field(None, ge=20, le=2000)
     profile: Profile = Field(Profile(), description="What is known of the person: allergies, medicines, age …")
@@ -194,6 +194,23 @@ def _asking(request: Request, patient: str) -> tuple[Access, Identity]:
     return access, access.identity(patient)
 
 
+async def _sent(events: AsyncIterator[Event]) -> EventSourceResponse:
+    """A turn's events; what is wrong with the request is an HTTP error before them."""
+    first = await anext(events, None)
+
+    async def sent() -> AsyncIterator[ServerSentEvent]:
+        if first is not None:
+            yield _event(first)
+        async for event in events:
+            yield _event(event)
+
+    return EventSourceResponse(sent(), ping=15)
+
+
+def _event(event: Event) -> ServerSentEvent:
+    return ServerSentEvent(json.dumps(event.data, ensure_ascii=False), event=event.name, id=event.id)
+
+
 def _add_thread_routes(app: FastAPI) -> None:
     thread_path = Path(min_length=1, max_length=MAX_NAME, pattern=r"^[!-~]+$")
 
@@ -219,14 +236,17 @@ def _add_thread_routes(app: FastAPI) -> None:
             profile=body.profile,
             idempotency_key=idempotency_key,
         )
-        first = await anext(events)  # what is wrong with the request is an HTTP error, not an event
+        return await _sent(events)
 
-        async def sent() -> AsyncIterator[ServerSentEvent]:
-            yield ServerSentEvent(data=json.dumps(first.data, ensure_ascii=False), event=first.name)
-            async for event in events:
-                yield ServerSentEvent(data=json.dumps(event.data, ensure_ascii=False), event=event.name)
-
-        return EventSourceResponse(sent(), ping=15)
+    @app.get("/events", responses=ERRORS, response_class=EventSourceResponse)
+    async def resume(
+        request: Request,
+        last_event_id: Annotated[str, Header(max_length=100, description="The id of the last event that came.")],
+        patient: Annotated[Name, Query()] = ME,
+    ) -> EventSourceResponse:
+        """Goes on with the events of a turn after a connection was lost, from whatever process."""
+        _, identity = _asking(request, patient)
+        return await _sent(_agent(request).resume(last_event_id, patient=identity.patient, tenant=identity.tenant))
 
     @app.get("/threads", responses=ERRORS)
     async def threads(request: Request, patient: Annotated[Name, Query()] = "me") -> list[dict[str, str]]:
@@ -237,7 +257,7 @@ def _add_thread_routes(app: FastAPI) -> None:
 
     @app.get("/threads/{thread}", responses=ERRORS)
     async def thread_turns(
-        request: Request, thread: Annotated[str, thread_path], patient: Annotated[Name, Query()] = "me"
+        request: Request, thread: Annotated[str, thread_path], patient: Annotated[Name, Query()] = ME
     ) -> list[dict[str, Any]]:
         """A conversation's turns, the first first; `answer` is null while a turn is running."""
         _, identity = _asking(request, patient)
@@ -255,7 +275,7 @@ def _add_thread_routes(app: FastAPI) -> None:
 
     @app.put("/answers/{run_id}/feedback", status_code=204, responses=ERRORS)
     async def feedback(
-        request: Request, run_id: UUID, body: FeedbackRequest, patient: Annotated[Name, Query()] = "me"
+        request: Request, run_id: UUID, body: FeedbackRequest, patient: Annotated[Name, Query()] = ME
     ) -> Response:
         """Keeps what a reader thinks of an answer; a second thought takes the place of the first."""
         access, identity = _asking(request, patient)
@@ -265,7 +285,7 @@ def _add_thread_routes(app: FastAPI) -> None:
 
     @app.delete("/threads/{thread}", status_code=204, responses=ERRORS)
     async def delete_thread(
-        request: Request, thread: Annotated[str, thread_path], patient: Annotated[Name, Query()] = "me"
+        request: Request, thread: Annotated[str, thread_path], patient: Annotated[Name, Query()] = ME
     ) -> Response:
         """Removes a conversation, its turns and its checkpoints."""
         _, identity = _asking(request, patient)

@@ -106,9 +106,9 @@ def test_a_patients_key_brings_their_chart(settings: Settings, vllm: FakeVLLM) -
             with pytest.raises(openai.NotFoundError):
                 client.chat.completions.create(model="primum", messages=asked, metadata={"patient": "ben"})
         assert api.get("/threads", headers=anna).json() == []
-        with OpenAI(base_url=f"{api.base_url}/v1", api_key="wrong", max_retries=0) as client:
-            with pytest.raises(openai.AuthenticationError, match="wrong, ran out or was revoked"):
-                client.models.list()
+        wrong = OpenAI(base_url=f"{api.base_url}/v1", api_key="wrong", max_retries=0)
+        with wrong, pytest.raises(openai.AuthenticationError, match="wrong, ran out or was revoked"):
+            wrong.models.list()
 
 
 @pytest.mark.parametrize(
