@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 import psycopg
@@ -50,11 +51,22 @@ class _Turn:
         return str(self.request.get("actor") or self.request.get("audience") or "patient")
 
 
+class Observer(Protocol):
+    """Is told how turns end."""
+
+    def answered(self, answer: Answer, seconds: float) -> None: ...
+
+    def failed(self, error: str) -> None: ...
+
+    def running(self, turns: int) -> None: ...
+
+
 class Agent:
     """Answers questions. Safe to share between tasks; threads may run at once, each one turn at a time."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, observer: Observer | None = None) -> None:
         self.resources = resources
+        self._observer = observer
         self._running: set[asyncio.Task[Any]] = set()
         self._feeds: dict[UUID, Feed] = {}
         self._runs: set[UUID] = set()
@@ -225,6 +237,8 @@ class Agent:
 
     def _run(self, turn: _Turn, *, queued: bool = False) -> asyncio.Task[Answer]:
         self._runs.add(turn.run_id)
+        if self._observer is not None:
+            self._observer.running(len(self._runs))
         if self._heart is None:
             self._heart = asyncio.create_task(self._beat())
         self._feeds[turn.run_id] = turn.feed
@@ -281,10 +295,13 @@ class Agent:
         try:
             if queued:
                 await self._wait_for_turn(turn)
+            started = time.perf_counter()
             run = self.resources.new_run(turn.run_id)
             answer = await self._run_graph(run, turn)
             kept = answer.model_dump(mode="json")
-            if not await threads.finish(turn.identity, turn.run_id, kept, turn.actor, self._made_of(answer, kept)):
+            seconds = time.perf_counter() - started
+            made_of = {**self._made_of(answer, kept), "ms": round(seconds * 1000, 1), "tokens": answer.trace.tokens}
+            if not await threads.finish(turn.identity, turn.run_id, kept, turn.actor, made_of):
                 return await self._repeated(turn)  # it was taken for dead, and another process answers
             for event in of_answer(kept):
                 turn.feed.put(event)
@@ -295,9 +312,15 @@ class Agent:
         except Exception as error:
             # Ours or not: a question that breaks a turn would break it again.
             await threads.fail(turn.identity, turn.run_id, type(error).__name__, turn.actor)
+            if self._observer is not None:
+                self._observer.failed(type(error).__name__)
             raise
         finally:
             self._runs.discard(turn.run_id)
+            if self._observer is not None:
+                self._observer.running(len(self._runs))
+        if self._observer is not None:
+            self._observer.answered(answer, seconds)
         log.info("turn.answered", run_id=str(turn.run_id), status=answer.status, ms=answer.trace.timings_ms)
         return answer
 

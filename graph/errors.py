@@ -6,6 +6,7 @@
     ├── BadInput             what was given can't be used (exit 2, HTTP 4xx)
     │   ├── UnknownThread    no such thread (HTTP 404)
     │   ├── UnknownPatient   nothing of such a patient (HTTP 404)
+    │   ├── UnknownDocument  no such document, or another tenant's (HTTP 404)
     │   └── UnknownModel     no model of ours has that name (HTTP 404)
     ├── Unauthenticated      no key or token, or one that does not hold (HTTP 401)
     ├── NotAllowed           whoever asks may not do this (HTTP 403)
@@ -38,6 +39,10 @@ class UnknownThread(BadInput):
 
 class UnknownPatient(BadInput):
     """Nothing of such a patient is here."""
+
+
+class UnknownDocument(BadInput):
+    """No such document is in the library, as far as the tenant sees it."""
 
 
 class UnknownModel(BadInput):

@@ -13,6 +13,7 @@ from contextlib import aclosing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,7 +25,7 @@ from primum.retrieval import index
 from primum.retrieval.ahead import ahead
 from primum.retrieval.embedder import Embedder
 from primum.retrieval.ingest import Change, IngestReport, Progress, batches, changes, embedded, finish, write
-from primum.retrieval.origins import ORIGINS, Origin, parts
+from primum.retrieval.origins import ORIGINS, Origin, parts, read
 from primum.retrieval.source import Source
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def _pipeline(apart: list[str], work: Work, workers: int | None) -> "Dataset":
 def _read(origins: Mapping[str, Origin], rows: Rows) -> Iterator[Rows]:
     ORIGINS.update(origins)  # others may have been added in the process that began
     report = IngestReport()
-    for batch in batches([str(path) for path in rows["path"]], report):
+    for batch in batches(chain.from_iterable(read(str(path)) for path in rows["path"]), report):
         yield _row(_Step(batch, report.skipped))
         report.skipped = []
     if report.skipped:

@@ -37,9 +37,9 @@ where d.id = any(:ids) and d.replaced_at is null and d.duplicate_of is null
 order by d.id, e.id
 """)
 _LISTED = text("""
-select uri, title, tenant, kind, origin, url, language, audience, licence, evidence, published, reviewed, retracted,
+select id, uri, title, tenant, kind, origin, url, language, audience, licence, evidence, published, reviewed, retracted,
   chunks, duplicate_of is not null as duplicate, ingested_at, expires_at,
-  greatest(reviewed, published) < now() - make_interval(years => :stale) as stale
+  coalesce(greatest(reviewed, published) < now() - make_interval(years => :stale), false) as stale
 from documents
 where tenant in ('', :tenant) and replaced_at is null and (strpos(lower(uri || ' ' || title), :like) > 0)
 order by id desc limit :limit
@@ -277,6 +277,17 @@ async def listed(connection: AsyncConnection, tenant: str, like: str, limit: int
     """The newest documents of everyone's and of a tenant, those with `like` in title or uri."""
     rows = await connection.execute(_LISTED, {"tenant": tenant, "like": like.casefold(), "limit": limit})
     return [dict(row._mapping) for row in rows]
+
+
+async def identity_of(connection: AsyncConnection, document: int, tenant: str) -> tuple[str, str] | None:
+    """The uri and the tenant of a document, if it is everyone's or this tenant's."""
+    row = (
+        await connection.execute(
+            text("select uri, tenant from documents where id = :id and tenant in ('', :tenant)"),
+            {"id": document, "tenant": tenant},
+        )
+    ).one_or_none()
+    return None if row is None else (row.uri, row.tenant)
 
 
 async def beneath(connection: AsyncConnection, paths: Sequence[str]) -> list[str]:

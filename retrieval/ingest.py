@@ -1,7 +1,7 @@
 """Paths in, a searchable library out. What is unchanged is left alone, so that a broken run can go on."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -70,11 +70,27 @@ async def ingest(
         RetrievalFailed: the library was made with another embedder.
         MemoryUnavailable: the database can't be reached; what was written so far stays, and a new run goes on.
     """
+    total = sum(await asyncio.gather(*(asyncio.to_thread(expected, path) for path in paths)))
     report = IngestReport()
+    items = chain.from_iterable(read(path) for path in paths)
+    await take_in(items, database, embedder, tenant, report, on_progress, total)
+    await finish(paths, database, tenant, report)
+    return report
+
+
+async def take_in(
+    items: Iterable[Source | Unreadable],
+    database: Database,
+    embedder: Embedder,
+    tenant: str,
+    report: IngestReport,
+    on_progress: Callable[[Progress], None] | None = None,
+    total: int = 0,
+) -> None:
+    """Documents into the library, read while others are embedded; `finish` comes after it. Raises as `ingest`."""
     async with database.begin() as connection:
         await index.claim(connection, embedder)
-    total = sum(await asyncio.gather(*(asyncio.to_thread(expected, path) for path in paths)))
-    prepared = ahead(changes(batches(paths, report), database, embedder, tenant))
+    prepared = ahead(changes(batches(items, report), database, embedder, tenant))
     done = 0
     async with aclosing(ahead(embedded(prepared, embedder))) as ready:
         async for change in ready:
@@ -82,8 +98,6 @@ async def ingest(
             done += len(change.batch)
             if on_progress:
                 on_progress(Progress(done, max(total, done), change.batch[-1].title))
-    await finish(paths, database, tenant, report)
-    return report
 
 
 async def finish(paths: Sequence[Path | str], database: Database, tenant: str, report: IngestReport) -> None:
@@ -100,12 +114,12 @@ def is_starter(path: Path | str) -> bool:
     return not is_origin(path) and not is_remote(path) and Path(path).resolve() == STARTER
 
 
-def batches(paths: Sequence[Path | str], report: IngestReport) -> Iterator[list[Source]]:
+def batches(items: Iterable[Source | Unreadable], report: IngestReport) -> Iterator[list[Source]]:
     """Readable sources, some at a time; the others go into the report, as does what has an earlier one's identity."""
     seen: dict[str, str] = {}
     batch: list[Source] = []
     size = 0
-    for item in chain.from_iterable(read(path) for path in paths):
+    for item in items:
         if isinstance(item, Unreadable):
             report.skipped.append((item.name, item.reason))
             continue

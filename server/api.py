@@ -35,8 +35,10 @@ from primum.retrieval.follow import follow
 from primum.safety.findings import SafetyReport
 from primum.safety.profile import Profile
 from primum.server.access import ME, Access, Authentication, Door, access_of
+from primum.server.documents import MAX_DOCUMENT, add_document_routes
 from primum.server.local import embedded, url_of
 from primum.server.openai import add_openai_routes
+from primum.server.operations import Metrics, add_operation_routes
 from primum.server.patients import add_patient_routes
 from primum.server.problems import OPENAI, problem, told
 
@@ -123,13 +125,15 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with embedded(given) as ready, open_resources(ready, embedder) as resources:
-            app.state.agent = Agent(resources)
+        async with embedded(given) as ready, open_resources(ready, embedder) as resources, _writer(ready) as writer:
+            app.state.metrics = Metrics()
+            app.state.agent = Agent(resources, app.state.metrics)
+            app.state.writer = writer
             app.state.door = Door(resources.settings, Keys(resources.database, resources.secret), resources.secret)
             # What was loaded stays, and looking through it for garbage would stop every turn for half a second.
             gc.collect()
             gc.freeze()
-            beside = [asyncio.create_task(_recover(app.state.agent)), asyncio.create_task(_follow(resources))]
+            beside = [asyncio.create_task(_recover(app.state.agent)), asyncio.create_task(_follow(resources, writer))]
             for task in beside:
                 task.add_done_callback(_tell_end)
             async with app.state.agent.working():
@@ -155,18 +159,25 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
     _add_routes(app)
     add_patient_routes(app, ERRORS)
     add_openai_routes(app, ERRORS)
+    add_document_routes(app, ERRORS)
+    add_operation_routes(app, ERRORS)
     return app
 
 
-async def _follow(resources: Resources) -> None:
+@contextlib.asynccontextmanager
+async def _writer(settings: Settings) -> AsyncIterator[Database]:
+    """The tables' owner, who alone writes the library."""
+    database = Database(url_of(settings), pool=4, owner=True)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def _follow(resources: Resources, writer: Database) -> None:
     """Keeps the library as the watched folders are."""
-    settings = resources.settings
-    if settings.watch:
-        database = Database(url_of(settings), pool=2, owner=True)
-        try:
-            await follow(settings.watch, database, resources.library.embedder)
-        finally:
-            await database.close()
+    if resources.settings.watch:
+        await follow(resources.settings.watch, writer, resources.library.embedder)
 
 
 def _tell_end(task: "asyncio.Task[None]") -> None:
@@ -366,6 +377,7 @@ class BodyLimit:
             return
         chunks: list[bytes] = []
         size, more = 0, True
+        limit = MAX_DOCUMENT if scope["path"] == "/documents" else MAX_BODY
         while more:
             message = await receive()
             if message["type"] != "http.request":
@@ -373,8 +385,8 @@ class BodyLimit:
             chunks.append(message.get("body", b""))
             size += len(chunks[-1])
             more = message.get("more_body", False)
-            if size > MAX_BODY:
-                text = f"The body is larger than {MAX_BODY:,} bytes."
+            if size > limit:
+                text = f"The body is larger than {limit:,} bytes."
                 await told(scope["path"], 413, "BadInput", text)(scope, receive, send)
                 return
         body: Message | None = {"type": "http.request", "body": b"".join(chunks), "more_body": False}
