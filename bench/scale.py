@@ -4,8 +4,10 @@
 
 Vectors are real ones of the packaged embedder with noise, texts are put together from the sentences of the starter
 library and, where it lies beside the project, of MedQuAD. Everything is kept in HOME: the next run only adds what is
-missing. Recall is of the ten nearest, against all vectors compared; and of the ten best of the hybrid search, against
-all chunks scored.
+missing, and what a run that was broken off left half done is done again. Recall is of the ten nearest, against all
+vectors compared; and of the ten best of the hybrid search, against all chunks scored; of `exact_questions` of the
+questions. `by_in_view` is the recall of the vectors' index by how many it keeps in view (hnsw.ef_search); `by_bits` is
+that of the so many candidates that differ in the fewest bits, all compared, which the vectors then rank.
 """
 
 import argparse
@@ -41,6 +43,9 @@ REAL = 4_000  # passages that are really embedded
 NOISE = 0.6  # length of the noise beside a vector of length 1: cosine about 0.86 to the real one
 OF_A_DOCUMENT = 4  # chunks
 QUERIES = 200
+VECTORS, WORDS = "ix_chunks_embedding_{size}", "ix_chunks_lexemes"  # the indexes
+CANDIDATES = (100, 200, 400, 800, 1000)  # that differ in the fewest bits
+IN_VIEW = (40, 100, 200, 400, 800, 1000)  # hnsw.ef_search
 RARE = {"thousandth": 1000, "hundredth": 100}  # one document of so many is of this kind
 
 
@@ -65,7 +70,9 @@ def vectors(home: Path, embedder: Embedder, real: Sequence[tuple[str, str]]) -> 
     """float32 (REAL, dimensions), kept in HOME."""
     path = home / "vectors.npy"
     if not path.is_file():
-        np.save(path, np.array(embedder.embed_passages([f"{title}\n\n{text}" for title, text in real]), np.float32))
+        made = np.array(embedder.embed_passages([f"{title}\n\n{text}" for title, text in real]), np.float32)
+        np.save(home / "part.npy", made)
+        (home / "part.npy").rename(path)  # what a run that is broken off leaves is no vectors.npy
     return np.asarray(np.load(path))
 
 
@@ -82,41 +89,60 @@ def made(start: int, stop: int, real: Sequence[tuple[str, str]], seen: np.ndarra
 
 
 def grow(url: str, home: Path, embedder: Embedder, stop: int) -> dict[str, float]:
-    """Adds chunks until there are so many, builds what is missing of the indexes; seconds of each."""
-    real = passages()
-    seen = vectors(home, embedder, real[:REAL])
+    """Adds chunks until there are so many, and builds the indexes anew; seconds of each. Nothing if all is there.
+
+    A run that was broken off leaves chunks without indexes, or without the counts that come last: that is seen.
+    """
     size = embedder.dimensions
     with psycopg.connect(url, autocommit=True) as connection:
-        row = connection.execute("select count(*) from chunks").fetchone()
-        start = row[0] if row else 0
-        if start >= stop:
+        start = _number(connection, "select count(*) from chunks")
+        if start > stop:
+            raise SystemExit(f"{home} holds {start} chunks already, more than {stop}. Give another --home.")
+        if start == stop and is_whole(connection, size):
             return {}
-        connection.execute(f"drop index if exists ix_chunks_embedding_{size}".encode())
-        connection.execute("drop index ix_chunks_lexemes")
+        real = passages()
+        seen = vectors(home, embedder, real[:REAL])
+        connection.execute(f"drop index if exists {VECTORS.format(size=size)}, {WORDS}".encode())
         began = time.perf_counter()
         _copy(connection, made(start, stop, real, seen))
         copied = time.perf_counter()
-        connection.execute("set maintenance_work_mem = '4GB'")
-        connection.execute("set max_parallel_maintenance_workers = 2")
-        connection.execute("create index ix_chunks_lexemes on chunks using gin (lexemes)")
-        worded = time.perf_counter()
-        connection.execute(
-            f"create index ix_chunks_embedding_{size} on chunks"
-            f" using hnsw ((embedding::halfvec({size})) halfvec_cosine_ops)".encode()
-        )
-        built = time.perf_counter()
-        connection.execute("truncate lexemes")
-        connection.execute(
-            "insert into lexemes (lexeme, chunks)"
-            " select word, count(*) from chunks, unnest(tsvector_to_array(lexemes)) as word group by word"
-        )
-        connection.execute("update corpus set chunks = (select count(*) from chunks)")
-        connection.execute("vacuum analyze documents, chunks, lexemes")
-        return {
-            "copy_s": round(copied - began, 1),
-            "lexical_index_s": round(worded - copied, 1),
-            "vector_index_s": round(built - worded, 1),
-        }
+        built = index_chunks(connection, size)
+        return {"copy_s": round(copied - began, 1), **built}
+
+
+def is_whole(connection: psycopg.Connection, size: int) -> bool:
+    """Whether both indexes are there and the chunks are counted."""
+    names = [VECTORS.format(size=size), WORDS]
+    indexes = "select count(*) from pg_index where indisvalid and indexrelid::regclass::text = any(%s)"
+    uncounted = "select count(*) - (select chunks from corpus) from chunks"
+    return _number(connection, indexes, [names]) == len(names) and _number(connection, uncounted) == 0
+
+
+def _number(connection: psycopg.Connection, statement: str, given: Sequence[Any] = ()) -> int:
+    row = connection.execute(statement.encode(), given).fetchone()
+    return int(row[0]) if row else 0
+
+
+def index_chunks(connection: psycopg.Connection, size: int) -> dict[str, float]:
+    """Builds both indexes, then counts; seconds of each index."""
+    began = time.perf_counter()
+    connection.execute("set maintenance_work_mem = '4GB'")
+    connection.execute("set max_parallel_maintenance_workers = 2")
+    connection.execute(f"create index {WORDS} on chunks using gin (lexemes)".encode())
+    worded = time.perf_counter()
+    connection.execute(
+        f"create index {VECTORS.format(size=size)} on chunks"
+        f" using hnsw ((embedding::halfvec({size})) halfvec_cosine_ops)".encode()
+    )
+    built = time.perf_counter()
+    connection.execute("truncate lexemes")
+    connection.execute(
+        "insert into lexemes (lexeme, chunks)"
+        " select word, count(*) from chunks, unnest(tsvector_to_array(lexemes)) as word group by word"
+    )
+    connection.execute("update corpus set chunks = (select count(*) from chunks)")
+    connection.execute("vacuum analyze documents, chunks, lexemes")
+    return {"lexical_index_s": round(worded - began, 1), "vector_index_s": round(built - worded, 1)}
 
 
 def _copy(connection: psycopg.Connection, rows: Iterator[list[Any]]) -> None:
@@ -138,45 +164,73 @@ def _copy(connection: psycopg.Connection, rows: Iterator[list[Any]]) -> None:
         connection.execute(f"insert into chunks ({columns}) select {columns} from given".encode())
 
 
-async def measured(url: str, embedder: Embedder) -> dict[str, Any]:
+async def measured(url: str, embedder: Embedder, exactly: int) -> dict[str, Any]:
     """Times and recall of searches as the agent makes them, the embedding of the question left out."""
     database = Database(url)
     asked = questions()
     found = await asyncio.to_thread(embedder.embed_queries, asked)
     retriever = Retriever(database, Prepared(embedder, dict(zip(asked, found, strict=True))))
     owner = Database(url, owner=True)
-    result: dict[str, Any] = {}
+    result: dict[str, Any] = {"questions": len(asked), "exact_questions": min(exactly, len(asked))}
     for name, only in {"everything": EVERYTHING, **{kind: Filter(kinds=(kind,)) for kind in RARE}}.items():
         await asyncio.gather(*(retriever.search([query], 10, only) for query in asked[:4]))
-        times, hybrid, dense = [], [], []
+        times, hybrid = [], []
         for query in asked:
             began = time.perf_counter()
             passages = await retriever.search([query], 10, only)
             times.append(1000 * (time.perf_counter() - began))
             hybrid.append([p.chunk_id for p in passages])
-        kind = "" if only is EVERYTHING else name
-        exact_dense, exact_hybrid = await exact(owner, asked, found, kind)
-        async with database.begin() as connection:
-            in_view = min(1000, max(search._EF, await connection.scalar(COUNTED) // search._IN_VIEW))
-            await connection.execute(text(f"select set_config('hnsw.ef_search', '{in_view}', true)"))
-            for vector in found if not kind else []:
-                rows = await connection.execute(text(NEAREST.format(size=len(vector))), {"vector": str(vector)})
-                dense.append([row.id for row in rows])
+        exact_dense, exact_hybrid = await exact(owner, asked[:exactly], found, "" if only is EVERYTHING else name)
         result[name] = {
             "p50_ms": round(median(times), 1),
             "p95_ms": round(quantiles(times, n=20)[18], 1),
             "recall@10_of_hybrid": recall(hybrid, exact_hybrid),
-        } | ({"recall@10_of_vectors": recall(dense, exact_dense)} if dense else {})
+        }
+        if only is EVERYTHING:
+            result[name] |= await of_vectors(database, found[:exactly], exact_dense)
     await database.close()
     await owner.close()
     return result
 
 
-COUNTED = text("select chunks from corpus")
+async def of_vectors(
+    database: Database, asked: Sequence[Sequence[float]], nearest: Sequence[Sequence[int]]
+) -> dict[str, Any]:
+    """Recall of the vectors' index with as many in view as a search keeps there, and with fewer and more."""
+    async with database.begin() as connection:
+        chunks = await connection.scalar(text("select chunks from corpus"))
+    as_searched = min(1000, max(search._EF, chunks // search._IN_VIEW))
+    by_view: dict[int, float | None] = {}
+    for in_view in sorted({*IN_VIEW, as_searched}):
+        async with database.begin() as connection:
+            await connection.execute(text(f"select set_config('hnsw.ef_search', '{in_view}', true)"))
+            nearby = text(NEAREST.format(size=len(asked[0])))
+            rows = [await connection.execute(nearby, {"vector": str(vector)}) for vector in asked]
+            by_view[in_view] = recall([[row.id for row in found] for found in rows], nearest)
+    by_bits: dict[int, float | None] = {}
+    for candidates in CANDIDATES:
+        near = text(BY_BITS.format(size=len(asked[0]), candidates=candidates))
+        async with database.begin() as connection:
+            rows = [await connection.execute(near, {"vector": str(vector)}) for vector in asked]
+            by_bits[candidates] = recall([[row.id for row in found] for found in rows], nearest)
+    return {
+        "in_view": as_searched,
+        "recall@10_of_vectors": by_view[as_searched],
+        "by_in_view": by_view,
+        "by_bits": by_bits,
+    }
+
+
 NEAREST = """
 select id from chunks where tenant = '' order by embedding::halfvec({size}) <=> cast(:vector as halfvec) limit 10
 """
-EXACT = 10  # questions for which all chunks are scored, which takes seconds each
+BY_BITS = """
+select id from (
+  select id, embedding from chunks where tenant = ''
+  order by (binary_quantize(embedding::halfvec({size}))::bit({size})
+    <~> binary_quantize(cast(:vector as halfvec({size})))::bit({size})) + 0 limit {candidates}
+) as near order by embedding::halfvec({size}) <=> cast(:vector as halfvec) limit 10
+"""
 
 
 class Prepared:
@@ -195,7 +249,7 @@ class Prepared:
 async def exact(
     owner: Database, asked: Sequence[str], found: Sequence[Sequence[float]], kind: str
 ) -> tuple[list[list[int]], list[list[int]]]:
-    """The ten nearest of the first questions, all vectors compared; and the ten best, all chunks scored."""
+    """Of each of these questions the ten nearest, all vectors compared; and the ten best, all chunks scored."""
     only = Filter(kinds=(kind,)) if kind else EVERYTHING
     conditions, given = only.conditions()
     size = len(found[0])
@@ -208,7 +262,7 @@ async def exact(
     """
     dense, hybrid = [], []
     (fingerprint,) = await _row(owner, "select fingerprint from corpus")
-    for query, vector in list(zip(asked, found, strict=True))[:EXACT]:
+    for query, vector in zip(asked, found, strict=False):
         async with owner.begin() as connection:
             rows = await connection.execute(text(nearest), {"vector": str(vector), **given})
             dense.append([row.id for row in rows])
@@ -226,10 +280,10 @@ async def _row(database: Database, statement: str) -> Sequence[Any]:
         return (await connection.execute(text(statement))).one()
 
 
-def recall(found: Sequence[Sequence[int]], wanted: Sequence[Sequence[int]]) -> float:
-    """Of what is wanted, the share that was found; `wanted` may be of the first questions only."""
+def recall(found: Sequence[Sequence[int]], wanted: Sequence[Sequence[int]]) -> float | None:
+    """Of what is wanted, the share that was found; none where nothing is. `wanted` may be of the first questions."""
     shares = [len({*a} & {*b}) / len(b) for a, b in zip(found, wanted, strict=False) if b]
-    return round(sum(shares) / len(shares), 4)
+    return round(sum(shares) / len(shares), 4) if shares else None
 
 
 async def sizes(url: str) -> dict[str, int]:
@@ -248,7 +302,7 @@ async def sizes(url: str) -> dict[str, int]:
     return {"table_mb": row[0], "vector_index_mb": row[1], "lexical_index_mb": row[2]}
 
 
-async def bench(home: Path, counts: Sequence[int]) -> dict[str, Any]:
+async def bench(home: Path, counts: Sequence[int], exactly: int) -> dict[str, Any]:
     embedder = load_embedder()
     settings = read_settings(home=home, database_url=None)
     result: dict[str, Any] = {}
@@ -262,7 +316,7 @@ async def bench(home: Path, counts: Sequence[int]) -> dict[str, Any]:
         for count in sorted(counts):
             print(f"{count} chunks", file=sys.stderr)
             times = await asyncio.to_thread(grow, url, home, embedder, count)
-            result[str(count)] = {**times, **await sizes(url), **await measured(url, embedder)}
+            result[str(count)] = {**times, **await sizes(url), **await measured(url, embedder, exactly)}
             print(json.dumps(result[str(count)]), file=sys.stderr)
     return result
 
@@ -271,10 +325,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--home", type=Path, required=True, help="folder to keep the chunks in")
     parser.add_argument("--chunks", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--exact", type=int, default=10, help="questions whose recall is measured: seconds each")
     given = parser.parse_args()
     given.home.mkdir(parents=True, exist_ok=True)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    print(json.dumps(asyncio.run(bench(given.home, given.chunks)), indent=2))
+    print(json.dumps(asyncio.run(bench(given.home, given.chunks, given.exact)), indent=2))
 
 
 if __name__ == "__main__":

@@ -84,11 +84,11 @@ def by_document(found: Sequence[tuple[str, float]]) -> Ranking:
     return ranking
 
 
-def hybrid(retriever: Retriever, documents: Mapping[int, str]) -> Search:
-    """The search of the agent."""
+def hybrid(retriever: Retriever, documents: Mapping[int, str], depth: int = DEPTH) -> Search:
+    """The search of the agent, for so many chunks."""
 
     async def search(query: str) -> Ranking:
-        found = await retriever.search([query], DEPTH)
+        found = await retriever.search([query], depth)
         return by_document([(documents[passage.document_id], passage.score) for passage in found])
 
     return search

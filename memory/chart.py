@@ -173,26 +173,65 @@ class Charts:
             if run_id is None:
                 await connection.execute(_ENSURE, who)
             await connection.execute(_LOCK, {"patient": identity.patient})  # two processes take their turns
-            facts_now, contradictions = (await connection.execute(_READ)).one()
-            known, unclear = _known(facts_now), _open(contradictions)
+            known, unclear = await _standing_now(connection)
             if run_id is not None and await connection.scalar(_RUN, {"run_id": run_id}) is None:
                 return Recalled(_unkept(known, facts, source), unclear)
             if run_id is not None and await connection.scalar(_ONCE, {**who, "run_id": run_id, "step": source}) is None:
                 return Recalled(known, unclear)
-            if source == "model":  # it comes late: what is known by now, or was, came from the patient's later words
-                had = {Fact(**row.fact).key for row in await connection.execute(_ANY_VERSION)}
-                facts = [fact for fact in facts if fact.key not in had]
-            told = [fact.model_copy(update={"corrects": True}) if fact.key in asked_about else fact for fact in facts]
-            changed = await self._merge(connection, who, known, unclear, told, source, run_id)
-            if any(changed.values()):
-                await self.audit.add(connection, identity, actor, "change facts", {**changed, "by": source}, run_id)
-            facts_now, contradictions = (await connection.execute(_READ)).one()
-        return Recalled(_known(facts_now), _open(contradictions))
+            await self._add(connection, identity, known, unclear, facts, source, run_id, asked_about, actor)
+            return Recalled(*await _standing_now(connection))
+
+    async def change(
+        self,
+        identity: Identity,
+        *,
+        settle: Sequence[tuple[int, Right]] = (),
+        end: Sequence[tuple[int, date]] = (),
+        add: Sequence[Fact] = (),
+        actor: str = "patient",
+    ) -> Recalled:
+        """What is said by hand, all of it or nothing: first which of two is true, then what ended, then what holds.
+
+        Raises:
+            BadInput: nothing unclear, or no fact that holds, has one of the numbers.
+        """
+        async with self.database.begin(identity) as connection:
+            if add:
+                await connection.execute(_ENSURE, {"tenant": identity.tenant, "patient": identity.patient})
+            await connection.execute(_LOCK, {"patient": identity.patient})
+            for number, right in settle:
+                await self._settle(connection, identity, number, right, actor)
+            for number, on in end:
+                await self._end(connection, identity, number, on, actor)
+            if add:
+                await self._add(connection, identity, *await _standing_now(connection), add, "form", actor=actor)
+            return Recalled(*await _standing_now(connection))
+
+    async def _add(
+        self,
+        connection: AsyncConnection,
+        identity: Identity,
+        known: Sequence[Known],
+        unclear: Sequence[Open],
+        facts: Sequence[Fact],
+        source: Source,
+        run_id: UUID | None = None,
+        asked_about: Sequence[tuple[str, ...]] = (),
+        actor: str = "patient",
+    ) -> None:
+        """Merges facts with the chart as it stands in this transaction, which holds the patient's lock."""
+        if source == "model":  # it comes late: what is known by now, or was, came from the patient's later words
+            had = {Fact(**row.fact).key for row in await connection.execute(_ANY_VERSION)}
+            facts = [fact for fact in facts if fact.key not in had]
+        told = [fact.model_copy(update={"corrects": True}) if fact.key in asked_about else fact for fact in facts]
+        changed = await self._merge(connection, identity, known, unclear, told, source, run_id)
+        if any(changed.values()):
+            await self.audit.add(connection, identity, actor, "change facts", {**changed, "by": source}, run_id)
 
     async def _merge(
         self,
         connection: AsyncConnection,
-        who: Mapping[str, str],
+        identity: Identity,
         known: Sequence[Known],
         unclear: Sequence[Open],
         told: Sequence[Fact],
@@ -208,10 +247,10 @@ class Charts:
         added = [("current", fact) for fact in current if fact not in before]
         added += [("ended", fact) for fact in merged.ended if fact not in before]
         gone = [one.id for one in known if one.fact not in current]
-        run = {"run_id": run_id}
+        run = {"tenant": identity.tenant, "patient": identity.patient, "run_id": run_id}
         if added:
             rows = [{"kind": fact.kind, "state": state, "fact": _plain(fact)} for state, fact in added]
-            await connection.execute(_ADD, {**who, **run, "source": source, "rows": rows})
+            await connection.execute(_ADD, {**run, "source": source, "rows": rows})
         if gone:
             await connection.execute(_REPLACED, {"ids": gone})
         flagged = {(one.contradiction.known.key, one.contradiction.new.key) for one in unclear}
@@ -222,7 +261,7 @@ class Charts:
         ]
         if at_odds:
             rows = [{"known": _plain(one.known), "new": _plain(one.new), "kept": one.kept} for one in at_odds]
-            await connection.execute(_CONTRADICT, {**who, **run, "rows": rows})
+            await connection.execute(_CONTRADICT, {**run, "rows": rows})
         clear = {fact.key for fact in told if fact.corrects or source == "form"} | wrong
         settled = [
             one.id
@@ -263,34 +302,36 @@ class Charts:
 
         Where neither is, nothing is known of either any more. Raises BadInput if nobody waits for such a ruling.
         """
-        who = {"tenant": identity.tenant, "patient": identity.patient}
-        async with self.database.begin(identity) as connection:
-            await connection.execute(_LOCK, {"patient": identity.patient})
-            facts_now, contradictions = (await connection.execute(_READ)).one()
-            known, unclear = _known(facts_now), _open(contradictions)
-            found = next((one.contradiction for one in unclear if one.id == number), None)
-            if found is None:
-                raise BadInput(f"Nothing unclear has the number {number}; it may have been settled. List it again.")
-            sides = {"known": found.known, "new": found.new}
-            true = sides.pop(right) if right != "neither" else None
-            told = [_ruled(true)] if true else []
-            wrong = frozenset(fact.key for fact in sides.values()) - {fact.key for fact in told}
-            ruling = _Ruling(number, wrong)
-            standing = _known(await connection.scalar(_STANDING))
-            set_aside = [one.id for one in standing if one.ended and _did_not_end(one.fact, found, true)]
-            await connection.execute(_REPLACED, {"ids": set_aside})
-            changed = await self._merge(connection, who, known, unclear, told, "form", None, ruling)
-            await self.audit.add(connection, identity, actor, "settle facts", {**changed, "right": right, "by": "form"})
-            facts_now, contradictions = (await connection.execute(_READ)).one()
-        return Recalled(_known(facts_now), _open(contradictions))
+        return await self.change(identity, settle=[(number, right)], actor=actor)
 
     async def end(self, identity: Identity, fact_id: int, on: date, actor: str = "patient") -> Recalled:
         """Says that a fact holds no longer since a day. Raises BadInput if no such fact holds."""
-        found = _find((await self.read(identity, actor)).facts, fact_id).fact
+        return await self.change(identity, end=[(fact_id, on)], actor=actor)
+
+    async def _settle(
+        self, connection: AsyncConnection, identity: Identity, number: int, right: Right, actor: str
+    ) -> None:
+        known, unclear = await _standing_now(connection)
+        found = next((one.contradiction for one in unclear if one.id == number), None)
+        if found is None:
+            raise BadInput(f"Nothing unclear has the number {number}; it may have been settled. List it again.")
+        sides = {"known": found.known, "new": found.new}
+        true = sides.pop(right) if right != "neither" else None
+        told = [_ruled(true)] if true else []
+        wrong = frozenset(fact.key for fact in sides.values()) - {fact.key for fact in told}
+        standing = _known(await connection.scalar(_STANDING))
+        set_aside = [one.id for one in standing if one.ended and _did_not_end(one.fact, found, true)]
+        await connection.execute(_REPLACED, {"ids": set_aside})
+        ruling = _Ruling(number, wrong)
+        changed = await self._merge(connection, identity, known, unclear, told, "form", None, ruling)
+        await self.audit.add(connection, identity, actor, "settle facts", {**changed, "right": right, "by": "form"})
+
+    async def _end(self, connection: AsyncConnection, identity: Identity, fact_id: int, on: date, actor: str) -> None:
+        known, unclear = await _standing_now(connection)
         # Said by hand, today, of whatever kind: it is so.
         now = {"said": datetime.now(UTC).date(), "corrects": True, "once": False}
-        ended = found.model_copy(update={"valid_until": on.isoformat(), **now})
-        return await self.take(identity, [ended], "form", actor=actor)
+        ended = _find(known, fact_id).fact.model_copy(update={"valid_until": on.isoformat(), **now})
+        await self._add(connection, identity, known, unclear, [ended], "form", actor=actor)
 
 
 @dataclass(frozen=True)
@@ -308,6 +349,12 @@ class _Version:
     id: int
     fact: Fact
     stands: bool
+
+
+async def _standing_now(connection: AsyncConnection) -> tuple[tuple[Known, ...], tuple[Open, ...]]:
+    """The facts that hold and what is unclear of them, within a transaction."""
+    facts, contradictions = (await connection.execute(_READ)).one()
+    return _known(facts), _open(contradictions)
 
 
 def _find(facts: Sequence[Known], fact_id: int) -> Known:

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache
 
 from spellchecker import SpellChecker
 
 from primum.retrieval.question_language import SPANISH, Language
 from primum.retrieval.terms import bare, folded, vocabulary
 from primum.safety.lexicon import drugs, mentions
+from primum.safety.remembered import remembered
 from primum.safety.spelling import Spellings
 from primum.safety.words import claims, stem
 
@@ -78,7 +79,7 @@ def _near(word: str, language: Language = "es") -> tuple[str, ...]:
     return _spellings(language).nearest(word)
 
 
-@lru_cache(maxsize=4096)
+@remembered(maxsize=4096)
 def _surface(of: str) -> str:
     """The shortest written word of a stem; the stem where no list has one."""
     opening = of[: max(4, len(of) - 1)]

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,10 +18,16 @@ if TYPE_CHECKING:
     from primum.evals.second_look import SecondLook
     from primum.graph.settings import Settings
     from primum.memory.session import Database
-    from primum.retrieval.embedder import Embedder
+    from primum.retrieval.embedder import Embedder, Model
     from primum.retrieval.ingest import Progress
 
 ON_A_LIBRARY = ("retrieval", "sufficiency")
+TAKEN_BY = {
+    "--rules-only": ("triage", "safety"),
+    "--with-model": ("memory",),
+    "--beside": ON_A_LIBRARY,
+    "--baseline": ("retrieval",),
+}
 
 
 def evaluate(
@@ -51,7 +57,8 @@ def evaluate(
         bool, typer.Option("--with-model", help="Memory: with what the model finds besides, confirmed by code.")
     ] = False,
     beside: Annotated[
-        list[Path] | None, typer.Option(help="Retrieval: other documents in the same library.", exists=True)
+        list[Path] | None,
+        typer.Option(help="Retrieval and sufficiency: other documents in the same library.", exists=True),
     ] = None,
     baseline: Annotated[
         Path | None, typer.Option(help="Retrieval: the report of another run to compare with.", exists=True)
@@ -63,6 +70,8 @@ def evaluate(
     from primum.graph.settings import read_settings
     from primum.server.console import log_to_stderr
 
+    given = {"--rules-only": rules_only, "--with-model": with_model, "--beside": beside, "--baseline": baseline}
+    _check_options(task, [name for name, value in given.items() if value])
     missing = [str(path) for path in data if not (path.is_dir() if task in ON_A_LIBRARY else path.is_file())]
     if missing:
         raise BadInput(f"No such {'folder' if task in ON_A_LIBRARY else 'file'}: {', '.join(missing)}")
@@ -82,6 +91,13 @@ def evaluate(
     if out is not None:
         out.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     print_json(report)
+
+
+def _check_options(task: str, given: list[str]) -> None:
+    """Raises BadInput for an option that the task would ignore."""
+    for name in given:
+        if task not in TAKEN_BY[name]:
+            raise BadInput(f"{name} goes with {' or '.join(TAKEN_BY[name])}, not with {task}. Leave it out.")
 
 
 async def _with_model(task: str, data: list[Path]) -> Any:
@@ -123,38 +139,42 @@ async def _understood(data: list[Path], settings: "Settings") -> Any:
     from primum.evals import cases, understanding
 
     rows = [case for path in data for case in cases.read(path, understanding.Row)]
-    async with _library(settings, settings.cache / "understanding") as (database, embedder, advance):
+    async with _library(settings, "understanding", []) as (database, embedder, advance):
         found = await understanding.run(rows, database, embedder, advance)
     return {"task": "understanding", "data": [str(path) for path in data], **found}
-
-
-def _home(settings: "Settings", cases: "Beir", beside: list[Path]) -> Path:
-    """A place for a library of these files alone, kept for the next time."""
-    files = sorted(str(path.resolve()) for path in (cases.corpus, *beside))
-    return settings.cache / f"retrieval-{hashlib.sha256(chr(10).join(files).encode()).hexdigest()[:12]}"
 
 
 async def _searched(task: str, cases: "Beir", beside: list[Path], settings: "Settings") -> dict[str, Any]:
     from primum.evals import retrieval, sufficiency
 
     work = sufficiency.run if task == "sufficiency" else retrieval.run
-    async with _library(settings, _home(settings, cases, beside)) as (database, embedder, advance):
+    async with _library(settings, "retrieval", [cases.corpus, *beside]) as (database, embedder, advance):
         return await work(cases, beside, database, embedder, advance)
+
+
+def library_key(paths: Sequence[Path], embedder: "Model") -> str:
+    """What tells a library of these files or folders, as they are now, and this embedder from all others."""
+    from primum.retrieval.loaders import files
+
+    found = sorted({file.resolve() for path in paths for file in files(path)})
+    told = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in found]
+    return hashlib.sha256(json.dumps([embedder.name, embedder.fingerprint, told]).encode()).hexdigest()[:12]
 
 
 @asynccontextmanager
 async def _library(
-    settings: "Settings", home: Path
+    settings: "Settings", name: str, paths: Sequence[Path]
 ) -> AsyncIterator[tuple["Database", "Embedder", "Callable[[Progress], None]"]]:
-    """A library of its own in a folder, the embedder, and what shows how far its ingestion is."""
+    """A library of these files alone, kept for the next time; the embedder, and what shows how far its ingestion is."""
     from primum.graph.resources import embedder_of
     from primum.memory.session import Database
     from primum.server.console import progress_bar
     from primum.server.local import DATABASE, embedded, url_of
 
+    embedder = await asyncio.to_thread(embedder_of, settings)
+    home = settings.cache / f"{name}-{library_key(paths, embedder)}"
     own = settings.model_copy(update={"home": home, "database_url": None})
     async with embedded(own, say, need=DATABASE) as ready:
-        embedder = await asyncio.to_thread(embedder_of, settings)
         database = Database(url_of(ready), owner=True)
         try:
             with progress_bar("Ingesting") as advance:

@@ -73,7 +73,7 @@ def ingest(
             async with _database() as (database, own):
                 with progress_bar("Ingesting") as advance:
                     tenant = own if private else ""
-                    return await ingest_on_workers(paths, database, _loader(), workers, advance, tenant)
+                    return await ingest_on_workers(paths, database, _embedder_loader(), workers, advance, tenant)
         async with _library() as library:
             with progress_bar("Ingesting") as advance:
                 tenant = library.tenant if private else ""
@@ -229,8 +229,8 @@ async def _database() -> AsyncIterator[tuple["Database", str]]:
             await database.close()
 
 
-def _loader() -> "Callable[[], Embedder]":
-    """What loads the embedder of the settings, here or in another process."""
+def _embedder_loader() -> "Callable[[], Embedder]":
+    """What loads the embedder of the settings in another process, which is given no other setting and no other key."""
     from primum.graph.settings import read_settings
     from primum.retrieval.embedder import load_embedder
 

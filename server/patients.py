@@ -1,6 +1,5 @@
 """What is known of a patient, over HTTP: each fact with its proof, to be corrected, ended, removed, taken along."""
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
@@ -164,16 +163,16 @@ def add_patient_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) ->
 
     @app.patch("/patients/{patient}/facts", responses=errors)
     async def change_facts(request: Request, patient: Annotated[str, PATIENT], body: Changes) -> Chart:
-        """Settles what is unclear, corrects, adds and ends facts; the chart as it is then."""
+        """Settles what is unclear, corrects, adds and ends facts, all or nothing; the chart as it is then."""
         resources, identity, actor = _allowed(request, patient)
         charts, today = resources.charts, datetime.now(UTC).date()
-        facts: Sequence[Fact] = [entered(today=today, **entry.model_dump()) for entry in body.set]
-        for ruling in body.settle:
-            await charts.settle(identity, ruling.id, ruling.right, actor)
-        for end in body.end:
-            await charts.end(identity, end.id, end.on or today, actor)
-        if facts:
-            await charts.take(identity, facts, "form", actor=actor)
+        await charts.change(
+            identity,
+            settle=[(ruling.id, ruling.right) for ruling in body.settle],
+            end=[(one.id, one.on or today) for one in body.end],
+            add=[entered(today=today, **entry.model_dump()) for entry in body.set],
+            actor=actor,
+        )
         return chart(await charts.read(identity, actor))
 
     @app.delete("/patients/{patient}/facts", status_code=204, responses=errors)

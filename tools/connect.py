@@ -1,5 +1,6 @@
 """MedlinePlus, for patients: its search for health topics, and MedlinePlus Connect for the medicines in a question."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,17 +8,18 @@ import httpx
 from lxml import etree
 from pydantic import BaseModel, Field
 
+from primum.graph.errors import LookUpFailed
 from primum.retrieval.loaders import Source
 from primum.retrieval.plaintext import clean, line, web_address
 from primum.tools.deidentify import Query
 from primum.tools.guard import Guard
-from primum.tools.service import Service, Told, plain
+from primum.tools.service import Service, Told, log, plain
 
 RXNORM = "2.16.840.1.113883.6.88"
-_CONNECT = "https://connect.medlineplus.gov"
 _LICENCE = "Attribution: MedlinePlus, National Library of Medicine"
 _OF_DRUGS = "© ASHP (AHFS Patient Medication Information); by MedlinePlus, National Library of Medicine"
 _MOST_DRUGS = 2  # of one question
+_MEDICINE_SECONDS = 5.0  # less than a look-up has, so that topics are not lost with them
 _TOLD = {"en": "en", "english": "en", "sp": "es", "es": "es", "spanish": "es"}
 
 
@@ -44,6 +46,35 @@ class _Answer(BaseModel):
     feed: _Feed
 
 
+class Connect(Service):
+    """Short texts on medicines, of MedlinePlus Connect. A question that names no medicine is not sent."""
+
+    name = "medlineplus"
+    label = "MedlinePlus Connect"
+    address = "https://connect.medlineplus.gov"
+    per_second = 1.6  # 100 requests a minute
+
+    def words(self, query: Query) -> tuple[str, ...]:
+        """The medicines of the query, and nothing else of it."""
+        return query.drugs[:_MOST_DRUGS]
+
+    async def search(self, query: Query, limit: int) -> list[Source]:
+        """The text on each medicine. Raises LookUpFailed."""
+        return [source for drug in self.words(query) for source in await self.drug(drug)][:limit]
+
+    async def drug(self, name: str) -> list[Source]:
+        """What there is on a medicine of this name. Raises LookUpFailed."""
+        params = {
+            "mainSearchCriteria.v.cs": RXNORM,
+            "mainSearchCriteria.v.dn": name,
+            "informationRecipient.languageCode.c": "en",
+            "knowledgeResponseType": "application/json",
+        }
+        answer = await self.json("/service", params)
+        entries = self.each(_Entry, self.shaped(_Answer, answer).feed.entry)
+        return [source for one in entries if (source := _of_entry(one))]
+
+
 class MedlinePlus(Service):
     """Health topics, and short texts on medicines. NLM asks for the attribution, which `sources` and `licence` hold."""
 
@@ -52,29 +83,32 @@ class MedlinePlus(Service):
     address = "https://wsearch.nlm.nih.gov"
     per_second = 1.4  # 85 requests a minute
 
-    def __init__(self, guard: Guard, *, connect: str = _CONNECT, **how: Any) -> None:
+    def __init__(self, guard: Guard, *, connect: str = "", **how: Any) -> None:
         super().__init__(guard, **how)
-        self._connect = connect
+        self._connect = Connect(guard, **{**how, "address": connect})
 
     async def search(self, query: Query, limit: int) -> list[Source]:
-        """The medicines' texts, then the topics. Raises LookUpFailed."""
-        found = [source for drug in query.drugs[:_MOST_DRUGS] for source in await self.drug(drug)]
-        found += await self._topics(query, limit)
-        return list({source.uri: source for source in found}.values())[:limit]
+        """The medicines' texts, then the topics; if one of the two fails, the other. Raises LookUpFailed."""
+        parts = await asyncio.gather(self._medicines(query, limit), self._topics(query, limit), return_exceptions=True)
+        found: dict[str, Source] = {}
+        failures: list[BaseException] = []
+        for part in parts:
+            if isinstance(part, BaseException):
+                failures.append(part)
+            else:
+                found |= {source.uri: source for source in part if source.uri not in found}
+        for failure in failures:
+            if not found or not isinstance(failure, LookUpFailed):
+                raise failure
+            log.warning("part not looked up", service=self.name, reason=str(failure))
+        return list(found.values())[:limit]
 
-    async def drug(self, name: str, code: str = "") -> list[Source]:
-        """What MedlinePlus Connect says of a medicine, by its name or RxNorm code. Raises LookUpFailed."""
-        params = {
-            "mainSearchCriteria.v.cs": RXNORM,
-            "mainSearchCriteria.v.c": code,
-            "mainSearchCriteria.v.dn": name,
-            "informationRecipient.languageCode.c": "en",
-            "knowledgeResponseType": "application/json",
-        }
-        told = {name: value for name, value in params.items() if value}
-        answer = await self.json("/service", told, base=self._connect)
-        entries = self.each(_Entry, self.shaped(_Answer, answer).feed.entry)
-        return [source for one in entries if (source := _of_entry(one))]
+    async def _medicines(self, query: Query, limit: int) -> list[Source]:
+        try:
+            async with asyncio.timeout(_MEDICINE_SECONDS):
+                return await self._connect.search(query, limit)
+        except TimeoutError:
+            raise LookUpFailed(f"MedlinePlus Connect took longer than {_MEDICINE_SECONDS:g} seconds.") from None
 
     async def _topics(self, query: Query, limit: int) -> list[Source]:
         params = {"db": "healthTopics", "term": query.text, "retmax": str(limit), "rettype": "topic", "tool": "primum"}

@@ -8,11 +8,12 @@ and of nothing else. Whatever else a question holds (names, places, days, number
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 
 from primum.safety import lexicon, person
 from primum.safety.phrases import Phrases
+from primum.safety.remembered import remembered
 from primum.safety.tables import read_table
 from primum.safety.units import level
 from primum.safety.words import is_common, stem
@@ -55,15 +56,12 @@ class Query:
 
     def shorter(self) -> "Query | None":
         """The same with less of it, for a search that all terms were too many for; none where nothing can go."""
-        terms = tuple(sorted((*self.first, *(one for one in self.terms if one not in self.first)), key=self._rank))
+        terms = (*self.first, *(one for one in self.terms if one not in self.first))
         kept = set(terms[:_SHORT])
         fewer = tuple(one for one in self.terms if one in kept)
         if fewer == self.terms:
             return None
         return Query(fewer, tuple(one for one in self.drugs if one in kept), tuple(o for o in self.first if o in kept))
-
-    def _rank(self, term: str) -> bool:
-        return term not in self.first
 
 
 def deidentify(question: str) -> Query | None:
@@ -192,7 +190,7 @@ def _groups(text: str) -> list[str]:
     return [next(group for limit, group in limits if age < limit)]
 
 
-@lru_cache(maxsize=8192)
+@remembered(maxsize=8192)
 def _known(written: str) -> str:
     """The word of our lists that a written word is a form of; nothing if there is none."""
     whole = written.lower().replace("’", "'")
@@ -210,7 +208,7 @@ def _known(written: str) -> str:
     return whole if _is_built(whole) else ""
 
 
-@lru_cache(maxsize=8192)
+@remembered(maxsize=8192)
 def may_leave(word: str) -> bool:
     """Whether a word is one of those that may leave: of a list of ours, or of medical parts alone."""
     if word in _listed() or word in _names():

@@ -1,12 +1,11 @@
 """Europe PMC: the same papers as PubMed and more, with the licence of those that are open."""
 
-from datetime import date
-
 from pydantic import BaseModel, Field
 
 from primum.retrieval.loaders import Source
+from primum.retrieval.source import day
 from primum.tools.deidentify import Query
-from primum.tools.paper import Paper, day
+from primum.tools.paper import Paper, first_day
 from primum.tools.service import Service, Several, Told, plain
 
 _LICENCES = {"cc by": "CC BY", "cc0": "CC0"}
@@ -56,7 +55,7 @@ class _Record(BaseModel):
             url=f"https://europepmc.org/article/{self.source}/{self.id}",
             types=[str(one) for one in self.kinds.types],
             corrections=[one.type for one in self.notes.corrections],
-            published=_date(self.published) or day(self.year),
+            published=day(self.published) or first_day(self.year),
             authors=self.authors.rstrip(".").split(", "),
             journal=self.issue.journal.title,
             pmid=self.pmid or (self.id if self.source == "MED" else ""),
@@ -88,10 +87,3 @@ class EuropePMC(Service):
         answer = self.shaped(_Answer, await self.json("/search", params))
         records = self.each(_Record, answer.results.result)
         return [source for record in records if record.source in ("MED", "PMC") and (source := record.source_())]
-
-
-def _date(told: str) -> date | None:
-    try:
-        return date.fromisoformat(told)
-    except ValueError:
-        return None

@@ -111,7 +111,9 @@ async def _search(service: Service, query: Query, limit: int) -> list[Source]:
     """What a service finds, with fewer words if all of them together find nothing."""
     found = await service.search(query, limit)
     shorter = query.shorter()
-    return found if found or shorter is None else await service.search(shorter, limit)
+    if found or shorter is None or service.words(shorter) == service.words(query):
+        return found
+    return await service.search(shorter, limit)
 
 
 async def _read(cache: Fetched | None, service: Service, query: Query, limit: int) -> Kept | None:

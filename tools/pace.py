@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -28,43 +29,75 @@ class Pace:
         self.clock = clock or Clock()
         self._apart = 1 / per_second
         self._next = 0.0
+        self._first = asyncio.Lock()
 
     async def turn(self) -> None:
-        """Returns when the next request may go."""
-        now = self.clock.now()
-        start = max(self._next, now)
-        self._next = start + self._apart
-        if start > now:
-            await self.clock.sleep(start - now)
+        """Returns when the next request may go. Whoever stops waiting takes no turn from those behind."""
+        async with self._first:
+            while (left := self._next - self.clock.now()) > 0:  # again, for a pause may come while one waits
+                await self.clock.sleep(left)
+            self._next = self.clock.now() + self._apart
 
     def hold(self, seconds: float) -> None:
-        """No request for so many seconds."""
+        """No request for so many seconds, also of those who wait already."""
         self._next = max(self._next, self.clock.now() + seconds)
 
 
 class Breaker:
-    """Leaves a service that fails again and again alone for a while, so that nobody waits for it in vain."""
+    """Leaves a service that fails again and again alone for a while, so that nobody waits for it in vain.
+
+    After that one request alone tries it: if it works the service is asked as before, else it is left alone again.
+    """
 
     def __init__(self, name: str, clock: Clock) -> None:
         self._name, self._clock = name, clock
         self._failures, self._until = 0, 0.0
+        self._left_alone = self._being_tried = False
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Around a request, whose end it notes. Raises LookUpFailed while the service is left alone."""
+        self.check()
+        if self._being_tried:
+            raise LookUpFailed(f"{self._name} failed or asked for a pause; another request tries it just now.")
+        tries = self._being_tried = self._left_alone
+        try:
+            yield
+        except LookUpFailed:
+            self.failed()
+            raise
+        else:
+            self._worked()
+        finally:
+            if tries:
+                self._being_tried = False
 
     def check(self) -> None:
         """Raises LookUpFailed while the service is left alone."""
-        if (left := self._until - self._clock.now()) > 0:
+        if self._rests:
+            left = self._until - self._clock.now()
             raise LookUpFailed(f"{self._name} failed or asked for a pause; it is asked again in {left:.0f} seconds.")
 
-    def worked(self) -> None:
-        self._failures, self._until = 0, 0.0
-
     def failed(self) -> None:
-        self._failures += 1
-        if self._failures >= _FAILURES:
-            self.rest(_REST)
+        """Notes that the service gave no answer; what was asked before it was left alone tells nothing new."""
+        if not self._rests:
+            self._failures += 1
+            if self._failures >= _FAILURES:
+                self.rest(_REST)
 
     def rest(self, seconds: float) -> None:
         """Leaves the service alone for so many seconds."""
         self._until = max(self._until, self._clock.now() + seconds)
+        self._left_alone = True
+
+    def _worked(self) -> None:
+        """Nor does an answer that comes late: a pause that the service wants is kept."""
+        if not self._rests:
+            self._failures, self._left_alone = 0, False
+
+    @property
+    def _rests(self) -> bool:
+        return self._until > self._clock.now()
 
 
 def wanted_pause(headers: Mapping[str, str]) -> float | None:

@@ -77,7 +77,7 @@ def doi(text: str) -> str:
     return found[0].rstrip(".") if found else ""
 
 
-def day(year: str | None, month: str | None = None, of_month: str | None = None) -> date | None:
+def first_day(year: str | None, month: str | None = None, of_month: str | None = None) -> date | None:
     """A date of which the month (`Mar`, `03`) and the day may be missing: then the first."""
     try:
         name = (month or "1").strip().lower()

@@ -1,5 +1,6 @@
 """PubMed, by NCBI's E-utilities: a search gives numbers, a second request the records."""
 
+from datetime import date
 from typing import Any
 
 from lxml import etree
@@ -9,7 +10,7 @@ from primum.graph.errors import LookUpFailed
 from primum.retrieval.loaders import Source
 from primum.tools.deidentify import Query
 from primum.tools.guard import Guard
-from primum.tools.paper import Paper, day
+from primum.tools.paper import Paper, first_day
 from primum.tools.service import Service
 
 WITH_KEY = 10.0  # requests a second
@@ -119,11 +120,11 @@ def _abstract(element: etree._Element | None) -> str:
     )
 
 
-def _date(element: etree._Element | None) -> Any:
+def _date(element: etree._Element | None) -> date | None:
     if element is None:
         return None
     told = _text(element.find("Year")) or _text(element.find("MedlineDate"))[:4]
-    return day(told, _text(element.find("Month")) or None, _text(element.find("Day")) or None)
+    return first_day(told, _text(element.find("Month")) or None, _text(element.find("Day")) or None)
 
 
 def _authors(elements: Any) -> list[str]:

@@ -61,9 +61,13 @@ class Service(ABC):
             LookUpFailed: it gave no answer that can be used.
         """
 
-    async def json(self, path: str, params: Mapping[str, str], also: Collection[int] = (), base: str = "") -> Any:
+    def words(self, query: Query) -> tuple[str, ...]:
+        """What of a query the service is asked with: of two queries with the same words one is enough."""
+        return query.terms
+
+    async def json(self, path: str, params: Mapping[str, str], also: Collection[int] = ()) -> Any:
         """A JSON answer with status 200, or one of those in `also`. Raises LookUpFailed."""
-        page = await self._ask((base or self.base) + path, params, JSON, also)
+        page = await self._ask(self.base + path, params, JSON, also)
         try:
             return json.loads(page.body)
         except (ValueError, RecursionError):
@@ -109,14 +113,8 @@ class Service(ABC):
     async def _ask(
         self, url: str, params: Mapping[str, str], accepts: tuple[str, ...], also: Collection[int] = ()
     ) -> Page:
-        self.breaker.check()
-        try:
-            page = await self._asked(url, params, accepts, also)
-        except LookUpFailed:
-            self.breaker.failed()
-            raise
-        self.breaker.worked()
-        return page
+        with self.breaker.asking():
+            return await self._asked(url, params, accepts, also)
 
     async def _asked(
         self, url: str, params: Mapping[str, str], accepts: tuple[str, ...], also: Collection[int]
@@ -124,6 +122,7 @@ class Service(ABC):
         failure, pause = LookUpFailed(f"{self.label} was not asked."), _FIRST_PAUSE
         for left in reversed(range(_TRIES)):
             await self.pace.turn()
+            self.breaker.check()  # it may have failed others while this one waited for its turn
             wait = pause * (0.5 + random.random() / 2)  # noqa: S311
             try:
                 page = await self.guard.get(

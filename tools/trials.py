@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from primum.retrieval.loaders import Source
 from primum.retrieval.plaintext import clean, line
 from primum.tools.deidentify import Query
-from primum.tools.paper import day
+from primum.tools.paper import first_day
 from primum.tools.service import Service, Several, Told
 
 _LICENCE = "Public domain; ClinicalTrials.gov, National Library of Medicine"
@@ -161,4 +161,4 @@ def _words(code: str) -> str:
 
 
 def _date(told: str) -> date | None:
-    return day(*told.split("-")) if told.count("-") <= 2 else None
+    return first_day(*told.split("-")) if told.count("-") <= 2 else None

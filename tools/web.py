@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection
-from datetime import date
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -10,6 +10,7 @@ import httpx
 from primum.graph.errors import LookUpFailed
 from primum.retrieval.loaders import Source
 from primum.retrieval.plaintext import clean, line
+from primum.retrieval.source import day
 from primum.tools.deidentify import Query
 from primum.tools.guard import Guard, is_below
 from primum.tools.service import AGENT, Service, log
@@ -21,11 +22,17 @@ _ENGINES = "duckduckgo, brave, mojeek, startpage"
 _LOOKED_AT = 30  # results, of which those of the listed sites count
 _LARGEST = 3 * 2**20  # bytes of a page
 _PAGE_SECONDS = 6.0
+_SEARCH_SECONDS = 6.0
+_AT_ONCE = 2  # searches; of engines that hang no more threads are held up
 _LEAST = 200  # characters; a page with less is a notice about cookies, or a door
 
 
 def found_by_ddgs(query: str, most: int) -> list[str]:
-    """Addresses that search engines give for a query. Blocks; raises LookUpFailed."""
+    """Addresses that search engines give for a query. Blocks; raises LookUpFailed.
+
+    ddgs asks the engines with a client of its own, not through the guard: only the query goes out, and what comes back
+    are addresses, which are then checked like all others.
+    """
     from ddgs import DDGS
     from ddgs.exceptions import DDGSException
 
@@ -45,20 +52,25 @@ class Web(Service):
     label = "Web search"
     per_second = 0.5  # searches; engines refuse whoever asks more often
 
-    def __init__(self, guard: Guard, sites: Collection[str], *, find: Find = found_by_ddgs, **how: Any) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        sites: Collection[str],
+        *,
+        find: Find = found_by_ddgs,
+        seconds: float = _SEARCH_SECONDS,
+        **how: Any,
+    ) -> None:
         super().__init__(guard, **how)
-        self._sites, self._find = tuple(sites), find
+        self._sites, self._find, self._seconds = tuple(sites), find, seconds
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "web-search")
 
     async def search(self, query: Query, limit: int) -> list[Source]:
         """The pages that can be read, in the order in which they were found. Raises LookUpFailed."""
-        self.breaker.check()
-        await self.pace.turn()
-        try:
-            found = await asyncio.to_thread(self._find, query.text, _LOOKED_AT)
-        except LookUpFailed:
-            self.breaker.failed()
-            raise
-        self.breaker.worked()
+        with self.breaker.asking():
+            await self.pace.turn()
+            self.breaker.check()
+            found = await self._found(query.text)
         addresses = [one for one in dict.fromkeys(found) if self._is_listed(one)][:limit]
         read = await asyncio.gather(*map(self.page, addresses), return_exceptions=True)
         failures = [one for one in read if isinstance(one, BaseException)]
@@ -70,6 +82,14 @@ class Web(Service):
         if failures:
             log.info("pages not read", service=self.name, failed=len(failures), all=len(read))
         return [one for one in read if isinstance(one, Source)]
+
+    async def _found(self, words: str) -> list[str]:
+        """What the engines find, in threads that nothing else waits for."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, self._find, words, _LOOKED_AT)
+        except TimeoutError:
+            raise LookUpFailed(f"No search engine answered within {self._seconds:g} seconds.", transient=True) from None
 
     async def page(self, address: str) -> Source:
         """One page of the listed sites, its main text alone. Raises LookUpFailed."""
@@ -112,7 +132,7 @@ def _source(address: str, body: bytes) -> Source:
         origin=Web.name,
         language=(tree.get("lang") or "en").partition("-")[0].lower()[:3],
         licence=line(about.license or ""),
-        published=_date(about.date),
+        published=day(about.date),
     )
 
 
@@ -126,10 +146,3 @@ def _with_headings(markdown: str, title: str) -> str:
         elif line(heading) != title:
             rows.append(f"\n## {heading}\n")
     return "\n".join(rows)
-
-
-def _date(told: str | None) -> date | None:
-    try:
-        return date.fromisoformat((told or "")[:10])
-    except ValueError:
-        return None

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from primum import memory, nodes, safety
+from primum import memory, nodes, retrieval, safety, tools
 from primum.memory.extract import extract
 from primum.safety import remembered
 from primum.safety.remembered import forget_texts
 from primum.safety.validator import examine
+from primum.tools.deidentify import deidentify, may_leave
 from tests.memory.test_facts import TODAY
 
 # Read from a folder of ours, and keyed by it.
@@ -20,12 +21,16 @@ OF_NO_TEXT = {"_loaded"}
 
 
 def bounded() -> Iterator[Any]:
-    """Every function of the three rooms that keeps some of its latest results."""
-    for room in (safety, memory, nodes):
+    """Every function of these rooms that keeps some of its latest results."""
+    for room in (safety, memory, nodes, retrieval, tools):
         for found in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
             for value in vars(importlib.import_module(found.name)).values():
-                if isinstance(value, functools._lru_cache_wrapper) and value.cache_parameters()["maxsize"] is not None:
+                if isinstance(value, functools._lru_cache_wrapper) and is_bounded_and_ours(value):
                     yield value
+
+
+def is_bounded_and_ours(kept: Any) -> bool:
+    return kept.cache_parameters()["maxsize"] is not None and kept.__module__.startswith("primum.")
 
 
 def test_whatever_remembers_texts_can_be_made_to_forget_them() -> None:
@@ -37,6 +42,8 @@ def test_whatever_remembers_texts_can_be_made_to_forget_them() -> None:
 def test_nothing_that_was_read_is_left(said: str) -> None:
     extract(said, today=TODAY)
     examine(said)
+    query = deidentify(said)
+    assert query is not None and may_leave.cache_info().currsize
     assert sum(one.cache_info().currsize for one in bounded()) > 20
     forget_texts()
     kept = {one.__name__: one.cache_info().currsize for one in remembered._all}

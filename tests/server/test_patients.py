@@ -98,6 +98,30 @@ def test_what_is_unclear_is_settled_by_its_number(told: httpx.Client, right: str
     assert f"Nothing unclear has the number {unclear['id']}" in message
 
 
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ({"end": [{"id": 987654}]}, "No fact 987654 holds"),
+        ({"settle": [{"id": 987654, "right": "known"}]}, "Nothing unclear has the number 987654"),
+    ],
+)
+def test_of_several_changes_all_are_made_or_none(told: httpx.Client, bad: dict[str, Any], says: str) -> None:
+    events(told, question="I have no allergies. What is gout?", patient="anna")
+    before = chart(told, ended=True), chart(told)["unclear"]
+    (unclear,) = before[1]
+    numbers = {fact["kind"]: fact["id"] for fact in chart(told)["facts"]}
+    good = {
+        "settle": [{"id": unclear["id"], "right": "known"}],
+        "end": [{"id": numbers["medicine"]}],
+        "set": [{"kind": "weight", "value": "70 kg"}],
+    }
+    both = {name: [*good.get(name, []), *bad.get(name, [])] for name in good}
+    assert says in refused(told.patch("/patients/anna/facts", json=both), 400, "BadInput")
+    assert (chart(told, ended=True), chart(told)["unclear"]) == before
+    assert told.patch("/patients/anna/facts", json=good).status_code == 200
+    assert texts(told) == ["allergy to penicillin", "weight 70 kg"] and chart(told)["unclear"] == []
+
+
 def test_a_fact_tells_each_of_its_parts_in_a_field(told: httpx.Client) -> None:
     entries = [
         {"kind": "allergy", "value": "latex", "severity": "mild", "reaction": "hives", "valid_from": "2019"},

@@ -5,15 +5,20 @@ from typing import Any
 import pytest
 
 from primum.graph.errors import LookUpFailed
-from primum.tools.connect import MedlinePlus
+from primum.tools.connect import Connect, MedlinePlus
 from primum.tools.guard import Guard
-from tests.apis import BRIEF_TOPIC, DRUG, TOPIC, FakeAPI, FakeClock, as_json, as_xml, connect, topics
+from tests.apis import BRIEF_TOPIC, DRUG, TOPIC, FakeAPI, FakeClock, Reply, as_json, as_xml, connect, topics
 from tests.tools.test_pubmed import query
 
 
 @pytest.fixture
 def service(api: FakeAPI, guard: Guard, clock: FakeClock) -> MedlinePlus:
     return MedlinePlus(guard, address=api.url, connect=api.url, clock=clock.clock())
+
+
+@pytest.fixture
+def medicines(api: FakeAPI, guard: Guard, clock: FakeClock) -> Connect:
+    return Connect(guard, address=api.url, clock=clock.clock())
 
 
 async def test_a_topic_is_a_document_for_patients(api: FakeAPI, service: MedlinePlus) -> None:
@@ -45,13 +50,40 @@ async def test_medicines_are_asked_for_by_name_at_connect(api: FakeAPI, service:
     assert params["mainSearchCriteria.v.dn"] == "ibuprofen" and "mainSearchCriteria.v.c" not in params
 
 
+async def test_topics_are_found_though_the_medicines_are_not(api: FakeAPI, service: MedlinePlus) -> None:
+    api.says("/ws/query", topics(TOPIC))
+    api.says("/service", Reply(status=500))
+    for _ in range(4):
+        assert [one.title for one in await service.search(query("Advil for asthma"), 5)] == ["Asthma"]
+    assert len(api.asked("/ws/query")) == 4 and len(api.asked("/service")) == 9
+
+
+async def test_medicines_are_found_though_the_topics_are_not(api: FakeAPI, service: MedlinePlus) -> None:
+    api.says("/ws/query", Reply(status=403))
+    api.says("/service", connect(DRUG))
+    assert [one.title for one in await service.search(query("Advil for asthma"), 5)] == ["Ibuprofen"]
+
+
+async def test_where_a_part_fails_and_the_other_finds_nothing_that_is_told(api: FakeAPI, service: MedlinePlus) -> None:
+    api.says("/ws/query", topics())
+    api.says("/service", Reply(status=403))
+    with pytest.raises(LookUpFailed, match="MedlinePlus Connect answered with the error 403"):
+        await service.search(query("Advil for asthma"), 5)
+
+
+async def test_a_question_without_a_medicine_goes_to_the_topics_alone(api: FakeAPI, service: MedlinePlus) -> None:
+    api.says("/ws/query", topics(TOPIC))
+    await service.search(query("asthma"), 5)
+    assert [path for path, _, _ in api.requests] == ["/ws/query"]
+
+
 async def test_an_entry_without_text_or_with_a_script_for_an_address_is_left_out(
-    api: FakeAPI, service: MedlinePlus
+    api: FakeAPI, medicines: Connect
 ) -> None:
     empty = DRUG | {"summary": {"type": "html", "_value": ""}}
     script = DRUG | {"link": [{"href": "javascript:alert(1)"}]}
     api.says("/service", connect(empty, script, DRUG | {"link": []}))
-    assert await service.drug("ibuprofen") == []
+    assert await medicines.drug("ibuprofen") == []
 
 
 @pytest.mark.parametrize("text", ["<html/>", "<nlmSearchResult", "<spellingCorrection/>"])
@@ -62,7 +94,7 @@ async def test_a_search_in_another_form_is_told(api: FakeAPI, service: MedlinePl
 
 
 @pytest.mark.parametrize("answer", [{}, {"feed": None}, {"feed": {"entry": 1}}, {"feed": {"entry": [1]}}])
-async def test_an_answer_of_connect_in_another_form_is_told(api: FakeAPI, service: MedlinePlus, answer: Any) -> None:
+async def test_an_answer_of_connect_in_another_form_is_told(api: FakeAPI, medicines: Connect, answer: Any) -> None:
     api.says("/service", as_json(answer))
     with pytest.raises(LookUpFailed, match="MedlinePlus"):
-        await service.drug("ibuprofen")
+        await medicines.drug("ibuprofen")

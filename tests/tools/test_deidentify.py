@@ -35,6 +35,7 @@ LEAVES = [
     ("I have a cold and a burn on my hand", "cold burn hand"),
     ("laparoscopic cholecystectomy for cholelithiasis", "laparoscopic cholecystectomy cholelithiasis"),
     ("covid-19 and SGLT2", "covid-19 sglt2"),
+    ("synovitis and synovial fluid", "synovitis synovial fluid"),
 ]
 GROUPS = {"newborn", "infant", "child", "adolescent", "aged"}  # "i am 12 Iron Road" reads as an age
 NAMES = [
@@ -89,6 +90,16 @@ def test_names_places_and_numbers_stay(private: str, sentence: str) -> None:
 )
 def test_where_nothing_medical_remains_there_is_no_query(question: str) -> None:
     assert deidentify(question) is None
+
+
+@pytest.mark.parametrize("part", ["synov", "synovtempor", "cardiomyo", "hepatosplen", "gastroduoden", "nephropath"])
+def test_parts_of_a_word_do_not_leave_without_its_end(part: str) -> None:
+    assert deidentify(f"I have {part}") is None and not may_leave(part)
+
+
+def test_what_is_written_short_of_its_end_leaves_as_the_whole_word() -> None:
+    query = deidentify("tempor headache")
+    assert query is not None and query.text == "temporal headache"
 
 
 def test_medicines_and_conditions_are_told_apart() -> None:

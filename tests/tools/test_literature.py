@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -194,6 +195,17 @@ async def test_where_all_words_find_nothing_the_main_ones_are_asked(api: FakeAPI
     assert len(found.documents) == 1 and "tremor" in first and "asthma" in second and "tremor" not in second
 
 
+async def test_a_service_that_knows_medicines_alone_is_asked_once_for_the_same_ones(
+    api: FakeAPI, services: list[Service]
+) -> None:
+    api.says("/drug/label.json", apis.NO_LABEL)
+    question = "recurrent itching and tremor in asthma"
+    await look_up(question, services[3:4])
+    assert not api.requests
+    await look_up(f"{question} with warfarin", services[3:4])
+    assert len(api.asked("/drug/label.json")) == 1
+
+
 @pytest.fixture
 async def cache(database: Database) -> AsyncIterator[Fetched]:
     yield Fetched(database)
@@ -251,15 +263,41 @@ def tool(services: list[Service]) -> Tool:
     return lambda name: next(one for one in literature_tools(services) if one.name == name)
 
 
+ARGUMENTS = {
+    "question": {
+        "type": "string",
+        "minLength": 2,
+        "maxLength": 2000,
+        "description": "what to look up, in medical words: 'metformin chronic kidney disease'; nothing else leaves",
+    },
+    "limit": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 20,
+        "default": 5,
+        "description": "how many documents of each service",
+    },
+}
+
+
 def test_there_is_a_tool_for_each_kind_of_service_that_is_there(services: list[Service]) -> None:
     names = ["search_literature", "search_trials", "search_labels", "search_web"]
     assert [one.name for one in literature_tools(services)] == names
     assert [one.name for one in literature_tools(services[:2])] == ["search_literature"]
     assert literature_tools([]) == ()
+
+
+def test_each_tool_takes_a_question_and_a_limit(services: list[Service]) -> None:
     for one in literature_tools(services):
         function = convert_to_openai_tool(one)["function"]
-        assert len(function["description"]) > 60
-        assert all(argument["description"] for argument in function["parameters"]["properties"].values())
+        assert function["name"] == one.name and len(function["description"]) > 60
+        assert function["parameters"]["properties"] == ARGUMENTS
+        assert function["parameters"]["required"] == ["question"]
+
+
+def test_the_readme_names_each_tool(services: list[Service]) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{one.name}`" in readme for one in literature_tools(services))
 
 
 async def test_a_tool_answers_with_json(answering: FakeAPI, tool: Tool) -> None:

@@ -1,13 +1,16 @@
 """How a service is asked again, and what it is told when it can't be used: seen on PubMed's wire."""
 
+import asyncio
+
 import pytest
 
 from primum.graph.errors import AddressRefused, LookUpFailed
-from primum.tools.connect import MedlinePlus
+from primum.tools.connect import Connect, MedlinePlus
 from primum.tools.deidentify import Query, deidentify
 from primum.tools.europepmc import EuropePMC
 from primum.tools.guard import Guard
 from primum.tools.labels import Labels
+from primum.tools.pace import Clock
 from primum.tools.pubmed import PubMed
 from primum.tools.service import Service
 from primum.tools.trials import Trials
@@ -20,7 +23,7 @@ BOMB = """<?xml version="1.0"?><!DOCTYPE PubmedArticleSet [<!ENTITY a "ha"><!ENT
 FILE = """<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/hostname">]><PubmedArticleSet>&a;</PubmedArticleSet>"""
 
 
-SERVICES = (PubMed, EuropePMC, MedlinePlus, Labels, Trials, Web)
+SERVICES = (PubMed, EuropePMC, MedlinePlus, Connect, Labels, Trials, Web)
 
 
 def asthma() -> Query:
@@ -78,6 +81,36 @@ async def test_a_service_that_is_down_is_soon_not_asked_at_all(api: FakeAPI, pub
         with pytest.raises(LookUpFailed):
             await pubmed.search(asthma(), 5)
     assert len(api.requests) == 9
+
+
+async def test_who_waited_for_a_turn_is_not_sent_to_a_service_that_broke_meanwhile(
+    api: FakeAPI, guard: Guard, clock: FakeClock
+) -> None:
+    async def sleep(seconds: float) -> None:
+        service.breaker.rest(30)
+        clock.time += seconds
+
+    service = PubMed(guard, address=api.url, clock=Clock(lambda: clock.time, sleep), per_second=1)
+    await service.pace.turn()
+    with pytest.raises(LookUpFailed, match="asked again in 29 seconds"):
+        await service.search(asthma(), 5)
+    assert not api.requests
+
+
+async def test_one_request_alone_finds_out_whether_a_service_is_back(
+    api: FakeAPI, pubmed: PubMed, clock: FakeClock
+) -> None:
+    api.says("/esearch.fcgi", Reply(status=403))
+    for _ in range(3):
+        with pytest.raises(LookUpFailed):
+            await pubmed.search(asthma(), 5)
+    clock.time += 61
+    found = await asyncio.gather(*(pubmed.search(asthma(), 5) for _ in range(6)), return_exceptions=True)
+    assert len(api.requests) == 4 and all(isinstance(one, LookUpFailed) for one in found)
+    clock.time += 61
+    api.says("/esearch.fcgi", esearch(1))
+    assert len(await pubmed.search(asthma(), 5)) == 1
+    assert [len(one) for one in await asyncio.gather(*(pubmed.search(asthma(), 5) for _ in range(3)))] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(("status", "said"), [(400, "or the key"), (403, "refuses"), (404, "refuses"), (418, "418")])

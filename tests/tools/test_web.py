@@ -1,6 +1,8 @@
 """Pages of the web: only of listed sites, only their main text, and one bad page stops no other."""
 
+import asyncio
 import sys
+import threading
 from collections.abc import Callable
 from datetime import date
 from types import ModuleType
@@ -94,6 +96,24 @@ async def test_a_page_that_is_none_is_told(api: FakeAPI, web: Opened, reply: Rep
     api.says("/asthma", reply)
     with pytest.raises(LookUpFailed, match=r"None of the 1 pages found could be read|127\.0\.0\.1"):
         await web(f"{api.url}/asthma").search(query("asthma"), 5)
+
+
+async def test_engines_that_hang_are_left_in_time_and_hold_up_no_other_work(guard: Guard, clock: FakeClock) -> None:
+    over, threads = threading.Event(), []
+
+    def find(words: str, most: int) -> list[str]:
+        threads.append(threading.current_thread().name)
+        over.wait()
+        return []
+
+    web = Web(guard, SITES, find=find, seconds=0.05, clock=clock.clock())
+    try:
+        with pytest.raises(LookUpFailed, match=r"No search engine answered within 0\.05 seconds"):
+            await web.search(query("asthma"), 5)
+        assert await asyncio.to_thread(lambda: 1) == 1
+    finally:
+        over.set()
+    assert len(threads) == 1 and threads[0].startswith("web-search")
 
 
 def engine(monkeypatch: pytest.MonkeyPatch, says: Callable[[], list[dict[str, str]]]) -> type[Exception]:
