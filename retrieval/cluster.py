@@ -1,30 +1,39 @@
-"""The ingest on many workers, by Ray Data: readers, embedders and writers, each a process that may be killed.
+"""The ingest on many workers, by Ray Data: readers and embedders, each a process that may be killed, and one writer.
 
-Ray does a killed process' blocks again. A document that was written before it died is known by its hash, looked up
-in the transaction that would write it and under the writers' lock: so each is stored once, and as a whole.
+Ray does a killed process' blocks again, and hands all of them on in the order in which the paths were given. What
+writes them is the process that began: the lock lets one write at a time in any case. If that is killed, a new run
+knows what was written by its hash. So each document is stored once and as a whole, and of two with one identity the
+first that was given, in every run.
 """
 
 import asyncio
 import logging
 import os
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, nullcontext
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-
-from sqlalchemy import text
 
 from primum.graph.errors import BadInput, PrimumError, RetrievalFailed
 from primum.memory.session import Database
 from primum.retrieval import index
 from primum.retrieval.ahead import ahead
 from primum.retrieval.embedder import Embedder
-from primum.retrieval.ingest import Change, IngestReport, Progress, batches, changes, embedded, finish, write
+from primum.retrieval.ingest import (
+    TWICE,
+    Change,
+    IngestReport,
+    Progress,
+    batches,
+    changes,
+    embedded,
+    finish,
+    write,
+)
 from primum.retrieval.origins import ORIGINS, Origin, parts, read
 from primum.retrieval.source import Source
 
@@ -57,7 +66,6 @@ class Work:
     load: Callable[[], Embedder]
     model: Made
     tenant: str
-    started: datetime
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,25 @@ class _Step:
     batch: Sequence[Source]
     skipped: Sequence[tuple[str, str]]
     change: Change | None = None
+
+
+@dataclass(frozen=True)
+class _Given:
+    """The content hash of each document that a run was given so far."""
+
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def first(self, change: Change, report: IngestReport) -> Change:
+        """The change without what has an earlier document's identity; that is reported unless it is the same."""
+        kept = []
+        for source in change.batch:
+            if source.uri not in self.hashes:
+                self.hashes[source.uri] = source.content_hash
+                kept.append(source)
+            elif self.hashes[source.uri] != source.content_hash:
+                report.skipped.append((source.uri, TWICE))
+        uris = {source.uri for source in kept}
+        return Change(kept, [prepared for prepared in change.prepared if prepared.source.uri in uris])
 
 
 async def ingest_on_workers(
@@ -94,11 +121,11 @@ async def ingest_on_workers(
     model = Made(embedder.name, embedder.dimensions, embedder.pooling, embedder.fingerprint)
     async with database.begin() as connection:
         await index.claim(connection, model)
-        started = (await connection.execute(text("select now()"))).scalar_one()
-    apart = [part for found in await asyncio.gather(*(asyncio.to_thread(parts, p) for p in paths)) for part in found]
-    work = Work(database.url, load, model, tenant, started)
+    found = await asyncio.gather(*(asyncio.to_thread(parts, path) for path in paths))
+    apart = list(dict.fromkeys(part for of_path in found for part in of_path))
+    work = Work(database.url, load, model, tenant)
     with _ray() if apart else nullcontext():
-        await _run(apart, work, workers, report, on_progress)
+        await _run(apart, work, workers, database, report, on_progress)
     await finish(paths, database, tenant, report)
     return report
 
@@ -107,17 +134,27 @@ async def _run(
     apart: list[str],
     work: Work,
     workers: int | None,
+    database: Database,
     report: IngestReport,
     on_progress: Callable[[Progress], None] | None,
 ) -> None:
-    done = 0
+    done, given = 0, _Given()
     rows = iter(_pipeline(apart, work, workers).iter_rows() if apart else ())
+    async with aclosing(ahead(_told(rows))) as steps:
+        async for step in steps:
+            report.skipped += step.skipped
+            if not step.change:
+                continue
+            await write(given.first(step.change, report), database, work.model, work.tenant, report)
+            done += len(step.change.batch)
+            if on_progress:
+                on_progress(Progress(done, done, ""))  # to count them all first would read them all
+
+
+async def _told(rows: Iterator[Rows]) -> AsyncGenerator[_Step]:
     while row := await asyncio.to_thread(_next, rows):
-        step, of_step = pickle.loads(row["step"])  # noqa: S301 (our own, from our workers)
-        _add(report, of_step)
-        done += step
-        if on_progress:
-            on_progress(Progress(done, done, ""))  # to count them all first would read them all
+        step: _Step = pickle.loads(row["step"])  # noqa: S301 (our own, from our workers)
+        yield step
 
 
 def _need_ray() -> None:
@@ -153,6 +190,7 @@ def _pipeline(apart: list[str], work: Work, workers: int | None) -> "Dataset":
 
     context = DataContext.get_current()
     context.target_max_block_size = _BLOCK
+    context.execution_options.preserve_order = True  # or which of two documents is the first would be chance
     has: dict[str, float] = ray.cluster_resources()
     gpus = int(has.get("GPU", 0))
     room = gpus or int(has.get("CPU", 1))
@@ -171,20 +209,14 @@ def _pipeline(apart: list[str], work: Work, workers: int | None) -> "Dataset":
             num_cpus=_EMBED_CPU,
             num_gpus=1 if gpus else 0,
         )
-        .map_batches(
-            _Writing,
-            fn_constructor_args=(work,),
-            batch_size=None,
-            compute=ActorPoolStrategy(size=1),  # the lock lets one write at a time in any case
-            num_cpus=0,
-        )
     )
 
 
 def _read(origins: Mapping[str, Origin], rows: Rows) -> Iterator[Rows]:
     ORIGINS.update(origins)  # others may have been added in the process that began
     report = IngestReport()
-    for batch in batches(chain.from_iterable(read(str(path)) for path in rows["path"]), report):
+    items = chain.from_iterable(read(str(path)) for path in rows["path"])
+    for batch in batches(items, report):
         yield _row(_Step(batch, report.skipped))
         report.skipped = []
     if report.skipped:
@@ -220,26 +252,6 @@ class _Embedding:
             return [change async for change in ready]
 
 
-class _Writing:
-    """What stores: each block's documents in transactions of their own, in the order in which they come."""
-
-    def __init__(self, work: Work) -> None:
-        self._work = work
-        self._runner = asyncio.Runner()
-        self._database = Database(work.url, pool=2, owner=True)
-
-    def __call__(self, rows: Rows) -> Iterator[Rows]:
-        for step in _steps(rows):
-            report = IngestReport(skipped=list(step.skipped))
-            if step.change:
-                self._runner.run(self._write(step.change, report))
-            yield _row((len(step.change.batch) if step.change else 0, report))
-
-    async def _write(self, change: Change, report: IngestReport) -> None:
-        work = self._work
-        await write(change, self._database, work.model, work.tenant, report, since=work.started)
-
-
 def _row(step: object) -> Rows:
     return {"step": [pickle.dumps(step)]}
 
@@ -259,11 +271,3 @@ def _next(rows: Iterator[T]) -> T | None:
                 raise found from None
             found = getattr(found, "cause", None) or found.__cause__
         raise
-
-
-def _add(report: IngestReport, more: IngestReport) -> None:
-    report.added += more.added
-    report.replaced += more.replaced
-    report.unchanged += more.unchanged
-    report.chunks += more.chunks
-    report.skipped += more.skipped

@@ -1,5 +1,10 @@
-"""Files fetched from public services: with a time limit, a size limit, and one clear error when that fails."""
+"""Files fetched from public services: with a time limit, a size limit, and one clear error when that fails.
 
+DownloadError
+└── Unreachable: what else would be asked of the service now can't be had either
+"""
+
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +15,8 @@ from urllib.parse import urlsplit
 import httpx
 
 MAX_DOWNLOAD = 300 * 2**20  # bytes
-_BLOCK = 2**18
-_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+MAX_SECONDS = 1800.0  # of one download, however steadily it drips; at 2 Mbit/s the largest takes 21 minutes
+_TIMEOUT = httpx.Timeout(60.0, connect=10.0)  # of one step: to connect, to wait for the next bytes
 _AGENT = "primum (self-hosted medical agent)"
 
 
@@ -19,15 +24,19 @@ class DownloadError(Exception):
     """A service can't be reached or does not give what was asked for; the text says which and what to do."""
 
 
+class Unreachable(DownloadError):
+    """No answer comes from the service at all, or none in time."""
+
+
 @contextmanager
 def client() -> Iterator[httpx.Client]:
-    """A client that follows redirects, waits a minute at most and says who it is."""
+    """A client that follows redirects, waits a minute at most for the next bytes, and says who it is."""
     with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers={"user-agent": _AGENT}) as opened:
         yield opened
 
 
 def fetch(http: httpx.Client, address: str, most: int = MAX_DOWNLOAD, params: Mapping[str, Any] | None = None) -> bytes:
-    """What stands at an address. Raises DownloadError if it can't be reached, refuses, or gives more than `most`."""
+    """What stands at an address. Raises DownloadError if it can't be reached, refuses, is slow or gives too much."""
     return b"".join(_blocks(http, address, most, params))
 
 
@@ -42,18 +51,23 @@ def fetched(http: httpx.Client, address: str, name: str) -> Iterator[Path]:
 
 
 def _blocks(http: httpx.Client, address: str, most: int, params: Mapping[str, Any] | None) -> Iterator[bytes]:
-    host, size = urlsplit(address).netloc, 0
+    host, size, end = urlsplit(address).netloc, 0, time.monotonic() + MAX_SECONDS
     try:
         with http.stream("GET", address, params=params) as answer:
             if answer.status_code != httpx.codes.OK:
                 raise DownloadError(f"{host} answered {answer.status_code} ({answer.reason_phrase}) to {address}")
-            for block in answer.iter_bytes(_BLOCK):
+            for block in answer.iter_bytes():  # as it comes: to wait for whole blocks would be to wait for no limit
                 size += len(block)
                 if size > most:
                     raise DownloadError(f"{address} is larger than {most // 2**20} MB")
+                if time.monotonic() > end:
+                    raise Unreachable(
+                        f"{host} takes longer than {MAX_SECONDS / 60:.0f} minutes to give {address}:"
+                        " try again, or download the file elsewhere and give its path"
+                    )
                 yield block
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise DownloadError(
+        raise Unreachable(
             f"{host} can't be reached ({type(error).__name__}): check the network and any proxy,"
             " or download the file elsewhere and give its path"
         ) from None

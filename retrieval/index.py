@@ -186,18 +186,6 @@ async def hashes(
     return {row.uri: row.content_hash for row in rows}
 
 
-async def written_since(connection: AsyncConnection, uris: Sequence[str], tenant: str, since: datetime) -> set[str]:
-    """Those of these documents of a tenant that were written since then."""
-    rows = await connection.execute(
-        text("""
-            select uri from documents
-            where uri = any(:uris) and tenant = :tenant and replaced_at is null and ingested_at >= :since
-        """),
-        {"uris": list(uris), "tenant": tenant, "since": since},
-    )
-    return {row.uri for row in rows}
-
-
 async def starter_hashes(connection: AsyncConnection) -> dict[str, str]:
     """The content hash of each stored page of the starter library."""
     rows = await connection.execute(

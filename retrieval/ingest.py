@@ -22,7 +22,7 @@ from primum.retrieval.remote import is_remote
 
 _BATCH_DOCUMENTS = 128
 _BATCH_CHARACTERS = 80_000  # about 100 chunks: three seconds of embedding on one core
-_TWICE = "the same identity as an earlier document of this run"
+TWICE = "the same identity as an earlier document of this run"
 
 log = structlog.get_logger()
 
@@ -125,7 +125,7 @@ def batches(items: Iterable[Source | Unreadable], report: IngestReport) -> Itera
             continue
         if item.uri in seen:
             if seen[item.uri] != item.content_hash:
-                report.skipped.append((item.uri, _TWICE))
+                report.skipped.append((item.uri, TWICE))
             continue
         seen[item.uri] = item.content_hash
         batch.append(item)
@@ -208,17 +208,13 @@ async def write(
     tenant: str,
     report: IngestReport,
     expires_at: datetime | None = None,
-    since: datetime | None = None,
 ) -> None:
     """Stores what of it is still to be stored, all of it or nothing.
-
-    Args:
-        since: when a run of many writers began: what one of them wrote under the same identity stays as it is.
 
     Raises:
         RetrievalFailed, MemoryUnavailable: as `ingest` does.
     """
-    prepared, stored, twice = change.prepared, {}, set[str]()
+    prepared, stored = change.prepared, {}
     if prepared:
         uris = [document.source.uri for document in prepared]
         async with database.begin() as connection:
@@ -229,15 +225,11 @@ async def write(
             if expires_at is not None:
                 lasting = await index.hashes(connection, uris, tenant)
                 prepared = [p for p in prepared if p.source.uri not in lasting]
-            if since:
-                twice = await index.written_since(connection, [p.source.uri for p in prepared], tenant, since)
-                prepared = [p for p in prepared if p.source.uri not in twice]
             await index.write(connection, prepared, tenant, expires_at)
     replaced = sum(1 for document in prepared if document.source.uri in stored)
     report.replaced += replaced
     report.added += len(prepared) - replaced
-    report.unchanged += len(change.batch) - len(prepared) - len(twice)
-    report.skipped += [(uri, _TWICE) for uri in sorted(twice)]
+    report.unchanged += len(change.batch) - len(prepared)
     report.chunks += sum(len(document.chunks) for document in prepared)
 
 

@@ -11,14 +11,28 @@ from primum.retrieval import archive
 from primum.retrieval.markup import html_page, markdown_page, text_page
 from primum.retrieval.openfda import is_label_file, label_pages
 from primum.retrieval.pdf import pdf_page
-from primum.retrieval.plaintext import clean, decoded
+from primum.retrieval.plaintext import decoded
 from primum.retrieval.rows import MAX_ROW, is_jsonl, jsonl_pages, object_pages, opened_rows, table_pages
 from primum.retrieval.slides import slides_page
-from primum.retrieval.source import PlainPage, Source, Unreadable, source_of, title_of
+from primum.retrieval.source import Empty, PlainPage, Source, Unreadable, escaped, source_of, title_of
 from primum.retrieval.word import word_page
 from primum.retrieval.xml_file import xml_pages
 
-__all__ = ["MAX_FILE", "MAX_ROW", "STARTER", "Source", "Unreadable", "count", "files", "is_known", "load", "load_as"]
+__all__ = [
+    "MAX_FILE",
+    "MAX_ROW",
+    "STARTER",
+    "Source",
+    "Unreadable",
+    "count",
+    "files",
+    "is_hidden",
+    "is_known",
+    "leads_out",
+    "load",
+    "load_as",
+    "uri_of",
+]
 
 MAX_FILE = 50 * 2**20  # bytes
 STARTER = Path(__file__).resolve().parent / "starter"
@@ -29,42 +43,44 @@ Pages = Iterable[PlainPage | Unreadable]
 def load(path: Path) -> Iterator[Source | Unreadable]:
     """All documents of a file or folder (recursive, sorted, hidden files left out)."""
     for file in files(path):
-        yield from load_as(file, _uri(file), str(file))
+        if leads_out(file, path):
+            yield Unreadable(str(file), "a link that leads out of the folder; give the file that it leads to")
+        else:
+            yield from load_as(file, uri_of(file), str(file))
 
 
 def load_as(file: Path, uri: str, name: str) -> Iterator[Source | Unreadable]:
     """All documents of one file that stands for another place.
 
     Args:
-        uri: the identity of the file's only document; rows are named after its last part.
+        uri: the identity of the file's only document; those of rows and of an archive's files begin with it and `#`.
         name: what to call the file if it can't be read.
     """
     try:
         for page in _pages(file):
             if isinstance(page, Unreadable):
-                yield Unreadable(f"{name}:{page.name}", page.reason)
+                yield replace(page, name=f"{name}:{page.name}")
             else:
                 yield from _source(page, uri, name)
     except OSError as error:
         yield Unreadable(name, error.strerror or type(error).__name__)
     except ValueError as error:
-        yield Unreadable(name, _reason(error))
+        yield _refused(name, error)
     except RecursionError:
         yield Unreadable(name, "nested too deeply")
 
 
 def _source(page: PlainPage, uri: str, name: str) -> Iterator[Source | Unreadable]:
-    identity = page.identity or uri
-    if identity.startswith("#"):
-        identity = uri.rpartition("/")[2] + identity
+    identity = uri + page.identity if page.identity[:1] in ("", "#") else page.identity
     try:
         yield source_of(page, identity)
     except ValueError as error:
-        yield Unreadable(f"{name}:{page.identity}" if page.identity else name, str(error))
+        yield _refused(f"{name}:{page.identity}" if page.identity else name, error)
 
 
-def _reason(error: ValueError) -> str:
-    return f"not UTF-8 text (byte {error.start})" if isinstance(error, UnicodeDecodeError) else str(error)
+def _refused(name: str, error: ValueError) -> Unreadable:
+    reason = f"not UTF-8 text (byte {error.start})" if isinstance(error, UnicodeDecodeError) else str(error)
+    return Unreadable(name, reason, isinstance(error, Empty))
 
 
 def count(path: Path) -> int:
@@ -78,11 +94,28 @@ def is_known(file: Path) -> bool:
 
 
 def files(path: Path) -> list[Path]:
-    """A file, or all files of a folder as `load` reads them, whether they can be read or not."""
+    """A file, or all files of a folder that are not hidden, each once, whether they can be read or not."""
     if not path.is_dir():
         return [path]
-    inside = (file for file in path.rglob("*") if file.is_file())
-    return sorted(f for f in inside if not any(part.startswith(".") for part in f.relative_to(path).parts))
+    inside = [file for file in path.rglob("*") if not is_hidden(file.relative_to(path)) and file.is_file()]
+    inside.sort(key=lambda file: (file.is_symlink(), file))
+    return sorted({file.resolve(): file for file in reversed(inside)}.values())
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a path in a folder is left out: a name begins with a point, or as those of Office's lock files do."""
+    return any(part.startswith((".", "~$")) for part in path.parts)
+
+
+def leads_out(file: Path, folder: Path) -> bool:
+    """Whether a file that was found in a folder lies elsewhere, by a link."""
+    return not file.resolve().is_relative_to(folder.resolve())
+
+
+def uri_of(file: Path) -> str:
+    """The identity of a file's only document: where it lies; `#` never stands in it but before what is in the file."""
+    file = file.resolve()
+    return f"starter:{file.stem}" if file.parent == STARTER else f"file:{escaped(str(file))}"
 
 
 def _count_file(file: Path) -> int:
@@ -93,11 +126,6 @@ def _count_file(file: Path) -> int:
             return sum(block.count(b"\n") for block in iter(lambda: stream.read(2**20), b"")) or 1
     except (OSError, EOFError, zlib.error):
         return 1
-
-
-def _uri(file: Path) -> str:
-    file = file.resolve()
-    return f"starter:{file.stem}" if file.parent == STARTER else f"file:{clean(str(file))}"
 
 
 def _pages(file: Path) -> Pages:
@@ -140,18 +168,18 @@ def _zip_pages(file: Path) -> Pages:
             try:
                 for page in read(member.filename, lambda: archive.unpacked(opened, member)):  # noqa: B023
                     if isinstance(page, Unreadable):
-                        yield Unreadable(f"{member.filename}:{page.name}", page.reason)
+                        yield replace(page, name=f"{member.filename}:{page.name}")
                     else:
                         yield _within(page, member.filename)
             except ValueError as error:
-                yield Unreadable(member.filename, _reason(error))
+                yield _refused(member.filename, error)
             except RecursionError:
                 yield Unreadable(member.filename, "nested too deeply")
 
 
 def _within(page: PlainPage, member: str) -> PlainPage:
     """A page whose identity is not a whole uri is named after its place in the archive."""
-    return replace(page, identity=f"#{clean(member)}{page.identity}") if page.identity[:1] in ("", "#") else page
+    return replace(page, identity=f"#{escaped(member)}{page.identity}") if page.identity[:1] in ("", "#") else page
 
 
 def _json_pages(data: bytes, _name: str) -> Pages:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from primum.retrieval.plaintext import clean, line
-from primum.retrieval.source import PlainPage
+from primum.retrieval.source import Empty, PlainPage
 
 ORIGIN = "medquad"
 LICENCE = "CC BY 4.0"
@@ -13,7 +13,7 @@ _SPACED_MARK = re.compile(r"\s+([?:])")
 
 
 def questions_page(root: Any) -> PlainPage:
-    """One document: each answered question is a heading. Raises ValueError if no answer is given."""
+    """One document: each answered question is a heading. Raises Empty if no answer is given."""
     title = line(root.findtext("Focus") or "")
     sections: list[str] = []
     for pair in root.iterfind("QAPairs/QAPair"):
@@ -22,7 +22,7 @@ def questions_page(root: Any) -> PlainPage:
         if answer and question:
             sections.append(f"## {question}\n{answer}")
     if not sections:
-        raise ValueError("no answers in it: MedQuAD leaves out those that it has no right to")
+        raise Empty("no answers in it: MedQuAD leaves out those that it has no right to")
     publisher = line(root.get("source") or "")
     meta = {
         "kind": "questions",

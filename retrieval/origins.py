@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 import httpx
 
-from primum.retrieval.download import DownloadError, client, fetch, fetched
+from primum.retrieval.download import DownloadError, Unreachable, client, fetch, fetched
 from primum.retrieval.loaders import count, files, load, load_as
 from primum.retrieval.remote import is_remote, load_remote, remote_files
 from primum.retrieval.source import Source, Unreadable, source_of
@@ -94,7 +94,7 @@ def _medquad(wanted: str, http: httpx.Client, addresses: Addresses) -> Documents
         yield Unreadable(f"medquad:{wanted}", "medquad takes nothing after it: all of it is read")
         return
     for item in _archive(http, addresses.medquad, "medquad"):
-        if isinstance(item, Source) or "no answers" not in item.reason:
+        if isinstance(item, Source) or not item.empty:
             yield item
 
 
@@ -150,10 +150,12 @@ def _label(set_id: str, http: httpx.Client, addresses: Addresses) -> Documents:
     try:
         for page in xml_pages(fetch(http, urljoin(addresses.dailymed, f"spls/{set_id}.xml"), MAX_PAGE), set_id):
             yield page if isinstance(page, Unreadable) else source_of(page, page.identity or name)
-    except (ValueError, RecursionError, DownloadError) as error:
-        if isinstance(error, DownloadError) and "can't be reached" in str(error):
-            raise
+    except Unreachable:
+        raise  # nor can the next label be
+    except (ValueError, DownloadError) as error:
         yield Unreadable(name, str(error))
+    except RecursionError:
+        yield Unreadable(name, "nested too deeply")
 
 
 ORIGINS: dict[str, Origin] = {"medlineplus": _medlineplus, "medquad": _medquad, "dailymed": _dailymed}

@@ -12,7 +12,8 @@ from typing import Any
 from primum.retrieval.pdf_table import Table, tables_on
 from primum.retrieval.plaintext import clean, line
 from primum.retrieval.prose import Prose
-from primum.retrieval.reading_order import Word, in_order, rows_of
+from primum.retrieval.reading_order import Word, in_order
+from primum.retrieval.running_lines import without_running_lines
 from primum.retrieval.source import PlainPage
 from primum.retrieval.symbols import shown
 from primum.retrieval.table import table_lines
@@ -20,10 +21,6 @@ from primum.retrieval.table import table_lines
 MAX_PAGES = 5_000
 MAX_STREAM = 400 * 2**20  # bytes that one compressed part may unpack to; a page scanned at 600 dpi has 100 MB
 _BLOCK = 2**18  # bytes
-_EDGE = 0.1  # of a page's height: where running heads and feet stand
-_PAGE_NUMBER = re.compile(
-    r"(?:page|p\.|seite|página|第)?\s*[-–|]?\s*(?:\d{1,4}|[ivxl]{1,6})\s*(?:(?:of|/|von|de)\s*\d+|页)?\s*[-–|]?", re.I
-)
 _NO_TITLE = re.compile(
     r"\.(?:docx?|pdf|indd|qxd|tex|rtf|pptx?|xlsx?)$|^(?:microsoft|untitled|slide|layout|\(anonymous)", re.I
 )
@@ -51,7 +48,8 @@ def pdf_page(data: bytes, name: str) -> PlainPage:
     except Exception as error:  # a broken PDF raises nearly anything: KeyError, AttributeError, RecursionError
         raise ValueError(_why(error)) from None
     _refuse_textless(pages)
-    _drop_running_lines(pages)
+    for page, words in zip(pages, without_running_lines([(page.height, page.words) for page in pages]), strict=True):
+        page.words = words
     prose = Prose(_body_size(pages))
     tables: list[Table] = []
     for page in pages:
@@ -138,32 +136,6 @@ def _refuse_textless(pages: Sequence[_Page]) -> None:
         raise ValueError("has no text: it is a scan; run OCR first")
     if sum(len(found) for text in texts for found in _UNMAPPED.findall(text)) * 2 > letters:
         raise ValueError("its fonts don't say which letters they show; run OCR first")
-
-
-def _drop_running_lines(pages: Sequence[_Page]) -> None:
-    """Leaves out the lines at the upper and lower edge that stand on several pages, and page numbers."""
-    edges = [_edge_rows(page) for page in pages]
-    counts = Counter(key for rows in edges for key in {_key(row) for row in rows})
-    often = max(2, 0.3 * len(pages))
-    for page, rows in zip(pages, edges, strict=True):
-        dropped = [
-            word for row in rows if counts[_key(row)] >= often or _PAGE_NUMBER.fullmatch(_words(row)) for word in row
-        ]
-        gone = set(map(id, dropped))
-        page.words = [word for word in page.words if id(word) not in gone]
-
-
-def _edge_rows(page: _Page) -> list[list[Word]]:
-    low, high = page.height * _EDGE, page.height * (1 - _EDGE)
-    return rows_of(word for word in page.words if word.bottom < low or word.top > high)
-
-
-def _words(row: Sequence[Word]) -> str:
-    return " ".join(word.text for word in row)
-
-
-def _key(row: Sequence[Word]) -> str:
-    return re.sub(r"\d+", "#", _words(row).lower())
 
 
 def _body_size(pages: Sequence[_Page]) -> float:

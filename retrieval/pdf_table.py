@@ -10,6 +10,8 @@ from primum.retrieval.table import Grid, heads_of
 
 _DRAWN = 3_000  # lines on a page; with more it is a drawing, in which looking for cells takes minutes
 _RULE = 100  # points: a rule is at least this long
+_RULES = 3  # of a table, at least
+_EMPTY = 12  # points: more than this between two rules, and nothing in it, is no double rule
 _GAP = 0.8  # of the letters' size: what parts two columns
 _SAME = 3  # points within which two places are the same
 
@@ -35,6 +37,11 @@ class Table:
         across, down = (word.left + word.right) / 2, (word.top + word.bottom) / 2
         return self.box.left <= across <= self.box.right and self.box.top <= down <= self.box.bottom
 
+    def crosses(self, left: float, right: float, top: float) -> bool:
+        """Whether a rule belongs to it."""
+        beside = right <= self.box.left + _SAME or left >= self.box.right - _SAME
+        return not beside and self.box.top - _SAME <= top <= self.box.bottom + _SAME
+
     def continues(self, other: "Table") -> bool:
         """Whether it goes on with a table of the page before without repeating its headings."""
         return (
@@ -56,7 +63,7 @@ def tables_on(page: Any, words: Sequence[Word]) -> Iterator[Table]:
         table = _boxed(drawn, words, float(page.height))
         if table:
             found.append(table)
-    for region in _ruled(page):
+    for region in _ruled(page, words, found):
         inside = [word for word in words if _within(word, region)]
         if inside and not any(table.holds(word) for table in found for word in inside):
             table = _open(region, inside, page)
@@ -112,21 +119,35 @@ def _bold_rows(rows: Sequence[Any], words: Sequence[Word]) -> int:
     return 0
 
 
-def _ruled(page: Any) -> Iterator[Box]:
+def _ruled(page: Any, words: Sequence[Word], found: Sequence[Table]) -> Iterator[Box]:
     """Regions between three or more rules of one length, one under the other, as journals set their tables."""
     rules = sorted(
         {(round(e["x0"]), round(e["x1"]), round(e["top"], 1)) for e in page.edges if e["orientation"] == "h"}
     )
     stacks: dict[tuple[int, int], list[float]] = {}
     for left, right, top in rules:
-        if right - left < _RULE:
+        if right - left < _RULE or any(table.crosses(left, right, top) for table in found):
             continue
         key = next((k for k in stacks if abs(k[0] - left) <= _SAME and abs(k[1] - right) <= _SAME), (left, right))
         stacks.setdefault(key, []).append(top)
     for (left, right), tops in stacks.items():
         tops.sort()
-        if sum(1 for one, two in pairwise(tops) if two - one > _SAME) >= 2:
-            yield float(left), tops[0], float(right), tops[-1]
+        levels = [tops[0], *(two for one, two in pairwise(tops) if two - one > _SAME)]
+        for part in _parted(levels, float(left), float(right), words):
+            if len(part) >= _RULES:
+                yield float(left), part[0], float(right), part[-1]
+
+
+def _parted(levels: list[float], left: float, right: float, words: Sequence[Word]) -> Iterator[list[float]]:
+    """The rules of each table: between two tables, enough rules for each, stands text without columns, or nothing."""
+    for end in range(_RULES, len(levels) - _RULES + 1):
+        between = (left, levels[end - 1], right, levels[end])
+        rows = rows_of(word for word in words if _within(word, between))
+        if (len(_columns(rows)) < 2) if rows else between[3] - between[1] > _EMPTY:
+            yield levels[:end]
+            yield from _parted(levels[end:], left, right, words)
+            return
+    yield levels
 
 
 def _open(region: Box, words: Sequence[Word], page: Any) -> Table | None:

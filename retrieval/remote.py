@@ -8,7 +8,7 @@ from typing import Any
 
 from primum.retrieval.loaders import MAX_FILE, is_known, load_as
 from primum.retrieval.rows import is_jsonl
-from primum.retrieval.source import Source, Unreadable
+from primum.retrieval.source import Source, Unreadable, escaped
 
 MAX_REMOTE = 2 * 2**30  # bytes of a .jsonl or an archive; other files have the limit that local ones have
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://.*", re.DOTALL)
@@ -92,7 +92,7 @@ def _load_file(system: Any, place: str, size: int) -> Iterator[Source | Unreadab
                 return
         else:
             file.touch()  # it is only named, so that the reason is the same as for a local file
-        yield from load_as(file, uri, uri)
+        yield from load_as(file, escaped(uri), uri)
 
 
 def _copy(system: Any, place: str, file: Path, most: int) -> None:

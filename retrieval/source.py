@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 from primum.retrieval.language import language_of
 from primum.retrieval.plaintext import clean, line, web_address
@@ -51,10 +52,18 @@ class Source:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """What could not be read, and why; `name` is a path, `path:line` for a row, or the name of an origin."""
+    """What could not be read, and why; `name` is a path, `path:line` for a row, or the name of an origin.
+
+    `empty` if it is sound, but has nothing that could be read.
+    """
 
     name: str
     reason: str
+    empty: bool = field(default=False, compare=False)
+
+
+class Empty(ValueError):
+    """A sound file of a known kind without a text."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +83,9 @@ class PlainPage:
 
 
 def source_of(page: PlainPage, uri: str) -> Source:
-    """The document as it is stored. Raises ValueError if it has no text."""
+    """The document as it is stored. Raises Empty if it has no text."""
     if not page.text:
-        raise ValueError("no text in it")
+        raise Empty("no text in it")
     meta = page.meta
     url = web_address(meta.get("url"))
     return Source(
@@ -96,6 +105,14 @@ def source_of(page: PlainPage, uri: str) -> Source:
         published=day(meta.get("published")),
         retracted=str(meta.get("retracted") or "").strip().lower() in _TRUE,
         pages=page.pages,
+    )
+
+
+def escaped(path: str) -> str:
+    """A path or address as a part of an identity: `#`, `%` and what can't be seen are percent-encoded."""
+    return "".join(
+        sign if sign.isprintable() and sign not in "#%" else quote(sign, safe="", errors="surrogatepass")
+        for sign in path
     )
 
 

@@ -16,10 +16,10 @@ from hashlib import sha256
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
-from threading import Lock
 from typing import Literal, get_args
 
 from primum.retrieval.question_language import HAN, SPANISH, Language, detect
+from primum.safety.in_use import InUse
 from primum.safety.lexicon import canonical, mentions, named
 from primum.safety.words import content, stem
 
@@ -198,13 +198,7 @@ def _own() -> dict[Language, _Index]:
     return _built(shipped())
 
 
-class _Imports:
-    """The imported terms of this process, and how many want them."""
-
-    tables: Mapping[Language, _Index] | None = None
-    version = ""
-    users = 0
-    lock = Lock()
+_imports: InUse[Mapping[Language, _Index]] = InUse("imported terms")
 
 
 @contextmanager
@@ -217,19 +211,8 @@ def using(folder: Path | None) -> Iterator[None]:
         ValueError: the folder has no table, one is damaged (file and line), or the process uses other ones already.
     """
     rows, version = _load(folder) if folder else ([], "")
-    with _Imports.lock:
-        if _Imports.users and _Imports.version != version:
-            raise ValueError("this process uses other imported terms already; use a process of its own")
-        if not _Imports.users:
-            _Imports.tables, _Imports.version = _built(rows) if rows else None, version
-        _Imports.users += 1
-    try:
+    with _imports.using(version, lambda: _built(rows) if rows else None):
         yield
-    finally:
-        with _Imports.lock:
-            _Imports.users -= 1
-            if not _Imports.users:
-                _Imports.tables, _Imports.version = None, ""
 
 
 def _load(folder: Path) -> tuple[list[Term], str]:
@@ -243,7 +226,7 @@ def _load(folder: Path) -> tuple[list[Term], str]:
 
 def _tables(language: Language) -> list[_Index]:
     """The shipped table, then the imported ones."""
-    imported = _Imports.tables
+    imported = _imports.value
     return [_own()[language], *([imported[language]] if imported else [])]
 
 

@@ -8,11 +8,11 @@ from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
 from textwrap import shorten
-from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
 from primum.safety.findings import SEVERITIES, Finding, Severity
 from primum.safety.importers import Imported, read_rows
+from primum.safety.in_use import InUse
 from primum.safety.lexicon import canonical, classes, members, substances
 from primum.safety.remembered import remembered
 from primum.safety.tables import read_table
@@ -180,7 +180,7 @@ def _built_in(a: str, b: str) -> Finding | None:
 def pair(a: str, b: str) -> Finding | None:
     """The most severe finding on two names in any order; None where no rule is found, which does not mean safe."""
     a, b = sorted((canonical(a), canonical(b)))
-    ours, theirs = _built_in(a, b), _imported(a, b) if _Imports.table else None
+    ours, theirs = _built_in(a, b), _imported(a, b) if _imports.value else None
     if theirs is None:
         return ours
     severity, said, source = theirs
@@ -243,13 +243,7 @@ def load_imported(folder: Path) -> tuple[tuple[Imported, ...], str]:
     return tuple(rows), f"imported-{digest.hexdigest()[:12]}"
 
 
-class _Imports:
-    """The imported rows that this process asks, and how many want them."""
-
-    table: _Table[Imported] | None = None
-    version = ""
-    users = 0
-    lock = Lock()
+_imports: InUse[_Table[Imported]] = InUse("imported interactions")
 
 
 @contextmanager
@@ -262,31 +256,24 @@ def using(folder: Path | None) -> Iterator[None]:
         ValueError: the folder has no table, one is damaged (file and line), or the process asks other ones already.
     """
     rows, version = load_imported(folder) if folder else ((), "")
-    with _Imports.lock:
-        if _Imports.users and _Imports.version != version:
-            raise ValueError("this process asks other imported interactions already; use a process of its own")
-        if not _Imports.users:
-            _Imports.table, _Imports.version = _Table(rows) if rows else None, version
-            _imported.cache_clear()
-        _Imports.users += 1
-    try:
+    with _imports.using(version, lambda: _asked(rows)):
         yield
-    finally:
-        with _Imports.lock:
-            _Imports.users -= 1
-            if not _Imports.users:
-                _Imports.table, _Imports.version = None, ""
+
+
+def _asked(rows: Sequence[Imported]) -> _Table[Imported] | None:
+    _imported.cache_clear()
+    return _Table(rows) if rows else None
 
 
 def imported_version() -> str:
     """Which imported tables are asked; empty if none."""
-    return _Imports.version
+    return _imports.version
 
 
 @remembered(maxsize=65536)
 def _imported(a: str, b: str) -> tuple[Severity, str, str] | None:
     """What the imported tables say of two names: how severe, in words, and from where; licences stand with both."""
-    table = _Imports.table
+    table = _imports.value
     if table is None:
         return None
     pairs = [(one, other) for one in substances(a) for other in substances(b) if not _same(one, other)]

@@ -1,6 +1,6 @@
 """An ingest on many workers, to be run and killed.
 
-python -m tests.retrieval.many URL FOLDER [MARK | different] [tell] [WORKERS]
+python -m tests.retrieval.many URL FOLDER [MARK | different] [tell | die] [WORKERS]
 """
 
 import asyncio
@@ -8,9 +8,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from primum.graph.errors import PrimumError
 from primum.memory.session import Database
@@ -44,8 +49,20 @@ class Different(FakeEmbedder):
         self.fingerprint = str(os.getpid())
 
 
-async def run(url: str, folder: str, load: Callable[[], Embedder], tell: bool, workers: int) -> IngestReport:
-    database = Database(url, owner=True)
+class Deadly(Database):
+    """Kills its process right after some documents were committed, before anyone hears of it."""
+
+    @asynccontextmanager
+    async def begin(self, *args: Any, **kwargs: Any) -> AsyncIterator[AsyncConnection]:
+        async with super().begin(*args, **kwargs) as connection:
+            yield connection
+            stored = await connection.scalar(text("select count(*) from documents"))
+        if stored:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def run(url: str, folder: str, load: Callable[[], Embedder], tell: str, workers: int) -> IngestReport:
+    database = (Deadly if tell == "die" else Database)(url, owner=True)
 
     def told(progress: Progress) -> None:
         if tell and progress.done:
@@ -62,7 +79,7 @@ def main(url: str, folder: str, mark: str = "", tell: str = "", workers: str = "
     if mark:
         load = Different if mark == "different" else partial(Mortal, Path(mark))
     try:
-        say(json.dumps(vars(asyncio.run(run(url, folder, load, bool(tell), int(workers))))))
+        say(json.dumps(vars(asyncio.run(run(url, folder, load, tell, int(workers))))))
     except PrimumError as error:
         say(error)
         sys.exit(1)

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from primum.graph.errors import BadInput
 from primum.memory.session import Database
@@ -18,6 +19,7 @@ from primum.retrieval.cluster import ingest_on_workers
 from primum.retrieval.ingest import IngestReport, ingest
 from primum.retrieval.origins import parts, read
 from tests.fakes import FakeEmbedder
+from tests.retrieval import documents
 from tests.retrieval.test_ingest import assert_counts_are_right, rows
 
 needs_ray = pytest.mark.skipif(not find_spec("ray"), reason="Ray is not installed: pip install 'primum[ray]'")
@@ -57,6 +59,11 @@ LIBRARY = """
     from documents d join chunks c on c.document_id = d.id where replaced_at is null
     group by d.id order by uri
 """
+
+
+async def count(database: Database, which: str) -> int:
+    async with database.begin() as connection:
+        return int(await connection.scalar(text(f"select count(*) from documents where {which}")) or 0)
 
 
 async def assert_same_library(database: Database, other: Database) -> None:
@@ -124,6 +131,41 @@ async def test_a_killed_run_leaves_whole_documents_and_the_next_does_the_rest(
     rest = report(start(database.url, folder))
     assert rest["added"] + rest["unchanged"] == 301 and rest["unchanged"] >= stored[0]
     await assert_same_library(database, plain)
+
+
+@needs_ray
+async def test_a_writer_killed_between_its_commit_and_its_answer_writes_nothing_twice(
+    database: Database, plain: Database, folder: Path
+) -> None:
+    process = start(database.url, folder, "", "die")
+    said, _ = process.communicate(timeout=PATIENCE)
+    stored = await count(database, "true")
+    assert process.returncode == -signal.SIGKILL and said == "" and 0 < stored < 301
+    rest = report(start(database.url, folder))
+    assert (rest["added"], rest["replaced"], rest["unchanged"]) == (301 - stored, 0, stored)
+    assert await count(database, "replaced_at is not null") == 0
+    await assert_same_library(database, plain)
+
+
+@needs_ray
+async def test_of_two_documents_with_one_identity_the_first_given_stays_in_every_run(
+    database: Database, tmp_path: Path
+) -> None:
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    pages: dict[str, bytes | str] = {f"{n}.md": f"# Page {n}\n\n{LONG.format(n=n, m=n)}" for n in range(60)}
+    (folder / "a.zip").write_bytes(documents.zipped({**pages, "label.xml": documents.LABEL}))  # read more slowly
+    (folder / "b.xml").write_text(documents.LABEL.replace("drowsy", "very drowsy"))
+    (folder / "c.xml").write_text(documents.LABEL)
+    twice = [[f"dailymed:{documents.SET_ID}", "the same identity as an earlier document of this run"]]
+    kept = "select text from documents where uri like 'dailymed:%'"
+    first = report(start(database.url, folder))
+    assert (first["added"], first["replaced"], first["skipped"]) == (61, 0, twice)
+    ((stays,),) = await rows(database, kept)
+    assert "make drowsy" in str(stays)
+    second = report(start(database.url, folder))
+    assert (second["replaced"], second["unchanged"], second["skipped"]) == (0, 61, twice)
+    assert await rows(database, kept) == [(stays,)]
 
 
 @needs_ray

@@ -96,7 +96,7 @@ def test_a_table_of_values_is_one_document_with_a_line_a_row(tmp_path: Path) -> 
 )
 def test_rows_with_questions_or_texts_are_documents(tmp_path: Path, name: str, content: str) -> None:
     (first,), (second,) = loaded(tmp_path / name, content)
-    assert (first.uri, first.title, first.text) == (f"{name}#1", "Why?", "Because it is so.")
+    assert (first.uri, first.title, first.text) == (f"file:{tmp_path}/{name}#1", "Why?", "Because it is so.")
     assert first.audience == "patient"
     assert second == Unreadable(f"{tmp_path}/{name}:2", "no text in it")
 
@@ -112,11 +112,26 @@ def test_an_archive_is_read_file_by_file_and_a_bad_one_is_named(tmp_path: Path) 
     }
     pages, bad = loaded(tmp_path / "all.zip", documents.zipped(files))
     assert [page.uri for page in pages] == [
-        "all.zip#a/gout.md",
-        "all.zip#a/rows.jsonl#x",
+        f"file:{tmp_path}/all.zip#a/gout.md",
+        f"file:{tmp_path}/all.zip#a/rows.jsonl#x",
         f"dailymed:{documents.SET_ID}",
     ]
     assert [item.name.removeprefix(f"{tmp_path}/all.zip:") for item in bad] == ["a/rows.jsonl:2", "b.bin", "c.pdf"]
+
+
+def test_files_of_one_name_in_two_folders_or_archives_never_take_each_others_place(tmp_path: Path) -> None:
+    archived = documents.zipped(
+        {"a/rows.csv": "title,text\nT,One.\n", "a.md": "Text.", "a#rows.csv": "title,text\nT,x"}
+    )
+    for ward in ("one", "two"):
+        (tmp_path / ward).mkdir()
+        (tmp_path / ward / "rows.csv").write_text(f"title,text\nT,Of ward {ward}.\n")
+        (tmp_path / ward / "all.zip").write_bytes(archived)
+    (tmp_path / "one" / "all.zip#a.md").write_text("A file whose name looks like a place in an archive.")
+    uris = [item.uri for item in load(tmp_path) if isinstance(item, Source)]
+    assert len(uris) == len(set(uris)) == 9
+    assert set(uris) >= {f"file:{tmp_path}/{ward}/{place}" for ward in ("one", "two") for place in ("rows.csv#1",)}
+    assert f"file:{tmp_path}/one/all.zip#a/rows.csv#1" in uris
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

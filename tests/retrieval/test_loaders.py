@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 from datetime import date
 from pathlib import Path
 
@@ -144,7 +145,10 @@ def test_rows_become_documents_and_a_bad_one_is_named_by_its_line(tmp_path: Path
     rows = [json.dumps(good), "{not json", '{"_id": "b"}', "", json.dumps({"_id": "c", "text": "More."})]
     data = "\n".join(rows).encode()
     found = list(load(write(tmp_path / name, gzip.compress(data) if name.endswith(".gz") else data)))
-    assert [item.uri for item in found if isinstance(item, Source)] == [f"{name}#a", f"{name}#c"]
+    assert [item.uri for item in found if isinstance(item, Source)] == [
+        f"file:{tmp_path}/{name}#a",
+        f"file:{tmp_path}/{name}#c",
+    ]
     assert [item.name for item in found if isinstance(item, Unreadable)] == [
         f"{tmp_path}/{name}:2",
         f"{tmp_path}/{name}:3",
@@ -165,13 +169,13 @@ def test_a_row_too_large_is_named_and_the_next_one_goes_in(tmp_path: Path) -> No
     rows = json.dumps({"_id": "a", "text": "x" * MAX_ROW}) + "\n" + json.dumps({"_id": "b", "text": "Small."})
     first, second = load(write(tmp_path / "a.jsonl", rows))
     assert isinstance(first, Unreadable) and first.name.endswith(":1")
-    assert isinstance(second, Source) and second.uri == "a.jsonl#b"
+    assert isinstance(second, Source) and second.uri == f"file:{tmp_path}/a.jsonl#b"
 
 
 def test_control_characters_and_lone_surrogates_do_not_reach_the_text(tmp_path: Path) -> None:
     row = r'{"_id": "a\u0000", "title": "T\u0007\ud800", "text": "One\u0000 two\u200b.\r\nThree\ud83d."}'
     (page,) = sources(write(tmp_path / "a.jsonl", row))
-    assert (page.uri, page.title, page.text) == ("a.jsonl#a", "T\ufffd", "One two.\nThree\ufffd.")
+    assert (page.uri, page.title, page.text) == (f"file:{tmp_path}/a.jsonl#a", "T\ufffd", "One two.\nThree\ufffd.")
 
 
 @pytest.mark.parametrize(
@@ -274,6 +278,53 @@ def test_a_folder_is_read_in_order_without_hidden_files(tmp_path: Path) -> None:
         f"file:{tmp_path}/b.txt",
     ]
     assert [item.name for item in found if isinstance(item, Unreadable)] == [f"{tmp_path}/c.bin"]
+
+
+def test_each_file_is_read_once_and_no_link_is_followed_out_of_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "house"
+    (folder / "ward").mkdir(parents=True)
+    (folder / ".store").mkdir()
+    write(folder / "ward" / "b.md", "Text b.")
+    write(folder / ".store" / "c.md", "Text c.")
+    write(tmp_path / "secret.md", "Secret.")
+    for link, target in {
+        "a.md": folder / "ward" / "b.md",
+        "c.md": folder / ".store" / "c.md",
+        "d": folder / "ward",
+        "e.md": tmp_path / "secret.md",
+        "f": tmp_path,
+        "g.md": tmp_path / "gone.md",
+    }.items():
+        (folder / link).symlink_to(target)
+    (tmp_path / "other").symlink_to(folder)
+    for path in (folder, tmp_path / "other"):
+        found = list(load(path))
+        uris = [item.uri for item in found if isinstance(item, Source)]
+        assert uris == [f"file:{folder}/.store/c.md", f"file:{folder}/ward/b.md"]
+        (bad,) = [item for item in found if isinstance(item, Unreadable)]
+        assert bad.name == f"{path}/e.md" and "leads out of the folder" in bad.reason
+    assert len(list(load(folder / "e.md"))) == 1  # who names it wants it
+
+
+def test_files_whose_names_differ_in_what_is_not_seen_have_identities_of_their_own(tmp_path: Path) -> None:
+    names = [
+        "caf\u00e9.md",
+        "cafe\u0301.md",
+        "a b.md",
+        "a  b.md",
+        "a\u00a0b.md",
+        "a\tb.md",
+        "a%20b.md",
+        "a#b.md",
+        "a%23b.md",
+    ]
+    for name in names:
+        write(tmp_path / name, "Text.")
+    write(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.md")), "Text.")
+    uris = {source.uri for source in sources(tmp_path)}
+    assert len(uris) == len(names) + 1
+    assert f"file:{tmp_path}/caf\u00e9.md" in uris and f"file:{tmp_path}/a b.md" in uris
+    assert all(uri.isprintable() and "#" not in uri for uri in uris)
 
 
 def test_the_content_hash_changes_with_anything_that_is_stored(tmp_path: Path) -> None:

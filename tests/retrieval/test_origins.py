@@ -1,3 +1,4 @@
+import contextlib
 import json
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ class Site:
     """A web site on this machine: its pages by path, and what was asked for."""
 
     def __init__(self) -> None:
-        self.pages: dict[str, bytes | str] = {}
+        self.pages: dict[str, bytes | str | Iterator[bytes]] = {}
+        self.refused: dict[str, str] = {}
         self.asked: list[str] = []
         site = self
 
@@ -26,9 +28,15 @@ class Site:
             def do_GET(self) -> None:
                 site.asked.append(self.path)
                 content = site.pages.get(self.path, site.pages.get(urlsplit(self.path).path))
-                self.send_response(404 if content is None else 200)
+                if self.path in site.refused:
+                    self.send_response(503, site.refused[self.path])
+                else:
+                    self.send_response(404 if content is None else 200)
                 self.end_headers()
-                self.wfile.write(content.encode() if isinstance(content, str) else content or b"")
+                content = content.encode() if isinstance(content, str) else content
+                with contextlib.suppress(OSError):  # who asked has gone
+                    for part in [content] if isinstance(content, bytes) else content or []:
+                        self.wfile.write(part)
 
             def log_message(self, *args: object) -> None:
                 pass
@@ -137,6 +145,50 @@ def test_a_download_stops_where_it_is_too_large(site: Site, monkeypatch: pytest.
     site.pages["/medquad.zip"] = bytes(2**21)
     (found,) = read("medquad", site.addresses)
     assert isinstance(found, Unreadable) and "larger than 1 MB" in found.reason
+
+
+@pytest.fixture
+def drip(monkeypatch: pytest.MonkeyPatch) -> Iterator[Iterator[bytes]]:
+    """An answer that comes byte after byte and takes far longer than a download may."""
+    monkeypatch.setattr(download, "MAX_SECONDS", 0.2)
+    enough = threading.Event()
+    yield (b"P" for _ in range(1000) if not enough.wait(0.01))
+    enough.set()
+
+
+def test_a_download_that_drips_on_and_on_ends(site: Site, drip: Iterator[bytes]) -> None:
+    site.pages["/medquad.zip"] = drip
+    (found,) = read("medquad", site.addresses)
+    assert isinstance(found, Unreadable)
+    assert found.reason.startswith("127.0.0.1") and "takes longer" in found.reason and "give its path" in found.reason
+
+
+def test_one_label_that_is_refused_stops_no_other_whatever_the_service_says(site: Site) -> None:
+    ids = [f"{number}{documents.SET_ID[1:]}" for number in (2, 1)]
+    site.pages["/v2/spls.json"] = label_list([(set_id, "Nov 03, 2026") for set_id in ids])
+    site.refused[f"/v2/spls/{ids[0]}.xml"] = "can't be reached"
+    site.pages[f"/v2/spls/{ids[1]}.xml"] = documents.LABEL.replace(documents.SET_ID, ids[1])
+    refused, label = read("dailymed:placebin", site.addresses)
+    assert isinstance(refused, Unreadable) and refused.name == f"dailymed:{ids[0]}" and "503" in refused.reason
+    assert isinstance(label, Source) and label.uri == f"dailymed:{ids[1]}"
+
+
+def test_when_a_service_hangs_it_is_not_asked_for_the_other_labels(site: Site, drip: Iterator[bytes]) -> None:
+    ids = [f"{number}{documents.SET_ID[1:]}" for number in (2, 1)]
+    site.pages["/v2/spls.json"] = label_list([(set_id, "Nov 03, 2026") for set_id in ids])
+    site.pages[f"/v2/spls/{ids[0]}.xml"] = drip
+    (found,) = read("dailymed:placebin", site.addresses)
+    assert isinstance(found, Unreadable) and found.name == "dailymed:placebin" and "takes longer" in found.reason
+    assert len(site.asked) == 2
+
+
+def test_a_label_nested_too_deeply_is_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    nested = "<component><section>" * 5000 + "</section></component>" * 5000
+    site.pages[f"/v2/spls/{documents.SET_ID}.xml"] = documents.LABEL.replace(
+        "</structuredBody>", f"{nested}</structuredBody>"
+    )
+    (found,) = read(f"dailymed:{documents.SET_ID}", site.addresses)
+    assert isinstance(found, Unreadable) and found.name == f"dailymed:{documents.SET_ID}"
 
 
 def test_a_path_is_read_as_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,3 +95,21 @@ def test_a_pdf_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPat
     )
     with pytest.raises(ValueError, match="unpacks to more than 1 MB"):
         pdf_page(bomb.getvalue(), "bomb")
+
+
+def test_a_dose_that_comes_back_at_the_foot_of_each_page_is_kept_and_the_running_lines_are_not() -> None:
+    from reportlab.pdfgen.canvas import Canvas
+
+    data = io.BytesIO()
+    canvas = Canvas(data, pagesize=(595, 842))
+    for number in range(1, 6):
+        canvas.drawString(72, 815, "Ward guideline")
+        for row in range(30):
+            canvas.drawString(72, 720 - 14 * row, f"Line {row} of page {number} tells of gout and its treatment.")
+        canvas.drawString(72, 60, "100 mg twice daily")
+        canvas.drawString(300, 25, f"Page {number} of 5")
+        canvas.showPage()
+    canvas.save()
+    text = pdf_page(data.getvalue(), "ward").text
+    assert text.count("100 mg twice daily") == 5
+    assert "Ward guideline" not in text and "of 5" not in text

@@ -28,7 +28,10 @@ def test_a_remote_folder_is_read_in_order_and_bad_files_are_named(bucket: Any) -
     }.items():
         bucket.pipe(f"/{name}", data)
     found = list(load_remote("memory://ward"))
-    assert [item.uri for item in found if isinstance(item, Source)] == ["rows.jsonl#x", "memory:///ward/b.md"]
+    assert [item.uri for item in found if isinstance(item, Source)] == [
+        "memory:///ward/a/rows.jsonl#x",
+        "memory:///ward/b.md",
+    ]
     assert [(item.name, item.reason.split()[0]) for item in found if isinstance(item, Unreadable)] == [
         ("memory:///ward/c.pdf", "a"),
         ("memory:///ward/d.bin", "unknown"),
@@ -46,6 +49,25 @@ def test_a_remote_file_too_large_is_not_fetched(bucket: Any, monkeypatch: pytest
     monkeypatch.setattr(remote, "MAX_FILE", 2**20)
     bucket.pipe("/a.txt", bytes(2**21))
     assert list(load_remote("memory://a.txt")) == [Unreadable("memory:///a.txt", "larger than 1 MB")]
+
+
+@pytest.mark.parametrize(("name", "why"), [("a.bin", "unknown kind of file"), ("a.doc", "save it as .docx")])
+def test_a_remote_file_of_another_kind_is_named_and_not_fetched(
+    bucket: Any, monkeypatch: pytest.MonkeyPatch, name: str, why: str
+) -> None:
+    bucket.pipe(f"/{name}", b"Some bytes.")
+    fetched: list[str] = []
+    monkeypatch.setattr(remote, "_copy", lambda system, place, file, most: fetched.append(place))
+    (found,) = load_remote(f"memory://{name}")
+    assert isinstance(found, Unreadable)
+    assert found.name == f"memory:///{name}" and why in found.reason and fetched == []
+
+
+def test_remote_files_of_one_name_never_take_each_others_place(bucket: Any) -> None:
+    for name in ("one/rows.jsonl", "two/rows.jsonl", "two/rows.jsonl#1.md"):
+        bucket.pipe(f"/{name}", b'{"text": "A row."}')
+    uris = [item.uri for item in load_remote("memory://") if isinstance(item, Source)]
+    assert uris == ["memory:///one/rows.jsonl#1", "memory:///two/rows.jsonl#1", "memory:///two/rows.jsonl%231.md"]
 
 
 def test_nothing_of_a_remote_file_stays_on_this_machine(

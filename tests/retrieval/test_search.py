@@ -161,7 +161,8 @@ async def test_what_is_changed_or_removed_is_not_found_from_then_on(database: Da
     assert await library.read([before.chunk_id]) == []
     async with database.begin() as connection:
         await index.lock(connection)
-        assert await index.remove(connection, ["rows.jsonl#a", "rows.jsonl#unknown"], "") == 1
+        gone = [f"file:{tmp_path}/rows.jsonl#{name}" for name in ("a", "unknown")]
+        assert await index.remove(connection, gone, "") == 1
         assert await connection.scalar(text("select count(*) from documents")) == 1
     assert [p.text for p in await library.search(["ibuprofen treats"], 9)] == ["Rest treats it."]
 
@@ -176,7 +177,7 @@ async def test_of_two_that_nearly_repeat_each_other_one_is_found_and_without_it_
     assert {p.title for p in await library.search(["causes and cure of gout"], 20)} == {"Gout a", "Gout c"}
     async with database.begin() as connection:
         await index.lock(connection)
-        await index.remove(connection, ["rows.jsonl#a"], "")
+        await index.remove(connection, [f"file:{tmp_path}/rows.jsonl#a"], "")
     assert {p.title for p in await library.search(["causes and cure of gout"], 20)} == {"Gout b", "Gout c"}
 
 
@@ -198,7 +199,7 @@ async def test_what_was_put_in_for_good_is_neither_replaced_nor_let_go_by_what_i
     database: Database, tmp_path: Path
 ) -> None:
     lasting = await stored(database, tmp_path, row("a", "Colchicine treats it."))
-    fetched = Source(uri="rows.jsonl#a", title="Gout a", text="Fetched since.", origin="pubmed")
+    fetched = Source(uri=f"file:{tmp_path}/rows.jsonl#a", title="Gout a", text="Fetched since.", origin="pubmed")
     report = await store([fetched], database, FakeEmbedder(), datetime.now(UTC) - timedelta(seconds=1))
     assert (report.added, report.replaced, report.unchanged) == (0, 0, 1)
     assert [p.text for p in await lasting.search(["gout"], 3)] == ["Colchicine treats it."]

@@ -25,13 +25,7 @@ class Watcher:
 
     async def ready(self) -> None:
         """Waits until changes are seen."""
-        waiting = asyncio.create_task(self.next())
-        number = 0
-        while not waiting.done():
-            number += 1
-            (self.folder / "ready.txt").write_text(f"Text {number}.")
-            await asyncio.wait([waiting], timeout=0.2)
-        assert waiting.result().changed == {self.folder / "ready.txt"}
+        assert await self.next() == Changes(frozenset(), frozenset())
 
 
 @pytest.fixture
@@ -52,7 +46,7 @@ async def told_of(watcher: Watcher, wanted: set[Path], removed: set[Path]) -> tu
         batch = await watcher.next()
         changed |= batch.changed
         gone |= batch.removed
-    return changed - {watcher.folder / "ready.txt"}, gone
+    return changed, gone
 
 
 async def test_files_that_are_added_changed_and_removed_are_told(watcher: Watcher) -> None:
@@ -91,6 +85,44 @@ async def test_a_share_that_tells_nothing_is_looked_at_again_and_again(tmp_path:
     (tmp_path / "a.md").write_text("One.")
     assert await told_of(watcher, {tmp_path / "a.md"}, set()) == ({tmp_path / "a.md"}, set())
     watcher.stop.set()
+
+
+@pytest.mark.parametrize("name", ["ward.2026", "ward.md", "two  spaces", "cafe\u0301"])
+async def test_a_folder_of_any_name_is_told_when_it_goes(watcher: Watcher, name: str) -> None:
+    folder = watcher.folder / name
+    folder.mkdir()
+    (folder / "a.md").write_text("Text.")
+    assert await told_of(watcher, {folder / "a.md"}, set()) == ({folder / "a.md"}, set())
+    shutil.rmtree(folder)
+    _, removed = await told_of(watcher, set(), {folder})
+    assert removed <= {folder, folder / "a.md"}
+
+
+async def test_a_link_is_followed_within_the_folder_only(
+    watcher: Watcher, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "secret.md").write_text("Secret.")
+    (watcher.folder / "secret.md").symlink_to(outside / "secret.md")
+    (watcher.folder / "ward").symlink_to(outside)
+    (watcher.folder / "a.md").write_text("Text.")
+    (watcher.folder / "b.md").symlink_to(watcher.folder / "a.md")
+    wanted = {watcher.folder / "a.md", watcher.folder / "b.md"}
+    assert await told_of(watcher, wanted, set()) == (wanted, set())
+
+
+async def test_what_happens_after_watching_began_is_told_whenever_it_is_asked_for(watcher: Watcher) -> None:
+    (watcher.folder / "early.md").write_text("Text.")
+    assert (await watcher.next()).changed == {watcher.folder / "early.md"}
+
+
+async def test_a_folder_that_is_taken_away_is_named_and_not_told_as_removed(tmp_path: Path) -> None:
+    (tmp_path / "ward").mkdir()
+    watcher = Watcher(tmp_path / "ward")
+    await watcher.ready()
+    shutil.rmtree(tmp_path / "ward")
+    with pytest.raises(BadInput, match="no such folder"):
+        await watcher.next()
 
 
 async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
