@@ -69,6 +69,7 @@ class Database:
         """One transaction, in which an identity's rows are seen.
 
         Raises:
+            BadInput: a value holds what can't be stored, such as a NUL.
             MemoryUnavailable: the database can't be reached or broke off.
         """
         async with _reached(), self.engine.begin() as connection:
@@ -140,6 +141,16 @@ def why(error: Exception) -> str:
     return "The database can't be reached."
 
 
+def _cant_be_stored(error: object) -> bool:
+    """Whether it is what was given that the database can't take, and not a fault of ours."""
+    never = (
+        psycopg.errors.UntranslatableCharacter,
+        psycopg.errors.CharacterNotInRepertoire,
+        psycopg.errors.NumericValueOutOfRange,
+    )
+    return isinstance(error, never) or type(error) is psycopg.DataError  # its own, of a NUL
+
+
 _LOST = (
     *(exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError),
     *(psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError),  # COPY goes past SQLAlchemy
@@ -152,6 +163,12 @@ async def _reached() -> AsyncIterator[None]:
         yield
     except _LOST as error:
         raise MemoryUnavailable(f"{why(error)} Nothing was changed.") from error
+    except (exc.DataError, psycopg.DataError) as error:
+        if not _cant_be_stored(getattr(error, "orig", error)):
+            raise
+        raise BadInput(
+            "What was given holds a character (NUL) or a number that can't be stored. Leave it out."
+        ) from None
     except exc.IntegrityError as error:
         if not isinstance(error.orig, psycopg.errors.ForeignKeyViolation):
             raise
