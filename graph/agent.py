@@ -12,22 +12,25 @@ from uuid import UUID, uuid4
 import psycopg
 import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.types import Command
 
 from primum.graph.answer import Answer
 from primum.graph.context import Audience, Run
-from primum.graph.errors import BadInput, MemoryUnavailable, PrimumError, TurnFailed
+from primum.graph.errors import BadInput, MemoryUnavailable, PrimumError, TurnFailed, UnknownThread
 from primum.graph.request import check_name, check_text
 from primum.graph.resources import Resources
 from primum.graph.state import Exchange, TurnInput
 from primum.graph.stream import Event, Feed, of_answer, of_error, of_passages, of_task
 from primum.memory.identity import Identity
 from primum.memory.jobs import Worker, open_worker
+from primum.memory.reviews import Choice
 from primum.memory.session import why
-from primum.memory.threads import LEASE
+from primum.memory.threads import LEASE, TurnRow
 from primum.nodes.remember import remember
 from primum.safety.profile import Profile
 
 BEAT = LEASE / 3  # seconds between signs of life of the turns under way
+WAITS = "A clinician looks at the answer to your question before you get it. It will stand here."
 LOOK = 0.2  # seconds between looks at a turn that waits for another
 
 log = structlog.get_logger(__name__)
@@ -45,6 +48,7 @@ class _Turn:
     question: str
     request: Mapping[str, Any]
     feed: Feed
+    again: bool = False  # it was begun before
 
     @property
     def actor(self) -> str:
@@ -162,11 +166,29 @@ class Agent:
         while claimed := await self.resources.threads.claim():
             identity, row = claimed
             log.info("turn.recovered", run_id=str(row.run_id))
-            turn = _Turn(identity, row.run_id, row.thread_id, row.thread_key, row.question, row.request, Feed())
-            found.append(self._run(turn, queued=row.status == "queued"))
+            found.append(self._run(_turn(identity, row), queued=row.status == "queued"))
         if found:
             await asyncio.wait(found)
         return len(found)
+
+    async def decide(
+        self, tenant: str, run_id: UUID, decision: Choice, actor: str, edited: str | None = None
+    ) -> Answer:
+        """What a clinician makes of an answer that waits, kept once; the answer as it goes out.
+
+        Raises:
+            UnknownThread: the tenant has no such answer.
+            AlreadyDecided: somebody was faster.
+            MemoryUnavailable: the database can't be reached.
+        """
+        threads = self.resources.threads
+        identity = await self.resources.reviews.decide(
+            tenant, run_id, decision, actor, edited, holder=threads.holder, lease=LEASE
+        )
+        found = await threads.turn(run_id)
+        if found is None:
+            raise UnknownThread("The conversation was removed in the meantime.")
+        return await asyncio.shield(self._run(_turn(identity, found[1])))
 
     async def forget(self, thread: str, patient: str, tenant: str | None = None) -> None:
         """Removes a thread with its turns and checkpoints. Raises UnknownThread, and ThreadBusy in mid-turn."""
@@ -297,8 +319,12 @@ class Agent:
                 await self._wait_for_turn(turn)
             started = time.perf_counter()
             run = self.resources.new_run(turn.run_id)
-            answer = await self._run_graph(run, turn)
+            answer, waits = await self._run_graph(run, turn)
             kept = answer.model_dump(mode="json")
+            if waits:
+                if not await threads.wait(turn.identity, turn.run_id, kept, turn.actor):
+                    return await self._repeated(turn)
+                return self._wait(turn, answer)
             seconds = time.perf_counter() - started
             made_of = {**self._made_of(answer, kept), "ms": round(seconds * 1000, 1), "tokens": answer.trace.tokens}
             if not await threads.finish(turn.identity, turn.run_id, kept, turn.actor, made_of):
@@ -324,6 +350,15 @@ class Agent:
         log.info("turn.answered", run_id=str(turn.run_id), status=answer.status, ms=answer.trace.timings_ms)
         return answer
 
+    def _wait(self, turn: _Turn, answer: Answer) -> Answer:
+        """What is told while a clinician has not decided."""
+        told = answer.model_copy(
+            update={"text": WAITS, "status": "waiting", "citations": [], "confidence": 0.0, "reasoning": None}
+        )
+        for event in of_answer(told.model_dump(mode="json")):
+            turn.feed.put(event)
+        return told
+
     async def _wait_for_turn(self, turn: _Turn) -> None:
         """Until the thread's earlier questions are answered, by whatever process."""
         while not await self.resources.threads.begin(turn.identity, turn.run_id):  # noqa: ASYNC110
@@ -345,7 +380,8 @@ class Agent:
             "answer": self.resources.secret.mark(str(kept["text"]).encode()),
         }
 
-    async def _run_graph(self, run: Run, turn: _Turn) -> Answer:
+    async def _run_graph(self, run: Run, turn: _Turn) -> tuple[Answer, bool]:
+        """The answer, and whether it waits for a clinician. A turn that they decided on goes on where it waited."""
         request = turn.request
         asked = TurnInput(
             question=turn.question,
@@ -356,10 +392,13 @@ class Agent:
         profile = Profile.model_validate(request.get("profile") or {})
         context = self.resources.context(run, turn.identity, turn.thread, request.get("audience") or "patient", profile)
         answer: dict[str, Any] = {}
+        waits = False
+        thread = {"thread_id": str(turn.thread_key)}
+        decision = await self.resources.reviews.decision(turn.identity, turn.run_id) if turn.again else None
         # `exit` writes one checkpoint a turn; a turn that dies on the way is run again from its admitted row.
         async for task in self.resources.graph.astream(
-            asked,
-            config={"configurable": {"thread_id": str(turn.thread_key)}, "recursion_limit": 50},
+            asked if decision is None else Command(resume=decision),
+            config={"configurable": thread, "recursion_limit": 50},
             context=context,
             stream_mode="tasks",
             durability="exit",
@@ -368,9 +407,17 @@ class Agent:
                 turn.feed.put(event)
                 if event.data == {"name": "retrieve", "state": "finished"}:
                     turn.feed.put(of_passages(run.passages.values()))
-            if task["name"] == "respond" and task.get("result"):
-                answer = dict(task["result"])["answer"]
-        return Answer.model_validate(answer)
+            if task["name"] in ("respond", "sign_off") and task.get("result"):
+                answer = dict(task["result"]).get("answer", answer)
+            waits = waits or bool(task.get("interrupts"))
+        if not answer:  # a process went through the graph to its end, and died before it could say so
+            answer = (await self.resources.graph.aget_state({"configurable": thread})).values["answer"]
+        return Answer.model_validate(answer), waits
+
+
+def _turn(identity: Identity, row: TurnRow) -> _Turn:
+    """A turn that was begun before, to be gone on with."""
+    return _Turn(identity, row.run_id, row.thread_id, row.thread_key, row.question, row.request, Feed(), again=True)
 
 
 def _request(

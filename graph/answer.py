@@ -1,13 +1,13 @@
 """What a turn returns (DESIGN.md, section 4). This is also its JSON schema: `Answer.model_json_schema()`."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from primum.safety.findings import Disposition, SafetyReport
 
-Status = Literal["answered", "evidence_only", "emergency", "declined", "unverified"]
+Status = Literal["answered", "evidence_only", "emergency", "declined", "unverified", "waiting"]
 
 
 class _Part(BaseModel):
@@ -55,6 +55,14 @@ class Support(_Part):
     removed: int = 0
 
 
+class Signature(_Part):
+    """What a clinician made of the answer before it left; `by` names their key or token, not them."""
+
+    decision: Literal["approved", "edited", "refused"]
+    by: str
+    at: datetime
+
+
 class Trace(_Part):
     """What the answer was made of. No patient text."""
 
@@ -85,4 +93,5 @@ class Answer(_Part):
     support: Support = Support()
     confidence: float = Field(0, ge=0, le=1)
     reasoning: str | None = None
+    signed: Signature | None = Field(None, description="where answers are signed off: by whom, and how it was decided")
     trace: Trace

@@ -24,6 +24,7 @@ from primum.nodes.respond import respond
 from primum.nodes.retrieve import retrieve
 from primum.nodes.rewrite import rewrite
 from primum.nodes.router import router
+from primum.nodes.sign_off import sign_off
 from primum.nodes.triage import triage
 
 Graph = CompiledStateGraph[State, Context, TurnInput, TurnOutput]
@@ -56,6 +57,8 @@ def build_graph(checkpointer: Checkpointer = None) -> Graph:
     graph.add_node("retrieve", timed(retrieve), timeout=SEARCH_TIMEOUT)
     graph.add_node("respond", timed(respond), timeout=SEARCH_TIMEOUT)
 
+    graph.add_node("sign_off", sign_off)
+
     graph.add_edge(START, "recall")
     graph.add_edge("recall", "triage")
     graph.add_conditional_edges("triage", after_triage)
@@ -67,7 +70,8 @@ def build_graph(checkpointer: Checkpointer = None) -> Graph:
     graph.add_edge("draft", "critique")
     graph.add_conditional_edges("critique", after_critique)
     graph.add_edge("refine", "critique")
-    graph.add_edge("respond", END)
+    graph.add_edge("respond", "sign_off")
+    graph.add_edge("sign_off", END)
     return graph.compile(checkpointer=checkpointer, name="primum")
 
 

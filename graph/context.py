@@ -125,6 +125,7 @@ class Context:
     identity: Identity
     thread: str
     literature: Literature | None = None
+    signs: bool = False
     limits: Limits = Limits()
     run: Run = field(default_factory=Run)
     audience: Audience = "patient"

@@ -11,6 +11,7 @@
     ├── Unauthenticated      no key or token, or one that does not hold (HTTP 401)
     ├── NotAllowed           whoever asks may not do this (HTTP 403)
     ├── TooManyRequests      more than the limit in a minute (HTTP 429)
+    ├── AlreadyDecided       somebody has signed this answer already (HTTP 409)
     ├── ThreadBusy           the thread's last question is still being answered (HTTP 409)
     ├── TurnFailed           a question came to nothing when it was first sent
     ├── ModelUnavailable     the model server can't be reached, hangs, breaks off or repeats itself
@@ -63,6 +64,10 @@ class TooManyRequests(PrimumError):
     def __init__(self, reason: str, seconds: int) -> None:
         super().__init__(reason)
         self.seconds = seconds
+
+
+class AlreadyDecided(PrimumError):
+    """Somebody has signed this answer already."""
 
 
 class ThreadBusy(PrimumError):

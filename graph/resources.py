@@ -25,6 +25,7 @@ from primum.memory.erasure import Erasure
 from primum.memory.feedback import Opinions
 from primum.memory.identity import Identity
 from primum.memory.records import Records
+from primum.memory.reviews import Reviews
 from primum.memory.secret import Secret, find_secret
 from primum.memory.session import Database
 from primum.memory.summaries import Summaries
@@ -56,6 +57,7 @@ class Resources:
     summaries: Summaries
     records: Records
     opinions: Opinions
+    reviews: Reviews
     erasure: Erasure
     library: Retriever
     literature: Literature | None
@@ -83,6 +85,7 @@ class Resources:
             identity=identity,
             thread=thread,
             literature=self.literature,
+            signs=settings.sign_off == "patients" and audience == "patient",
             limits=Limits(
                 settings.max_revisions,
                 settings.max_words,
@@ -204,6 +207,7 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
             charts=charts,
             records=Records(charts, audit),
             opinions=Opinions(database, audit),
+            reviews=Reviews(database, audit),
             summaries=Summaries(database),
             erasure=Erasure(database, audit),
             library=library,

@@ -124,6 +124,10 @@ class Settings(BaseSettings):
         description="Folder of imported medical terms, used as well. Unset: `terms` in PRIMUM_HOME.",
     )
 
+    sign_off: Literal["never", "patients"] = Field(
+        "never",
+        description="`patients`: an answer to a patient waits until a clinician lets it out; no emergency does.",
+    )
     when_busy: Literal["refuse", "queue"] = Field(
         "refuse", description="A question while the thread's last is being answered: refused (409), or queued."
     )

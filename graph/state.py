@@ -31,6 +31,15 @@ class Problem(TypedDict):
     verified: bool
 
 
+class Decision(TypedDict):
+    """What a clinician makes of an answer; `text` is theirs where they edited it."""
+
+    decision: Literal["approved", "edited", "refused"]
+    text: str
+    by: str
+    at: str
+
+
 class TurnInput(TypedDict):
     question: str
     # What is left out here holds as the turn before had it: the agent gives them all.

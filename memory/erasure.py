@@ -21,7 +21,7 @@ from primum.memory.session import Database
 from primum.safety.remembered import forget_texts
 
 # A patient's rows, in the order in which they are counted; they go with the patient's own row.
-OWN = ("threads", "turns", "facts", "contradictions", "effects", "summaries", "feedback")
+OWN = ("threads", "turns", "facts", "contradictions", "effects", "summaries", "feedback", "reviews")
 # LangGraph's, by the keys of the patient's threads.
 SEALED = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
 BUSY = "A question of this patient is still being answered. Wait for its answer, then erase."

@@ -213,7 +213,7 @@ class Turn(Base):
 
     __tablename__ = "turns"
     __table_args__ = (
-        CheckConstraint("status in ('queued', 'running', 'done', 'failed')", name="status"),
+        CheckConstraint("status in ('queued', 'running', 'waiting', 'done', 'failed')", name="status"),
         ForeignKeyConstraint(["tenant", "thread_id"], ["threads.tenant", "threads.id"], ondelete="CASCADE"),
         Index("ix_turns_tenant_thread_id_number", "tenant", "thread_id", "number"),
         Index(
@@ -340,6 +340,28 @@ class Feedback(Base):
     reasons: Mapped[list[str]]
     comment: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Review(Base):
+    """An answer that waits for a clinician, and what they made of it. `answer` is as the audit left it."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (
+        _of_patient(),
+        CheckConstraint("decision in ('approved', 'edited', 'refused')", name="decision"),
+        Index("ix_reviews_tenant_asked_at", "tenant", "asked_at", postgresql_where="decision is null"),
+    )
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("turns.run_id", ondelete="CASCADE"), primary_key=True)
+    tenant: Mapped[str]
+    patient: Mapped[str]
+    question: Mapped[str]
+    answer: Mapped[dict[str, Any]]
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    decision: Mapped[str | None]
+    text: Mapped[str | None]
+    actor: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
 
 
 class AuditEvent(Base):

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from primum.graph.errors import BadInput, ThreadBusy, UnknownThread
-from primum.memory import jobs
+from primum.memory import jobs, reviews
 from primum.memory.audit import Audit
 from primum.memory.identity import Identity
 from primum.memory.session import Database
@@ -27,7 +27,7 @@ LEASE = 15.0  # seconds after the last sign of life of its process in which a tu
 ATTEMPTS = 3  # times that a turn is begun; one that takes its process down with it would do so for ever
 WAITING = 8  # questions of one thread that may wait in a queue
 
-Status = Literal["queued", "running", "done", "failed"]
+Status = Literal["queued", "running", "waiting", "done", "failed"]
 
 # What every turn does is written out: put together anew each time, these took a turn five milliseconds.
 _OWN = text("""
@@ -41,7 +41,8 @@ made as (
 )
 select key from known union all select key from made
 """)
-_UNFINISHED = "select from turns where thread_id = :thread and status in ('queued', 'running')"
+_RUNNING = "select from turns where thread_id = :thread and status in ('queued', 'running')"
+_UNFINISHED = "select from turns where thread_id = :thread and status in ('queued', 'running', 'waiting')"
 _ADMIT = text(f"""
 insert into turns (run_id, tenant, patient, thread_id, question, request, idempotency_key, status, holder, lease_until)
 select :run_id, :tenant, :patient, :thread, :question, :request, :idempotency_key,
@@ -53,7 +54,7 @@ _SUBMITTED = text("select run_id, question, status, answer from turns where idem
 _BEGIN = text("""
 update turns set status = 'running' where run_id = :run_id and status = 'queued' and not exists (
   select from turns as earlier where earlier.thread_id = turns.thread_id
-  and earlier.status in ('queued', 'running') and earlier.number < turns.number
+  and earlier.status in ('queued', 'running', 'waiting') and earlier.number < turns.number
 )
 returning run_id
 """)
@@ -63,6 +64,10 @@ update turns set status = :status, answer = :answer, error = :error, finished_at
 where run_id = :run_id and status in ('queued', 'running') and holder = :holder
 returning run_id
 """).bindparams(bindparam("answer", type_=JSONB(none_as_null=True)))
+_WAIT = text("""
+update turns set status = 'waiting', lease_until = null
+where run_id = :run_id and status = 'running' and holder = :holder returning run_id
+""")
 # As the worker, which sees all tenants' turns but no word of them.
 _BEAT = text(f"""
 update turns set lease_until = now() + make_interval(secs => {LEASE})
@@ -195,6 +200,15 @@ class Threads:
             await self.audit.add(connection, identity, actor, "answer", made_of, run_id)
             return True
 
+    async def wait(self, identity: Identity, run_id: UUID, answer: Mapping[str, Any], actor: str) -> bool:
+        """Keeps an answer until a clinician decides on it. False, and nothing is kept, as `finish`."""
+        async with self.database.begin(identity) as connection:
+            if await connection.scalar(_WAIT, {"run_id": run_id, "holder": self.holder}) is None:
+                return False
+            await reviews.wait(connection, run_id, answer)
+            await self.audit.add(connection, identity, actor, "wait", {}, run_id)
+            return True
+
     async def fail(self, identity: Identity, run_id: UUID, error: str, actor: str) -> None:
         """Keeps that a turn came to nothing, and why."""
         async with self.database.begin(identity) as connection:
@@ -261,7 +275,7 @@ class Threads:
         """Removes a thread and its turns; its name in the checkpoints, which are the saver's. Raises as `admit`."""
         async with self.database.begin(identity) as connection:
             key = await self._own(connection, thread)
-            if (await connection.execute(text(_UNFINISHED), {"thread": thread})).first() is not None:
+            if (await connection.execute(text(_RUNNING), {"thread": thread})).first() is not None:
                 raise ThreadBusy(BUSY)
             await connection.execute(delete(Thread).where(Thread.id == thread))
         forget_texts()

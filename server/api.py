@@ -41,6 +41,7 @@ from primum.server.openai import add_openai_routes
 from primum.server.operations import Metrics, add_operation_routes
 from primum.server.patients import add_patient_routes
 from primum.server.problems import OPENAI, problem, told
+from primum.server.reviews import add_review_routes
 
 MAX_BODY = 256 * 1024  # bytes; a question has at most 8,000 characters
 RECOVER_EVERY = 15.0  # seconds between looks for turns whose process died
@@ -161,6 +162,7 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
     add_openai_routes(app, ERRORS)
     add_document_routes(app, ERRORS)
     add_operation_routes(app, ERRORS)
+    add_review_routes(app, ERRORS)
     return app
 
 

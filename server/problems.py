@@ -3,6 +3,7 @@
 from starlette.responses import JSONResponse
 
 from primum.graph.errors import (
+    AlreadyDecided,
     BadInput,
     LookUpFailed,
     MemoryUnavailable,
@@ -28,6 +29,7 @@ _CODES: dict[type[PrimumError], int] = {
     NotAllowed: 403,
     TooManyRequests: 429,
     ThreadBusy: 409,
+    AlreadyDecided: 409,
     MemoryUnavailable: 503,
     LookUpFailed: 503,
 }

@@ -1,0 +1,42 @@
+"""sign_off: reads the answer, writes what a clinician makes of it. Where answers are signed off, it waits for that."""
+
+import re
+from typing import Any
+
+from langgraph.runtime import Runtime
+from langgraph.types import interrupt
+
+from primum.graph.context import Context
+from primum.graph.state import Decision, State
+from primum.nodes.evidence import unsafe
+from primum.retrieval.excerpts import in_one_line
+from primum.safety.sentences import split_answer
+
+SIGNED = ("answered", "evidence_only")  # who is in danger waits for nobody, and what says nothing needs no signature
+REFUSED = "A clinician has looked at your question and asks you to speak with them, or with your own doctor, about it."
+_MARKER = re.compile(r"\[(\d+)\]")
+
+
+async def sign_off(state: State, runtime: Runtime[Context]) -> State:
+    answer = state["answer"]
+    if not runtime.context.signs or answer["status"] not in SIGNED:
+        return State()
+    decision: Decision = interrupt({"run_id": answer["trace"]["run_id"]})
+    return State(answer=signed(answer, decision, state))
+
+
+def signed(answer: dict[str, Any], decision: Decision, state: State) -> dict[str, Any]:
+    """The answer as a clinician let it out. Of an edited one the rules' warnings stand on top."""
+    signature = {"decision": decision["decision"], "by": decision["by"], "at": decision["at"]}
+    if decision["decision"] == "refused":
+        refused = {"text": REFUSED, "status": "declined", "citations": [], "confidence": 0.0}
+        return answer | refused | {"signed": signature}
+    if decision["decision"] == "approved":
+        return answer | {"signed": signature}
+    text = decision["text"]
+    found = unsafe(tuple(sentence.text for sentence in split_answer(text)), state)
+    warnings = list(dict.fromkeys(in_one_line(one) for sentence in found for one in sentence))
+    led = "\n\n".join([*(f"> **Warning.** {warning}" for warning in warnings), text])
+    cited = {int(marker) for marker in _MARKER.findall(text)}
+    kept = [citation for citation in answer["citations"] if citation["marker"] in cited]
+    return answer | {"text": led, "citations": kept, "signed": signature}
