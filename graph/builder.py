@@ -11,13 +11,14 @@ from langgraph.types import Checkpointer, RetryPolicy
 
 from primum.graph.context import Context
 from primum.graph.degrade import degrade
-from primum.graph.edges import after_critique, after_retrieve, after_router, after_triage
+from primum.graph.edges import after_act, after_critique, after_retrieve, after_router, after_triage
 from primum.graph.errors import ModelUnavailable
 from primum.graph.state import State, TurnInput, TurnOutput
 from primum.nodes.act import act
 from primum.nodes.critique import critique
 from primum.nodes.draft import draft
 from primum.nodes.further import further
+from primum.nodes.look_up import look_up
 from primum.nodes.recall import recall
 from primum.nodes.refine import refine
 from primum.nodes.respond import respond
@@ -51,7 +52,7 @@ def build_graph(checkpointer: Checkpointer = None) -> Graph:
     graph = StateGraph(State, input_schema=TurnInput, output_schema=TurnOutput, context_schema=Context)
     # LangGraph gives a handler its error by parameter, which its types do not say.
     graph.set_node_defaults(retry_policy=RETRY, timeout=MODEL_TIMEOUT, error_handler=cast(Any, degrade))
-    nodes: tuple[Node, ...] = (recall, triage, router, rewrite, further, act, draft, critique, refine)
+    nodes: tuple[Node, ...] = (recall, triage, router, act, rewrite, further, look_up, draft, critique, refine)
     for node in nodes:
         graph.add_node(node.__name__, timed(node))
     graph.add_node("retrieve", timed(retrieve), timeout=SEARCH_TIMEOUT)
@@ -63,10 +64,11 @@ def build_graph(checkpointer: Checkpointer = None) -> Graph:
     graph.add_edge("recall", "triage")
     graph.add_conditional_edges("triage", after_triage)
     graph.add_conditional_edges("router", after_router)
+    graph.add_conditional_edges("act", after_act)
     graph.add_edge("rewrite", "retrieve")
     graph.add_conditional_edges("retrieve", after_retrieve)
     graph.add_edge("further", "retrieve")
-    graph.add_edge("act", "retrieve")
+    graph.add_edge("look_up", "retrieve")
     graph.add_edge("draft", "critique")
     graph.add_conditional_edges("critique", after_critique)
     graph.add_edge("refine", "critique")

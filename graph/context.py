@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 from uuid import uuid4
 
 from pydantic import BaseModel
@@ -18,11 +18,21 @@ from primum.retrieval.search import Passage, Retriever
 from primum.safety.profile import Profile
 
 if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
     from primum.tools.literature import Found
 
 Audience = Literal["patient", "clinician"]
 Message = tuple[Literal["system", "user", "assistant"], str]
 Form = TypeVar("Form", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A tool that a model wants to have called, and the arguments that it gave, which nobody has checked yet."""
+
+    tool: str
+    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,7 @@ class Reply:
     reasoning: str = ""
     logprob: float | None = None
     cut: bool = False
+    calls: tuple[ToolCall, ...] = ()
 
 
 class Model(Protocol):
@@ -56,6 +67,12 @@ class Model(Protocol):
         """A filled form, by JSON schema. Raises ModelUnavailable, InvalidModelOutput."""
         ...
 
+    async def choose(
+        self, messages: Sequence[Message], tools: Sequence["BaseTool"], *, max_tokens: int
+    ) -> tuple[ToolCall, ...]:
+        """The calls of these tools that it wants, perhaps none. Raises ModelUnavailable, InvalidModelOutput."""
+        ...
+
 
 class Literature(Protocol):
     """What is asked where the library has too little."""
@@ -73,6 +90,7 @@ class Limits:
     history_turns: int = 6
     summarise_after: int = 1500
     search_rounds: int = 1
+    tool_calls: int = 0  # that the model may make in a turn; none where it can't
 
 
 @dataclass(frozen=True)

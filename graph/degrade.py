@@ -5,6 +5,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from primum.graph.context import Context
+from primum.graph.edges import after_act
 from primum.graph.errors import InvalidModelOutput, ModelUnavailable, RetrievalFailed
 from primum.graph.state import State
 from primum.nodes.rewrite import fallback
@@ -13,7 +14,7 @@ from primum.nodes.rewrite import fallback
 SURVIVED = (ModelUnavailable, InvalidModelOutput, RetrievalFailed, NodeTimeoutError)
 
 # The step after one that failed. Respond cuts what is unproven, so it is always safe to go there.
-NEXT = {"router": "rewrite", "rewrite": "retrieve", "further": "retrieve", "act": "retrieve"}
+NEXT = {"router": "rewrite", "rewrite": "retrieve", "further": "retrieve", "look_up": "retrieve"}
 
 
 async def degrade(state: State, error: NodeError, runtime: Runtime[Context]) -> Command[str]:
@@ -26,6 +27,7 @@ async def degrade(state: State, error: NodeError, runtime: Runtime[Context]) -> 
         update = {**fallback(state), **update}
     if error.node == "further":  # what it thinks of next would fail too
         update["searches"] = runtime.context.limits.search_rounds
-    if error.node == "act":
+    if error.node == "look_up":
         update["looked_up"] = True
-    return Command(update=update, goto=NEXT.get(error.node, "respond"))
+    then = after_act(state) if error.node == "act" else NEXT.get(error.node, "respond")
+    return Command(update=update, goto=then)

@@ -15,18 +15,25 @@ def after_triage(state: State, runtime: Runtime[Context]) -> Literal["router", "
     return "respond" if emergency or state["refusal"] else "router"
 
 
-def after_router(state: State) -> Literal["rewrite", "draft", "respond"]:
-    """Needs evidence, needs none, or is none of our business."""
+def after_router(state: State) -> Literal["act", "rewrite", "draft", "respond"]:
+    """A tool may help; else: needs evidence, needs none, or is none of our business."""
+    if state["acts"]:
+        return "act"
     match state["route"]:
         case "evidence":
             return "rewrite"
         case "chat":
             return "draft"
-        case "outside":
+        case "outside" | "tool":
             return "respond"
 
 
-def after_retrieve(state: State, runtime: Runtime[Context]) -> Literal["draft", "further", "act", "respond"]:
+def after_act(state: State) -> Literal["rewrite", "respond"]:
+    """What was worked out is the whole answer, or leads one from evidence."""
+    return "rewrite" if state["route"] == "evidence" else "respond"
+
+
+def after_retrieve(state: State, runtime: Runtime[Context]) -> Literal["draft", "further", "look_up", "respond"]:
     """Enough to answer from; or other searches, then the literature, as far as they are allowed; or what there is.
 
     What is hardly of the question's topic is nothing to draft from.
@@ -35,7 +42,7 @@ def after_retrieve(state: State, runtime: Runtime[Context]) -> Literal["draft", 
         if state["searches"] < runtime.context.limits.search_rounds:
             return "further"
         if runtime.context.literature is not None and not state["looked_up"]:
-            return "act"
+            return "look_up"
     return "draft" if state["hits"] and state["sufficiency"] >= NOTHING else "respond"
 
 

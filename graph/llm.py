@@ -18,11 +18,14 @@ from httpx_aiohttp import HttpxAiohttpClient
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from primum.graph.context import Form, Message, Reply, Run
+from primum.graph.context import Form, Message, Reply, Run, ToolCall
 from primum.graph.errors import InvalidModelOutput, ModelUnavailable
 from primum.safety.sentences import strip_thinking, whole_sentences
 
@@ -105,6 +108,7 @@ class _Piece:
         self.logprobs: list[float] = []
         self.metadata: dict[str, Any] = {}
         self.usage: UsageMetadata | None = None
+        self.calls: list[ToolCallChunk] = []
 
     def add(self, event: dict[str, Any]) -> None:
         if "error" in event:
@@ -113,6 +117,7 @@ class _Piece:
             delta = choice["delta"]
             self.text += delta.get("content") or ""
             self.thought += delta.get("reasoning") or delta.get("reasoning_content") or ""
+            self.calls += [_call_chunk(part) for part in delta.get("tool_calls") or []]
             self.logprobs += [token["logprob"] for token in (choice.get("logprobs") or {}).get("content") or []]
             if reason := choice.get("finish_reason"):
                 self.metadata["finish_reason"] = reason
@@ -134,8 +139,17 @@ class _Piece:
                 additional_kwargs={name: value for name, value in extra.items() if value},
                 response_metadata=self.metadata,
                 usage_metadata=self.usage,
+                tool_call_chunks=self.calls,
             )
         )
+
+
+def _call_chunk(part: dict[str, Any]) -> ToolCallChunk:
+    """A piece of a call: its name comes first, its arguments as pieces of JSON."""
+    function = part.get("function") or {}
+    return tool_call_chunk(
+        name=function.get("name"), args=function.get("arguments"), id=part.get("id"), index=part["index"]
+    )
 
 
 @dataclass(frozen=True)
@@ -214,6 +228,15 @@ class EndpointModel:
         except ValidationError:
             raise InvalidModelOutput(f"The {self.role} did not fill its form, also when asked twice.") from None
 
+    async def choose(
+        self, messages: Sequence[Message], tools: Sequence[BaseTool], *, max_tokens: int
+    ) -> tuple[ToolCall, ...]:
+        offered = [convert_to_openai_tool(tool) for tool in tools]
+        reply = await self._call(
+            messages, max_tokens=max_tokens, temperature=0.0, logprobs=False, tools=offered, tool_choice="auto"
+        )
+        return reply.calls
+
     async def _call(
         self, messages: Sequence[Message], until: Callable[[str], bool] | None = None, **options: Any
     ) -> Reply:
@@ -247,6 +270,7 @@ class EndpointModel:
     async def _collect(self, stream: AsyncIterator[Any], until: Callable[[str], bool] | None) -> Reply:
         text, thought = "", ""
         logprobs: list[float] = []
+        pieces: list[ToolCallChunk] = []
         finish: str | None = None
         usage: UsageMetadata | None = None
         checked = 0
@@ -254,6 +278,7 @@ class EndpointModel:
             async for chunk in stream:
                 text += chunk.text
                 thought += chunk.additional_kwargs.get("reasoning", "")
+                pieces += chunk.tool_call_chunks
                 logprobs += chunk.additional_kwargs.get("logprobs", [])
                 finish = finish or chunk.response_metadata.get("finish_reason")
                 usage = chunk.usage_metadata or usage
@@ -269,10 +294,11 @@ class EndpointModel:
         if not finish:
             raise ModelUnavailable("The model server broke off.", transient=True)
         text, inline = strip_thinking(text)
-        if not text:
+        calls = _calls(pieces)
+        if not text and not calls:
             raise ModelUnavailable("The model answered with nothing.")
         logprob = sum(logprobs) / len(logprobs) if logprobs else None
-        return Reply(text, (thought or inline).strip(), logprob, cut=finish in ("length", "until"))
+        return Reply(text, (thought or inline).strip(), logprob, cut=finish in ("length", "until"), calls=calls)
 
     def _count(self, usage: UsageMetadata | None, written: int) -> None:
         """The server says at the end what a call took; of one that did not get there we know what was written."""
@@ -281,6 +307,23 @@ class EndpointModel:
         if usage:
             self.run.count("prompt", usage["input_tokens"])
             self.run.count("cached", (usage.get("input_token_details") or {}).get("cache_read", 0) or 0)
+
+
+def _calls(pieces: Sequence[ToolCallChunk]) -> tuple[ToolCall, ...]:
+    """The calls that the pieces make up. Raises InvalidModelOutput."""
+    names: dict[int, str] = {}
+    written: dict[int, str] = {}
+    for piece in pieces:
+        index = piece["index"] or 0
+        names[index] = names.get(index) or piece["name"] or ""
+        written[index] = written.get(index, "") + (piece["args"] or "")
+    try:
+        found = [(name, json.loads(written[index] or "{}")) for index, name in names.items()]
+    except ValueError:
+        found = [("", None)]
+    if any(not isinstance(arguments, dict) for _, arguments in found):
+        raise InvalidModelOutput("The model called a tool with arguments that are no JSON object.")
+    return tuple(ToolCall(name, arguments) for name, arguments in found)
 
 
 @cache

@@ -93,6 +93,7 @@ class Resources:
                 settings.history_turns,
                 settings.summarise_after,
                 settings.search_rounds,
+                settings.max_tool_calls if settings.model_tools else 0,
             ),
             run=run,
             audience=audience,

@@ -138,6 +138,10 @@ class Settings(BaseSettings):
     search_rounds: int = Field(
         1, ge=1, le=4, description="Searches of a turn: after one that found too little, the model thinks of others."
     )
+    model_tools: bool = Field(
+        False, description="Whether the served model can call tools (vLLM: --enable-auto-tool-choice)."
+    )
+    max_tool_calls: int = Field(4, ge=1, le=20, description="Calls of tools that the model may make in a turn.")
     history_turns: int = Field(6, ge=0, le=50, description="Earlier turns that the model sees word for word.")
 
     summarise_after: int = Field(

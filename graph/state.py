@@ -2,7 +2,9 @@
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-Route = Literal["evidence", "chat", "outside"]
+from primum.tools.outcome import Outcome
+
+Route = Literal["evidence", "chat", "outside", "tool"]
 
 
 class Exchange(TypedDict):
@@ -72,6 +74,8 @@ class State(TypedDict, total=False):
     signs: list[str]  # what they may be a sign of
     refusal: str
     route: Route
+    acts: bool  # whether a tool may help
+    outcomes: list[Outcome]  # of the tools
     standalone: str
     english: str  # what a Chinese or Spanish question asks, in English words
     queries: list[str]
@@ -103,6 +107,8 @@ def fresh_turn() -> State:
         signs=[],
         refusal="",
         route="evidence",
+        acts=False,
+        outcomes=[],
         standalone="",
         english="",
         queries=[],

@@ -12,6 +12,7 @@ from primum.graph.state import State
 from primum.nodes.asking import asking_back
 from primum.nodes.draft import max_words
 from primum.nodes.evidence import judge, left_aside, read_passages, unsafe
+from primum.nodes.outcomes import worked_out
 from primum.nodes.prompts import hashes
 from primum.retrieval.excerpts import Excerpt, excerpts, in_one_line, relevant
 from primum.retrieval.question_language import Language, detect
@@ -33,6 +34,7 @@ NOTHING = (
     "My library has nothing that answers this, so I give no answer rather than an unproven one. "
     "A doctor or pharmacist can help; if it is urgent, call your local emergency number."
 )
+NOTHING_MORE = "My library has nothing to add to this. What it means for you, a doctor or pharmacist can say."
 UNSEARCHED = (
     "The library can't be searched at the moment, so I give no answer rather than an unproven one. "
     "Please try again; if it is urgent, call your local emergency number."
@@ -48,6 +50,7 @@ SAID: dict[Language, dict[str, str]] = {
         GREETING: "您好。您可以问我症状、疾病、药物或急救方面的问题，我会根据经过核实的资料回答。",
         NOTHING: "我的资料库中没有能回答这个问题的内容，所以我不给出未经证实的答案。"
         "请咨询医生或药剂师；如情况紧急，请拨打当地急救电话。",
+        NOTHING_MORE: "我的资料库中没有更多可补充的内容。这对您意味着什么，请咨询医生或药剂师。",
         UNSEARCHED: "目前无法检索资料库，所以我不给出未经证实的答案。请再试一次；如情况紧急，请拨打当地急救电话。",
         UNFIT: "资料库中的相关内容与您已知的情况不符，所以我没有列出。请咨询医生或药剂师。",
     },
@@ -58,6 +61,8 @@ SAID: dict[Language, dict[str, str]] = {
         "fuentes verificadas.",
         NOTHING: "Mi biblioteca no tiene nada que responda a esto, así que no doy una respuesta sin pruebas. Un médico "
         "o farmacéutico puede ayudarle; si es urgente, llame al número de emergencias local.",
+        NOTHING_MORE: "Mi biblioteca no tiene nada que añadir. Lo que significa para usted se lo puede decir un médico "
+        "o farmacéutico.",
         UNSEARCHED: "En este momento no se puede buscar en la biblioteca, así que no doy una respuesta sin pruebas. "
         "Inténtelo de nuevo; si es urgente, llame al número de emergencias local.",
         UNFIT: "Lo que dice mi biblioteca sobre esto no se ajusta a lo que se sabe de usted, así que no lo muestro. "
@@ -81,14 +86,16 @@ async def respond(state: State, runtime: Runtime[Context]) -> State:
         answer = _answer(state, context, state["card"], "emergency", confidence=1.0)
     elif state.get("refusal"):
         answer = _answer(state, context, state["refusal"], "declined")
-    elif route == "outside":
+    elif route == "tool" and state["outcomes"]:
+        answer = worked_out(_answer(state, context, "", "unverified"), state)
+    elif route in ("outside", "tool"):
         answer = _answer(state, context, OUTSIDE, "declined")
     elif route == "chat":
         harmless = [v.sentence for v in judge(state.get("draft", ""), {}, state) if not v.clinical]
         kept = list({sentence.text: sentence for sentence in harmless}.values())[:SMALL_TALK]
         answer = _answer(state, context, join_answer(kept) or GREETING, "answered", confidence=1.0)
     else:
-        answer = asking_back(await _from_evidence(state, context), state)
+        answer = worked_out(asking_back(await _from_evidence(state, context), state), state)
     if answer["status"] != "emergency" and not state.get("refusal"):
         answer = _led(answer, state)
     answer["trace"]["corpus_version"] = await context.library.version()
@@ -111,6 +118,8 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
     fitting = relevant(asked, list(passages.values())) if state["sufficiency"] >= NOTHING_FOUND else []
     if not fitting:
         text = UNSEARCHED if any(d.startswith("retrieve: ") for d in state.get("degraded", [])) else NOTHING
+        if text == NOTHING and any(one["state"] == "done" for one in state["outcomes"]):
+            text = NOTHING_MORE
         return _answer(state, context, text, "unverified", counts=removed)
 
     def allowed(quote: str) -> bool:

@@ -1,4 +1,8 @@
-"""router: reads the question, writes the route. By likeness to examples; by the model only where that is unsure."""
+"""router: reads the question, writes the route, and whether a tool may help.
+
+What a tool evidently answers is known by rules. The rest goes by likeness to examples; by the model only where that is
+unsure.
+"""
 
 from typing import Literal
 
@@ -10,7 +14,9 @@ from primum.graph.state import Route, State
 from primum.nodes.examples import meaningful
 from primum.nodes.prompts import render
 from primum.retrieval.terms import expand
+from primum.safety.profile import Profile
 from primum.safety.words import claims
+from primum.tools.evident import evident, figures
 
 # On the example set left-one-out, MiniLM's best and second route differ by more than this in 9 of 10 messages.
 SURE = 0.10
@@ -26,8 +32,19 @@ class Routing(BaseModel):
 
 
 async def router(state: State, runtime: Runtime[Context]) -> State:
-    context = runtime.context
-    turn = State(route="evidence")
+    wanted = evident(state["question"], Profile(**state["profile"]))
+    if wanted.calls or wanted.which:
+        return State(route="tool" if wanted.alone else "evidence", acts=True)
+    turn = await _routed(state, runtime.context)
+    # With two numbers there may be something to work out, which the model sees better than rules do.
+    if runtime.context.limits.tool_calls and turn["route"] != "chat" and len(figures(state["question"])) > 1:
+        return State(route="tool" if turn["route"] == "outside" else turn["route"], acts=True)
+    return turn
+
+
+async def _routed(state: State, context: Context) -> State:
+    """The route, of those that need no tool."""
+    turn = State(route="evidence", acts=False)
     # The examples are English. A question in another language that names a medical term is one for the library.
     understood = expand(state["question"])
     if understood.language != "en" and claims(understood.english):

@@ -53,6 +53,7 @@ class Says:
     first: float = 0.0  # seconds before the first byte
     each: float = 0.0  # seconds before each token
     breaks_after: int | None = None  # tokens, after which the connection is closed
+    calls: tuple[tuple[str, dict[str, Any]], ...] = ()  # of tools, with their arguments
     raw: str | None = None  # what is sent as the stream, whatever it is
 
 
@@ -64,13 +65,15 @@ Reply = str | Says | Callable[[Body], "str | Says"]
 class FakeVLLM:
     """A server on loopback that speaks chat completions as vLLM does; what it says is told to it before.
 
-    A request for a JSON form is answered from `forms`, by the form's name; any other from `replies`, in their order,
-    or by `default` when none is left. `requests` holds the bodies that came, the first first.
+    A request for a JSON form is answered from `forms`, by the form's name; one that offers tools from `choices`, and
+    with "done" when none is left; any other from `replies`, in their order, or by `default` when none is left.
+    `requests` holds the bodies that came, the first first.
     """
 
     def __init__(self, name: str = "primum") -> None:
         self.default: Reply = Says(status=500)
         self.replies: deque[Reply] = deque()
+        self.choices: deque[Reply] = deque()
         self.forms: dict[str, Reply] = {"Routing": '{"route": "evidence"}', "Audit": '{"objections": []}'}
         self.requests: list[Body] = []
         self.abandoned = Event()  # set when a client leaves in mid-stream
@@ -99,7 +102,12 @@ class FakeVLLM:
     @property
     def written(self) -> list[Body]:
         """The requests for free text: drafts and refinements."""
-        return [body for body in self.requests if "response_format" not in body]
+        return [body for body in self.requests if not {"response_format", "tools"} & body.keys()]
+
+    @property
+    def offered(self) -> list[Body]:
+        """The requests that offer tools."""
+        return [body for body in self.requests if "tools" in body]
 
     def filled(self, form: str) -> list[Body]:
         """The requests for one JSON form."""
@@ -165,7 +173,10 @@ class FakeVLLM:
             await _send(writer, 404, b'{"detail": "Not Found"}')
 
     def _choose(self, request: Body) -> Says:
-        reply: Reply = self.replies.popleft() if self.replies and not _form(request) else self.default
+        if "tools" in request:
+            reply: Reply = self.choices.popleft() if self.choices else "done"
+        else:
+            reply = self.replies.popleft() if self.replies and not _form(request) else self.default
         reply = self.forms.get(_form(request), reply)
         if callable(reply):
             reply = reply(request)
@@ -215,6 +226,13 @@ def _events(request: Body, reply: Says) -> Iterator[str]:
         yield _event(request, [_choice({"reasoning": token})])
     for token in tokens:
         yield _event(request, [_choice({"content": token}, token if request.get("logprobs") else None, reply.logprob)])
+    for index, (name, arguments) in enumerate(reply.calls):
+        finish = "tool_calls"
+        written = json.dumps(arguments)
+        head = {"index": index, "id": f"call-{index}", "type": "function"}
+        yield _event(request, [_choice({"tool_calls": [{**head, "function": {"name": name, "arguments": ""}}]})])
+        for piece in (written[:7], written[7:]):
+            yield _event(request, [_choice({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})])
     yield _event(request, [{**_choice({"content": ""}), "finish_reason": finish, "stop_reason": None}])
     if (request.get("stream_options") or {}).get("include_usage"):
         asked = sum(len(message["content"].split()) for message in request["messages"])

@@ -16,7 +16,7 @@ ROOMS = {
     "evals": {"evals", "graph", "nodes", "tools", "retrieval", "safety", "memory"},
     "tools": {"tools", "retrieval", "memory", "safety"},
     "graph": {"graph", "nodes", "tools", "retrieval", "safety", "memory"},
-    "nodes": {"graph.state", "graph.context", "nodes", "retrieval", "safety", "memory"},
+    "nodes": {"graph.state", "graph.context", "nodes", "tools", "retrieval", "safety", "memory"},
     "retrieval": {"retrieval", "safety", "memory"},
     "memory": {"memory", "safety"},
     "safety": {"safety"},

@@ -6,7 +6,7 @@ import pytest
 from langgraph.runtime import Runtime
 
 from primum.graph.context import Audience, Context, Examples, Limits
-from primum.graph.edges import after_critique, after_retrieve, after_router, after_triage
+from primum.graph.edges import after_act, after_critique, after_retrieve, after_router, after_triage
 from primum.graph.state import Hit, Problem, Route, State, fresh_turn
 from primum.memory.identity import Identity
 
@@ -29,9 +29,24 @@ def test_after_triage(disposition: str, refusal: str, audience: Audience, then: 
     assert after_triage(state, Runtime(context=context(audience=audience))) == then
 
 
-@pytest.mark.parametrize(("route", "then"), [("evidence", "rewrite"), ("chat", "draft"), ("outside", "respond")])
-def test_after_router(route: Route, then: str) -> None:
-    assert after_router({**fresh_turn(), "route": route}) == then
+@pytest.mark.parametrize(
+    ("route", "acts", "then"),
+    [
+        ("evidence", False, "rewrite"),
+        ("chat", False, "draft"),
+        ("outside", False, "respond"),
+        ("evidence", True, "act"),
+        ("tool", True, "act"),
+        ("tool", False, "respond"),
+    ],
+)
+def test_after_router(route: Route, acts: bool, then: str) -> None:
+    assert after_router({**fresh_turn(), "route": route, "acts": acts}) == then
+
+
+@pytest.mark.parametrize(("route", "then"), [("tool", "respond"), ("evidence", "rewrite")])
+def test_after_act(route: Route, then: str) -> None:
+    assert after_act({**fresh_turn(), "route": route}) == then
 
 
 HIT = Hit(chunk_id=1, score=1, words=0.2, similarity=1)
@@ -42,13 +57,13 @@ HIT = Hit(chunk_id=1, score=1, words=0.2, similarity=1)
     [
         ([HIT], 0.9, 1, True, False, "draft"),
         ([HIT], 0.4, 1, True, False, "further"),
-        ([HIT], 0.4, 2, True, False, "act"),
+        ([HIT], 0.4, 2, True, False, "look_up"),
         ([HIT], 0.4, 3, True, True, "draft"),
         ([HIT], 0.4, 2, False, False, "draft"),
         ([HIT], 0.09, 2, False, False, "respond"),
         ([HIT], 0.09, 3, True, True, "respond"),
         ([], 0.0, 1, False, False, "further"),
-        ([], 0.0, 2, True, False, "act"),
+        ([], 0.0, 2, True, False, "look_up"),
         ([], 0.0, 3, True, True, "respond"),
     ],
 )

@@ -2,10 +2,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from primum.graph.context import Run
-from primum.graph.errors import ModelUnavailable
+from primum.graph.context import Run, ToolCall
+from primum.graph.errors import InvalidModelOutput, ModelUnavailable
 from primum.graph.llm import Endpoint, EndpointModel, open_client
 from primum.nodes.rewrite import Searches
+from primum.tools.mathematics import work_out
 from tests.fakes import FakeVLLM, Says
 
 
@@ -40,3 +41,19 @@ async def test_the_indent_of_a_form_is_no_endless_repetition(model: EndpointMode
     form = Searches(question="x" * 110, searches=["flu"])
     vllm.forms["Searches"] = form.model_dump_json() + " " * 20
     assert await model.fill([("user", "What is flu?")], Searches, max_tokens=300) == form
+
+
+async def test_calls_of_tools_are_put_together_from_their_pieces(model: EndpointModel, vllm: FakeVLLM) -> None:
+    sums = ("work_out", {"expression": "3 * 12"}), ("work_out", {"expression": "1 + 1"})
+    vllm.choices.append(Says("<think>two of them</think>", calls=sums))
+    calls = await model.choose([("user", "3 boxes of 12?")], [work_out], max_tokens=100)
+    assert calls == tuple(ToolCall(name, arguments) for name, arguments in sums)
+    (body,) = vllm.offered
+    assert body["tools"][0]["function"]["name"] == "work_out" and body["tool_choice"] == "auto"
+    assert await model.choose([("user", "Hello")], [work_out], max_tokens=100) == ()
+
+
+async def test_a_call_whose_arguments_are_no_object_is_refused(model: EndpointModel, vllm: FakeVLLM) -> None:
+    vllm.choices.append(Says(calls=(("work_out", ["3 * 12"]),)))  # type: ignore[arg-type]
+    with pytest.raises(InvalidModelOutput, match="arguments that are no JSON object"):
+        await model.choose([("user", "3 boxes of 12?")], [work_out], max_tokens=100)

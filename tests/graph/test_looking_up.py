@@ -78,7 +78,7 @@ async def test_a_service_that_is_down_is_told_and_costs_nothing_else(
     vllm.default = "I don't know."
     answer = await linked.ask(ASKED)
     assert answer.text.startswith("My library has nothing that answers this")
-    assert any(problem.startswith("act: pubmed: ") for problem in answer.trace.problems)
+    assert any(problem.startswith("look_up: pubmed: ") for problem in answer.trace.problems)
     vllm.default = cited("Ibuprofen or colchicine treats an attack of gout [colchicine].")
     assert (await linked.ask("How is an attack of gout treated?")).status == "answered"
 
@@ -107,7 +107,7 @@ async def test_what_can_not_be_stored_is_told_and_the_turn_goes_on(
     monkeypatch.setattr(literature_module, "store", down)
     answer = await linked.ask(ASKED)
     assert answer.text.startswith("My library has nothing that answers this")
-    assert "act: What was found could not be stored: the database is away" in answer.trace.problems
+    assert "look_up: What was found could not be stored: the database is away" in answer.trace.problems
 
 
 async def test_another_writer_costs_the_turn_half_of_its_time_at_most(linked: Agent, api: FakeAPI) -> None:
@@ -135,7 +135,7 @@ async def test_a_look_up_that_breaks_is_told_and_is_not_tried_again(agent: Agent
     vllm.default = "I don't know."
     answer = await Agent(replace(agent.resources, literature=broken)).ask(ASKED)  # type: ignore[arg-type]
     assert answer.text.startswith("My library has nothing that answers this")
-    assert "act: the library is another embedder's" in answer.trace.problems and broken.asked == 1
+    assert "look_up: the library is another embedder's" in answer.trace.problems and broken.asked == 1
 
 
 async def test_the_settings_name_the_services_and_without_any_nothing_is_asked(agent: Agent) -> None:

@@ -67,6 +67,8 @@ RENDERED: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "further-nothing-found": ("further", {"question": QUESTION, "searches": ["gout"], "seen": []}),
     "router": ("router", {"question": QUESTION}),
+    "act": ("act", {"question": QUESTION, "outcomes": ['{"tool": "work_out", "told": ["**3 × 12 = 36**."]}']}),
+    "act-first-round": ("act", {"question": QUESTION, "outcomes": []}),
     "summarise": ("summarise", {"sentences": [(1, "Rest the joint."), (2, "Drink water.")], "most": 8}),
     "remember": ("remember", {"message": "I pop a naproxen on bad days. What treats it?"}),
 }

@@ -222,3 +222,9 @@ def test_filtration_follows_ckd_epi_2021() -> None:
 def test_any_text_is_read_and_levelled_in_place(text: str) -> None:
     assert len(level(text)) == len(text)
     assert all(0 <= start < stop <= len(text) for start, stop in read(text).places.values())
+
+
+def test_an_age_or_a_weight_is_no_filtration_rate() -> None:
+    assert read("eGFR of a 55-year-old woman with creatinine 1.2 mg/dL").egfr is None
+    assert read("Creatinine clearance of a man of 70 kg").egfr is None
+    assert read("Her eGFR is 48.").egfr == 48 and read("eGFR 7.5 ml/min").egfr == 7.5

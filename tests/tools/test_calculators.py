@@ -1,11 +1,11 @@
 """The calculators as tools: values that textbooks give, units that are told, and impossible input refused."""
 
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from primum.tools import calculators
-from primum.tools.calculators import Formula, calculate, early_warning_score
+from primum.safety.formulas import FORMULAS
+from primum.tools.calculators import calculate, early_warning_score
 
 WORKED: list[tuple[dict[str, Any], float, str]] = [
     ({"formula": "cockcroft_gault", "creatinine_mg_dl": 1.2, "age_years": 70, "weight_kg": 60, "sex": "female"}, 41.3,
@@ -43,6 +43,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"formula": "bmi", "weight_kg": float("nan"), "height_cm": 180}, "weight_kg"),
     ({"formula": "mean_arterial_pressure", "systolic_mmhg": 60, "diastolic_mmhg": 120}, "diastolic_mmhg must be"),
     ({"formula": "wells_score"}, "formula"),
+    ({"formula": "child_pugh", "ascites": "some"}, "ascites"),
+    ({"formula": "glasgow", "eyes": 2.5, "verbal": 5, "motor": 6}, "eyes must be a whole number from 1 to 4"),
     ({"formula": "bmi", "weight_kg": 80, "height_m": 1.8}, "height_m"),
     ({"formula": "ckd_epi_2021", "creatinine_mg_dl": 1, "creatinine_umol_l": 88, "age_years": 70, "sex": "male"},
      "not both"),
@@ -62,8 +64,16 @@ def test_a_formula_gives_the_textbooks_value_with_its_unit_and_source(
     assert told["source"] and set(told["from"]) <= {*arguments, "creatinine_umol_l"}
 
 
-def test_every_formula_is_worked_and_named_in_the_schema() -> None:
-    assert {arguments["formula"] for arguments, *_ in WORKED} == set(get_args(Formula)) == set(calculators._FORMULAS)
+def test_every_formula_is_named_in_the_schema_with_what_it_needs() -> None:
+    told = calculate.args["formula"]
+    assert set(told["enum"]) == set(FORMULAS)
+    assert all(f"{name}: {', '.join(one.needed)}" in told["description"] for name, one in FORMULAS.items())
+
+
+def test_an_item_that_is_not_given_is_told_as_counted_absent() -> None:
+    told = calculate.invoke({"formula": "cha2ds2_vasc", "age_years": 76, "sex": "female", "diabetes": True})
+    assert (told["value"], told["unit"]) == (4, "points") and "recommended" in told["meaning"]
+    assert told["counted_as_absent"] == ["heart_failure", "hypertension", "stroke", "vascular_disease"]
 
 
 @pytest.mark.parametrize(("arguments", "said"), REFUSED, ids=lambda one: str(one)[:40])

@@ -1,0 +1,242 @@
+"""What a question asks to have computed: the formulas that it names, and the values that it tells for them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from primum.safety.calculators import INCH_CM, in_unit
+from primum.safety.context import status
+from primum.safety.contraindications import conditions_of
+from primum.safety.finder import Finder
+from primum.safety.formulas import FORMULAS, WORDS, Formula
+from primum.safety.person import known
+from primum.safety.profile import Profile
+from primum.safety.remembered import remembered
+from primum.safety.sentences import split_plain
+from primum.safety.units import level, number, registry
+from primum.safety.vitals import read as vitals
+
+Value = float | str | bool
+_INPUTS: dict[str, dict[str, Any]] = WORDS.data["inputs"]
+_GAP = r"(?:[ :=,(]|is|was|of|at|level|about|and it is)*"
+_UNITS = {
+    "mmol/l": "millimole/liter", "meq/l": "millimole/liter", "umol/l": "micromole/liter", "µmol/l": "micromole/liter",
+    "mg/dl": "milligram/deciliter", "g/dl": "gram/deciliter", "g/l": "gram/liter", "mmhg": "mmHg", "kpa": "kilopascal",
+    "ms": "millisecond", "msec": "millisecond", "s": "second", "cm": "centimeter", "m": "meter", "u/l": "", "iu/l": "",
+    "mu/l": "", "%": "", "10^9/l": "", "x10^9/l": "", "/ul": "", "/µl": "",
+}  # fmt: skip
+_UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
+_OWN_UNIT = {"mg_per_kg": "milligram", "duration_minutes": "minute", "height_cm": "centimeter"}
+_ASKS, _ORDERED, _MY = WORDS.pattern("asks"), WORDS.pattern("ordered"), WORDS.pattern("own")
+_ABOUT, _ADVICE, _RESULT = WORDS.pattern("about"), WORDS.pattern("advice"), WORDS.pattern("result")
+# The inputs that other readers know, by the names that they have there.
+_OF_PERSON = ("sex", "weight_kg", "height_cm", "creatinine_umol_l")
+_OF_VITALS = {
+    "heart_rate_bpm": "heart_rate", "systolic_mmhg": "systolic", "diastolic_mmhg": "diastolic", "spo2": "spo2",
+    "respiratory_rate": "respiratory_rate", "temperature_c": "temperature", "glucose_mmol_l": "glucose",
+}  # fmt: skip
+_OF_ANYONE = frozenset({"age_years", "sex"})  # that a question tells without wanting a formula
+_CHILD = 18
+
+
+@dataclass(frozen=True)
+class Calculation:
+    """A formula by its name, and what is told for it, each value in the formula's own unit."""
+
+    formula: str
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a question wants computed. `which`: what must be said first; `alone`: it wants no advice besides."""
+
+    calculations: tuple[Calculation, ...]
+    which: str = ""
+    alone: bool = True
+
+
+@cache
+def _named() -> tuple[tuple[Finder, re.Pattern[str] | None, dict[str, Any]], ...]:
+    """The rows that name formulas, each with its expression and the words that must stand in the question too."""
+    rows = WORDS.data["formulas"]
+    return tuple(
+        (WORDS.made(row), re.compile("|".join(row["when"])) if "when" in row else None, row) for row in rows
+    )  # fmt: skip
+
+
+@cache
+def _numbers(name: str) -> tuple[re.Pattern[str], ...]:
+    """The expressions by which a text tells a measured input."""
+    row = _INPUTS[name]
+    words = rf"(?<![a-z])(?:{'|'.join(row.get('words', ()))})(?![a-z])"
+    labelled = rf"{words}{_GAP}(?P<n>\d+(?:[.,]\d+)*) ?(?P<unit>{_UNIT})?(?![a-z])"
+    return tuple(re.compile(one) for one in [*row.get("signs", ()), *([labelled] if "words" in row else [])])
+
+
+@cache
+def _sayings(name: str, key: str) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(_INPUTS[name].get(key, ('(?!)',)))})\b")
+
+
+@remembered(maxsize=64)
+def asked_in(text: str, profile: Profile) -> Asked | None:
+    """The calculation that a question asks for, if it does; what it leaves open of the person is the profile's."""
+    plain = level(text)
+    spans: list[tuple[int, int]] = []
+    wanted: list[Calculation] = []
+    which = ""
+    for finder, when, row in _named():
+        match = finder.search(plain)
+        if match is None or (when and not when.search(plain)) or _overlaps(match, spans):
+            continue
+        spans.append(match.span())
+        which = which or row.get("ask", "")
+        wanted += _calculations(text, plain, match, row, profile)
+    if not wanted and not (which and _ASKS.search(plain) and not _ABOUT.search(plain)):
+        return None
+    return Asked(tuple(wanted), "" if wanted else which, _alone(plain, spans))
+
+
+def _overlaps(match: re.Match[str], spans: list[tuple[int, int]]) -> bool:
+    return any(start < match.end() and match.start() < stop for start, stop in spans)
+
+
+def _calculations(
+    text: str, plain: str, match: re.Match[str], row: Mapping[str, Any], profile: Profile
+) -> Iterator[Calculation]:
+    """Those of one row that are asked for, not only spoken of."""
+    age = known(text, profile).age
+    names = row["child"] if "child" in row and age is not None and age < _CHILD else row["compute"]
+    for name in names:
+        formula = FORMULAS[name]
+        told, values = _values(text, plain, formula, Profile()), _values(text, plain, formula, profile)
+        given = any(_RESULT.match(plain[one.end() :]) for one in WORDS.made(dict(row)).finditer(plain))
+        if (_whole(formula, told) or not given) and _is_asked(plain, match, formula, told, values):
+            yield Calculation(name, values)
+
+
+def _is_asked(
+    plain: str, match: re.Match[str], formula: Formula, told: Mapping[str, Value], values: Mapping[str, Value]
+) -> bool:
+    """Whether the result is wanted: `BMI of 80 kg and 1.80 m`, `calculate my BMI`; not `what is a normal BMI`."""
+    own = told.keys() - (_OF_ANYONE if set(formula.needed) - _OF_ANYONE else set())
+    if own and _whole(formula, values):
+        return bool(_ASKS.search(plain) or "?" in plain or not _ABOUT.search(plain))
+    if _ABOUT.search(plain):
+        return False
+    mine = _MY.search(plain, max(0, match.start() - 4), match.start())
+    named_first = not plain[: match.start()].strip()
+    return bool(_ORDERED.search(plain) or mine or (own and (named_first or _ASKS.search(plain) or "?" in plain)))
+
+
+def _whole(formula: Formula, values: Mapping[str, Value]) -> bool:
+    return all(name in values for name in formula.needed)
+
+
+def _alone(plain: str, spans: list[tuple[int, int]]) -> bool:
+    """Whether nothing else is asked: no advice, and no other question."""
+    questions = [(a, b) for a, b in split_plain(plain) if plain[a:b].rstrip().endswith("?")]
+    others = [(a, b) for a, b in questions if not any(a <= start < b for start, _ in spans)]
+    return not _ADVICE.search(plain) and not (others and len(questions) > 1)
+
+
+def _values(text: str, plain: str, formula: Formula, profile: Profile) -> dict[str, Value]:
+    """What the text and the profile tell of the formula's inputs."""
+    found = {name: _value(name, text, plain, profile) for name in formula.inputs}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _value(name: str, text: str, plain: str, profile: Profile) -> Value | None:
+    row = _INPUTS[name]
+    if "said" in row:
+        return _item(name, text, plain, profile)
+    if "values" in row:
+        return next((value for value, words in row["values"].items() if re.search("|".join(words), plain)), None)
+    who = known(text, profile)
+    value: Value | None = None
+    if name == "age_years":
+        value = who.age
+    elif name in _OF_PERSON:
+        value = getattr(who, name)
+    elif name in _OF_VITALS:
+        value = getattr(vitals(text), _OF_VITALS[name])
+    elif name in ("creatinine_mg_dl", "glucose_mg_dl"):
+        other = _value(name.replace("mg_dl", "umol_l" if name[0] == "c" else "mmol_l"), text, plain, profile)
+        value = None if other is None else in_unit(name, registry().Quantity(other, _own(name, True)), _own(name))
+    return _number(name, plain) if value is None else value
+
+
+def _own(name: str, molar: bool = False) -> str:
+    """The unit of an input as pint knows it; of a mass also the molar one that it is told in as well."""
+    if molar:
+        return "micromole/liter" if name.startswith("creatinine") else "millimole/liter"
+    units = _INPUTS[name].get("units", ["mg/dl"])
+    return _OWN_UNIT.get(name) or _UNITS[units[0]]
+
+
+def _item(name: str, text: str, plain: str, profile: Profile) -> bool | None:
+    """Whether something is said to be so; None where nothing is said of it."""
+    places = [match.span() for match in _sayings(name, "said").finditer(plain)]
+    states = [status(plain, *place) for place in places]
+    if any(one not in ("negated", "family") for one in states):
+        return True
+    if "negated" in states or _sayings(name, "denied").search(plain):
+        return False
+    had = conditions_of([text, *profile.conditions])
+    return True if not had.isdisjoint(_INPUTS[name].get("conditions", ())) else None
+
+
+def _number(name: str, plain: str) -> float | None:
+    """A measured value in the input's own unit; None where none is told, or its unit is not sure."""
+    for pattern in _numbers(name):
+        for match in pattern.finditer(plain):
+            value = _measured(name, match.groupdict())
+            if value is not None:
+                return value
+    return None
+
+
+def _measured(name: str, match: Mapping[str, str | None]) -> float | None:
+    row, unit = _INPUTS[name], match.get("unit") or ""
+    if packs := match.get("packs"):
+        return 20 * float(number(packs)[0])
+    if nitrogen := match.get("bun"):
+        return in_unit(name, registry().Quantity(float(nitrogen), "mg/dl"), "millimole/liter")
+    value = _figure(match["n"] or "")
+    if feet := match.get("feet"):
+        return round(float(feet) * 12 * INCH_CM + value * INCH_CM, 1)
+    if row.get("share") and value <= 1 and not unit:
+        return value * 100
+    if name in _OWN_UNIT and unit:
+        return float(registry().Quantity(value, _length(unit)).to(_OWN_UNIT[name]).magnitude)
+    low, high = row.get("plausible", (float("-inf"), float("inf")))
+    units = [unit] if unit else row.get("units", [""])
+    read = [_in_own(name, value, one) for one in units]
+    fitting = [one for one in read if low <= one <= high]
+    return fitting[0] if len(fitting) == 1 else read[0] if unit else None
+
+
+def _figure(written: str) -> float:
+    """`150,000` and `1.5`; also `1,80`, as in much of the world."""
+    return float(written.replace(",", "" if re.fullmatch(r"\d{1,3}(?:,\d{3})+", written) else "."))
+
+
+def _length(unit: str) -> str:
+    """A unit of a length, a time or a mass as pint knows it."""
+    for start, name in (("min", "minute"), ("h", "hour"), ("met", "meter"), ("mcg", "microgram"), ("ug", "microgram")):
+        if unit.startswith(start):
+            return name
+    return "microgram" if unit == "µg" else unit
+
+
+def _in_own(name: str, value: float, unit: str) -> float:
+    """A value in the input's own unit."""
+    own = _INPUTS[name].get("units", [""])[0]
+    if unit in ("/ul", "/µl"):
+        return value / 1000
+    if not unit or unit == own or not _UNITS.get(unit) or not _UNITS.get(own):
+        return value
+    return in_unit(name.removeprefix("urine_"), registry().Quantity(value, _UNITS[unit]), _UNITS[own])

@@ -1,0 +1,108 @@
+"""Which tools a question evidently calls for, by rules; and a tool's outcome in sentences that code writes."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.tools import BaseTool
+from pydantic import BaseModel, ValidationError
+
+from primum.safety import doses, validator
+from primum.safety.calculation import asked_in
+from primum.safety.findings import Finding
+from primum.safety.formulas import MissingInput
+from primum.safety.injection import suspicious
+from primum.safety.lexicon import mentions
+from primum.safety.profile import Profile
+from primum.safety.units import NUMBER, level, number, numbers
+from primum.tools.calculators import calculate, compute
+from primum.tools.mathematics import sum_in, work, work_out
+from primum.tools.outcome import Outcome
+from primum.tools.safety import check_dose, check_interactions, told_wrong
+
+Call = tuple[str, Mapping[str, Any]]
+CALLABLE: tuple[BaseTool, ...] = (work_out, calculate, check_interactions, check_dose)  # by a model, in a turn
+_TOGETHER = re.compile(
+    r"\b(?:interact\w*|together|combin\w+|mix\w*|at the same time|with|while (?:on|taking)|alongside)\b", re.IGNORECASE
+)
+_APART = re.compile(
+    r"\b(?:compar\w+|versus|vs|instead of|rather than|difference|switch\w*|better than)\b", re.IGNORECASE
+)
+_NUMBER, _ARTICLES = re.compile(NUMBER), frozenset({"a", "an", "un", "una", "uno"})
+
+
+@dataclass(frozen=True)
+class Evident:
+    """The calls, and what must be asked back before any; `alone`: their outcomes are all that the question wants."""
+
+    calls: tuple[Call, ...] = ()
+    which: str = ""
+    alone: bool = False
+
+
+def evident(question: str, profile: Profile) -> Evident:
+    """What a question calls for: a sum, a formula, the interactions of the medicines that it names together."""
+    if expression := sum_in(question):
+        return Evident((("work_out", {"expression": expression}),), alone=True)
+    if asked := asked_in(question, profile):
+        calls = tuple(("calculate", {"formula": one.formula, **one.values}) for one in asked.calculations)
+        return Evident(calls, asked.which, asked.alone)
+    named = {one.name: one.written for one in mentions(question)}
+    if len(named) > 1 and _TOGETHER.search(question) and not _APART.search(question):
+        return Evident((("check_interactions", {"medicines": list(named.values())}),))
+    return Evident()
+
+
+def figures(question: str) -> list[float]:
+    """The numbers that a question tells, in figures and words; the article "a" is none."""
+    plain = level(question)
+    found = [_NUMBER.match(plain, start) for start in numbers(plain)]
+    return [number(one.group())[0] for one in found if one and one.group() not in _ARTICLES]
+
+
+def outcome(tool: str, arguments: Mapping[str, Any]) -> Outcome:
+    """Calls one of `CALLABLE` and tells what came out. What can't be done is told too; nothing is raised."""
+    given = dict(arguments)
+    try:
+        sentences = _sentences(tool, _valid(tool, given))
+    except MissingInput as error:
+        return _made(tool, given, [f"{error}. Please tell me, and I will work it out; I guess nothing."], "asks")
+    except ValidationError as error:
+        return _made(tool, given, [told_wrong(error) + "."], "failed")
+    except ValueError as error:
+        return _made(tool, given, [f"{error}. Please check the value and its unit."], "failed")
+    if suspicious("\n".join(sentences)):
+        return _made(tool, given, ["What it gave speaks to a model and not to a reader; it was left out."], "failed")
+    return _made(tool, given, sentences, "done")
+
+
+def _made(tool: str, arguments: dict[str, Any], sentences: list[str], state: Any) -> Outcome:
+    return Outcome(tool=tool, arguments=arguments, sentences=sentences, state=state)
+
+
+def _valid(tool: str, arguments: dict[str, Any]) -> BaseModel:
+    """The arguments as the tool's schema reads them. Raises ValidationError, ValueError."""
+    schema = next((one.args_schema for one in CALLABLE if one.name == tool), None)
+    if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
+        raise ValueError(f"There is no tool {tool!r}")
+    return schema.model_validate(arguments)
+
+
+def _sentences(tool: str, given: Any) -> list[str]:
+    match tool:
+        case "work_out":
+            worked = work(given.expression)
+            exact = f" (exactly {worked.exact})" if worked.exact != worked.decimal else ""
+            joined = ": " if "=" in worked.read else " = "
+            return [f"**{worked.read}{joined}{worked.decimal}**{exact}."]
+        case "calculate":
+            values = given.model_dump(exclude={"formula"}, exclude_none=True)
+            return list(compute(given.formula, values).sentences)
+        case "check_interactions":
+            return [_told(one) for one in validator.between(given.medicines, tell_unknown=True)]
+    return [_told(one) for one in doses.check(given.text, given.profile or Profile(), tell_unknown=True)]
+
+
+def _told(finding: Finding) -> str:
+    return f"{finding.text} *({finding.source.split('; ')[0]})*"
