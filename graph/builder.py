@@ -11,7 +11,7 @@ from langgraph.types import Checkpointer, RetryPolicy
 
 from primum.graph.context import Context
 from primum.graph.degrade import degrade
-from primum.graph.edges import after_act, after_critique, after_retrieve, after_router, after_triage
+from primum.graph.edges import after_act, after_critique, after_respond, after_retrieve, after_router, after_triage
 from primum.graph.errors import ModelUnavailable
 from primum.graph.state import State, TurnInput, TurnOutput
 from primum.nodes.act import act
@@ -72,7 +72,7 @@ def build_graph(checkpointer: Checkpointer = None) -> Graph:
     graph.add_edge("draft", "critique")
     graph.add_conditional_edges("critique", after_critique)
     graph.add_edge("refine", "critique")
-    graph.add_edge("respond", "sign_off")
+    graph.add_conditional_edges("respond", after_respond)
     graph.add_edge("sign_off", END)
     return graph.compile(checkpointer=checkpointer, name="primum")
 

@@ -46,6 +46,12 @@ def after_retrieve(state: State, runtime: Runtime[Context]) -> Literal["draft", 
     return "draft" if state["hits"] and state["sufficiency"] >= NOTHING else "respond"
 
 
+def after_respond(state: State, runtime: Runtime[Context]) -> Literal["sign_off", "__end__"]:
+    """Where answers are signed off; who is in danger waits for nobody, and what says nothing needs no signature."""
+    says = state["answer"]["status"] in ("answered", "evidence_only")
+    return "sign_off" if says and runtime.context.signs else "__end__"
+
+
 def after_critique(state: State, runtime: Runtime[Context]) -> Literal["refine", "respond"]:
     """What was found is refined, while that helps and is allowed; in a chat there is nothing to prove."""
     may = state["revisions"] < runtime.context.limits.max_revisions and not state["settled"]

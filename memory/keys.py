@@ -5,25 +5,13 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
 
 from sqlalchemy import Row, text
 
 from primum.graph.errors import BadInput, Unauthenticated
-from primum.graph.request import check_name, check_text
+from primum.memory.scopes import DEFAULT, MAY, SCOPES, Role, Scope
 from primum.memory.secret import Secret
 from primum.memory.session import Database
-
-Role = Literal["patient", "clinician", "admin"]
-Scope = Literal["ask", "chart", "library", "sign", "operate"]
-SCOPES: tuple[Scope, ...] = get_args(Scope)
-# What a role may be allowed, and what it is allowed unless a key says otherwise.
-MAY: dict[Role, tuple[Scope, ...]] = {
-    "patient": ("ask", "chart"),
-    "clinician": ("ask", "chart", "library", "sign"),
-    "admin": SCOPES,
-}
-DEFAULT: dict[Role, tuple[Scope, ...]] = {**MAY, "admin": ("library", "operate")}
 
 _PREFIX = "primum"
 _WRONG = "The API key is wrong, ran out or was revoked."
@@ -114,10 +102,10 @@ class Keys:
         token = f"{_PREFIX}_{number}_{secrets.token_urlsafe(32)}"
         row = {
             "id": number,
-            "tenant": check_name(tenant, "tenant"),
-            "name": check_text(name, "name", 100),
+            "tenant": tenant,
+            "name": name,
             "role": role,
-            "patient": check_name(patient, "patient") if patient is not None else None,
+            "patient": patient,
             "scopes": list(given),
             "hash": self._secret.token_hash(token.encode()),
             "days": days,

@@ -119,7 +119,7 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
     if not fitting:
         text = UNSEARCHED if any(d.startswith("retrieve: ") for d in state.get("degraded", [])) else NOTHING
         if text == NOTHING and any(one["state"] == "done" for one in state["outcomes"]):
-            text = NOTHING_MORE
+            return _answer(state, context, NOTHING_MORE, "answered", counts=removed, confidence=0.5)
         return _answer(state, context, text, "unverified", counts=removed)
 
     def allowed(quote: str) -> bool:

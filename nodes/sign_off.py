@@ -1,26 +1,21 @@
-"""sign_off: reads the answer, writes what a clinician makes of it. Where answers are signed off, it waits for that."""
+"""sign_off: reads the answer, waits for a clinician, writes what they make of it."""
 
 import re
 from typing import Any
 
-from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
-from primum.graph.context import Context
 from primum.graph.state import Decision, State
 from primum.nodes.evidence import unsafe
 from primum.retrieval.excerpts import in_one_line
 from primum.safety.sentences import split_answer
 
-SIGNED = ("answered", "evidence_only")  # who is in danger waits for nobody, and what says nothing needs no signature
 REFUSED = "A clinician has looked at your question and asks you to speak with them, or with your own doctor, about it."
 _MARKER = re.compile(r"\[(\d+)\]")
 
 
-async def sign_off(state: State, runtime: Runtime[Context]) -> State:
+async def sign_off(state: State) -> State:
     answer = state["answer"]
-    if not runtime.context.signs or answer["status"] not in SIGNED:
-        return State()
     decision: Decision = interrupt({"run_id": answer["trace"]["run_id"]})
     return State(answer=signed(answer, decision, state))
 

@@ -17,7 +17,8 @@ from primum.graph.errors import NotAllowed, PrimumError, TooManyRequests, Unauth
 from primum.graph.request import check_name
 from primum.graph.settings import Settings
 from primum.memory.identity import Identity
-from primum.memory.keys import DEFAULT, SCOPES, Keys, Role, Scope
+from primum.memory.keys import Keys
+from primum.memory.scopes import DEFAULT, SCOPES, Role, Scope
 from primum.memory.secret import Secret
 from primum.server.oidc import Issuer, Person
 from primum.server.problems import problem

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from primum.memory.keys import SCOPES, Role
+from primum.graph.request import check_name, check_text
+from primum.memory.scopes import SCOPES, Role
 from primum.server.terminal import AsJson, print_json, run, say
 
 if TYPE_CHECKING:
@@ -52,10 +53,15 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key. It is shown this once: only a hash of it is kept."""
+    told = check_text(name, "name", 100)
+    if patient is not None:
+        check_name(patient, "patient")
+    if tenant is not None:
+        check_name(tenant, "tenant")
 
     async def work() -> None:
         async with _keys(tenant) as (found, own):
-            token, key = await found.create(own, name, role, patient=patient, scopes=scope, days=days)
+            token, key = await found.create(own, told, role, patient=patient, scopes=scope, days=days)
         if as_json:
             print_json({"key": token, **asdict(key)})
             return

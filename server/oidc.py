@@ -12,7 +12,7 @@ import jwt
 from primum.graph.errors import BadInput, LookUpFailed, Unauthenticated
 from primum.graph.request import check_name
 from primum.graph.settings import Settings
-from primum.memory.keys import Role
+from primum.memory.scopes import Role
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")  # never a shared secret
 _LEEWAY = 30  # seconds that clocks may differ

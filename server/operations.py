@@ -11,7 +11,7 @@ from primum import __version__
 from primum.graph.agent import Agent
 from primum.graph.answer import Answer
 from primum.memory.identity import Identity
-from primum.memory.keys import Role, Scope
+from primum.memory.scopes import Role, Scope
 from primum.server.access import access_of
 
 _PATIENTS = text("""

@@ -203,7 +203,7 @@ asyncio.run(main(*sys.argv[1:]))
     assert settings.database_url is not None
     given = [str(settings.home), settings.database_url.get_secret_value(), vllm.url, ASKED]
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, *given)
-    await asyncio.wait_for(asked.wait(), 60)
+    await asyncio.wait_for(asked.wait(), 180)
     process.kill()
     await process.wait()
     assert await agent.recover() == 0  # it might still be alive
