@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import structlog
+from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command
 
@@ -21,6 +22,7 @@ from primum.graph.request import check_name, check_text
 from primum.graph.resources import Resources
 from primum.graph.state import Exchange, TurnInput
 from primum.graph.stream import Event, Feed, of_answer, of_error, of_passages, of_task
+from primum.graph.tools import tools_for
 from primum.memory.identity import Identity
 from primum.memory.jobs import Worker, open_worker
 from primum.memory.reviews import Choice
@@ -159,6 +161,20 @@ class Agent:
         feed = self._feeds.get(run_id) or self._retold(identity, run_id)
         async for event in feed.after(number):
             yield replace(event, id=f"{run_id}/{event.id}")
+
+    def tools(
+        self,
+        *,
+        patient: str = "me",
+        tenant: str | None = None,
+        audience: Audience = "patient",
+        actor: str | None = None,
+    ) -> tuple[BaseTool, ...]:
+        """LangChain tools for an agent of your own: `ask`, `search_evidence`, `recall_facts`, the checks, and so on.
+
+        They are this patient's alone: whose they are is nothing that a model may choose. Raises BadInput.
+        """
+        return tools_for(self, self.resources.identity(patient, tenant), audience, actor)
 
     async def recover(self) -> int:
         """Answers the questions whose process died before it could; their number."""

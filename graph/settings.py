@@ -25,6 +25,7 @@ CommaList = Annotated[  # one, two
     ),
 ]
 Domain = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
+Origin = Annotated[str, Field(pattern=r"^https?://[^/\s,*]+$")]
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 
 
@@ -176,6 +177,9 @@ class Settings(BaseSettings):
     allowed_hosts: list[str] = Field(
         ["127.0.0.1", "localhost", "[::1]", "testserver"],
         description="Host headers that the API accepts (a guard against DNS rebinding).",
+    )
+    allowed_origins: CommaList[Origin] = Field(
+        (), description="Origins, with commas, whose pages may call /mcp from a browser: https://chat.example.org."
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -22,8 +22,10 @@ from primum.memory.scopes import DEFAULT, SCOPES, Role, Scope
 from primum.memory.secret import Secret
 from primum.server.oidc import Issuer, Person
 from primum.server.problems import problem
+from primum.server.resource import MCP, WELL_KNOWN, challenge
 
-OPEN = ("/health", "/docs", "/redoc", "/openapi.json")  # what tells nothing of anybody
+# What tells nothing of anybody.
+OPEN = ("/health", "/docs", "/redoc", "/openapi.json", WELL_KNOWN, WELL_KNOWN + MCP)
 ME = "me"  # the patient whom who asks speaks for
 RATE = 120  # requests a minute of one key or token, unless set
 FAILURES = 30  # keys that don't hold, a minute, from one address
@@ -75,6 +77,7 @@ class Door:
         self._required = settings.auth == "required"
         self._tenant = settings.tenant
         self._issuer = Issuer.of(settings) if settings.oidc_issuer else None
+        self.takes_tokens = self._issuer is not None
         rate = settings.api_rate or (RATE if self._required else None)
         self._rate = RateLimitItemPerMinute(rate) if rate else None
         self._failures = RateLimitItemPerMinute(FAILURES)
@@ -142,7 +145,10 @@ class Authentication:
         try:
             access = await door.enter(Headers(scope=scope), client[0] if client else "")
         except PrimumError as error:
-            await problem(scope["path"], error)(scope, receive, send)
+            answer = problem(scope["path"], error)
+            if isinstance(error, Unauthenticated) and door.takes_tokens:
+                answer.headers["www-authenticate"] = challenge(scope)
+            await answer(scope, receive, send)
             return
         scope.setdefault("state", {})["access"] = access
         await self.app(scope, receive, send)

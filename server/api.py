@@ -37,6 +37,7 @@ from primum.safety.profile import Profile
 from primum.server.access import ME, Access, Authentication, Door, access_of
 from primum.server.documents import MAX_DOCUMENT, add_document_routes
 from primum.server.local import embedded, url_of
+from primum.server.mcp import add_mcp, serving_mcp
 from primum.server.openai import add_openai_routes
 from primum.server.operations import Metrics, add_operation_routes
 from primum.server.patients import add_patient_routes
@@ -137,7 +138,7 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
             beside = [asyncio.create_task(_recover(app.state.agent)), asyncio.create_task(_follow(resources, writer))]
             for task in beside:
                 task.add_done_callback(_tell_end)
-            async with app.state.agent.working():
+            async with app.state.agent.working(), serving_mcp(app, app.state.agent):
                 try:
                     yield
                 finally:
@@ -155,6 +156,7 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
     app.add_middleware(BodyLimit)
     app.add_middleware(Authentication)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=given.allowed_hosts)
+    add_mcp(app, given)
     _add_errors(app)
     _add_thread_routes(app)
     _add_routes(app)

@@ -162,6 +162,20 @@ def serve_api(
     run(listen(app, address, port or settings.api_port, level), level)
 
 
+@serving.command("mcp", epilog="Example: primum serve mcp --patient anna")
+def serve_mcp(
+    patient: Annotated[str, typer.Option(help="Whose conversations and chart; no caller can name another.")] = "me",
+    audience: Annotated[Literal["patient", "clinician"], typer.Option(help="How to speak.")] = "patient",
+) -> None:
+    """MCP over standard input and output, for one patient. Over HTTP it is /mcp of `primum serve api`."""
+    from primum.graph.request import check_name
+    from primum.graph.settings import read_settings
+    from primum.server.mcp import serve_stdio
+
+    settings = read_settings()
+    run(serve_stdio(settings, check_name(patient, "patient"), audience), settings.log_level)
+
+
 @serving.command("model", epilog="Example: primum serve model --engine vllm --model Qwen/Qwen3-32B --dry-run")
 def serve_model(
     engine: Annotated[

@@ -1,6 +1,8 @@
 """One embedded Postgres for the whole run; a fresh, migrated database for each test that asks for one."""
 
+import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from primum.graph.resources import open_resources
 from primum.graph.settings import Settings, read_settings
 from primum.memory.schema import upgrade
 from primum.memory.session import Database
+from primum.retrieval.embedder import load_embedder
 from primum.retrieval.ingest import ingest
 from primum.server import postgres
 from tests.fakes import FakeEmbedder, FakeVLLM
@@ -124,6 +127,18 @@ def vllm() -> Iterator[FakeVLLM]:
 def settings(library_url: str, vllm: FakeVLLM, tmp_path: Path) -> Settings:
     """An agent's: the pages and the fake model."""
     return read_settings(home=tmp_path, database_url=library_url, model_url=vllm.url, turn_timeout=30)
+
+
+@pytest.fixture
+async def environment(database_url: str, vllm: FakeVLLM, tmp_path: Path) -> dict[str, str]:
+    """What a process of its own is given: the pages, and the fake server for model and embedder."""
+    database = Database(database_url, pool=4, owner=True)
+    embedder = await asyncio.to_thread(load_embedder, "fake", vllm.url)
+    await ingest([write_pages(tmp_path)], database, embedder)
+    await database.close()
+    given = {"home": str(tmp_path), "database_url": database_url, "model_url": vllm.url, "embedder": "fake"}
+    given |= {"embedder_url": vllm.url, "turn_timeout": "30"}
+    return {**os.environ, **{f"PRIMUM_{name.upper()}": value for name, value in given.items()}}
 
 
 @pytest.fixture

@@ -53,8 +53,8 @@ class Says:
     first: float = 0.0  # seconds before the first byte
     each: float = 0.0  # seconds before each token
     breaks_after: int | None = None  # tokens, after which the connection is closed
-    calls: tuple[tuple[str, dict[str, Any]], ...] = ()  # of tools, with their arguments
     raw: str | None = None  # what is sent as the stream, whatever it is
+    calls: tuple[tuple[str, dict[str, Any]], ...] = ()  # of tools, each by its name with its arguments
 
 
 HANGS = Says(first=3600)
@@ -65,8 +65,8 @@ Reply = str | Says | Callable[[Body], "str | Says"]
 class FakeVLLM:
     """A server on loopback that speaks chat completions as vLLM does; what it says is told to it before.
 
-    A request for a JSON form is answered from `forms`, by the form's name; one that offers tools from `choices`, and
-    with "done" when none is left; any other from `replies`, in their order, or by `default` when none is left.
+    A request for a JSON form is answered from `forms`, by the form's name; one that offers tools from `choices`, then
+    from `replies`, and with "done" when none is left; any other from `replies`, in their order, or by `default` when none is left.
     `requests` holds the bodies that came, the first first.
     """
 
@@ -167,14 +167,21 @@ class FakeVLLM:
             if reply.status != 200:
                 error = {"message": "as the test wished", "type": "error", "param": None, "code": reply.status}
                 await _send(writer, reply.status, json.dumps({"error": error}).encode())
-            else:
+            elif request.get("stream"):
                 await _stream(writer, request, reply)
+            else:
+                await _send(writer, 200, json.dumps(_whole(request, reply)).encode())
+        elif path == "/v1/embeddings":
+            vectors = FakeEmbedder().embed_passages(json.loads(body)["input"])
+            rows = [{"index": number, "embedding": vector} for number, vector in enumerate(vectors)]
+            await _send(writer, 200, json.dumps({"data": rows}).encode())
         else:
             await _send(writer, 404, b'{"detail": "Not Found"}')
 
     def _choose(self, request: Body) -> Says:
         if "tools" in request:
-            reply: Reply = self.choices.popleft() if self.choices else "done"
+            left = self.choices or self.replies
+            reply: Reply = left.popleft() if left else "done"
         else:
             reply = self.replies.popleft() if self.replies and not _form(request) else self.default
         reply = self.forms.get(_form(request), reply)
@@ -213,6 +220,18 @@ async def _stream(writer: asyncio.StreamWriter, request: Body, reply: Says) -> N
         await send(event)
     writer.write(b"0\r\n\r\n")
     await writer.drain()
+
+
+def _whole(request: Body, reply: Says) -> Body:
+    """The reply in one piece, for a client that asks for no stream; the calls of tools are in no other."""
+    calls = [
+        {"id": f"call_{number}", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+        for number, (name, arguments) in enumerate(reply.calls)
+    ]
+    message = {"role": "assistant", "content": reply.text, "tool_calls": calls}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if calls else reply.finish}
+    return {"id": "chatcmpl-fake", "object": "chat.completion", "created": 1, "model": request["model"],
+            "choices": [choice], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}  # fmt: skip
 
 
 def _events(request: Body, reply: Says) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from primum.safety import calculators
 from primum.safety.formulas import FORMULAS, MissingInput, Result, asked, rounded
 from primum.safety.vitals import Consciousness, Vitals, news2
+from primum.tools.gap import tell_gaps
 from primum.tools.mathematics import work_out
 from primum.tools.safety import told_wrong
 
@@ -114,5 +115,5 @@ def early_warning_score(age_years: float, **signs: Any) -> dict[str, Any]:  # no
 
 CALCULATOR_TOOLS: tuple[BaseTool, ...] = (calculate, early_warning_score, work_out)
 for _one in CALCULATOR_TOOLS:
-    _one.handle_tool_error = True
+    tell_gaps(_one)
     _one.handle_validation_error = told_wrong

@@ -13,6 +13,7 @@ from pydantic import Field
 from primum.safety import allergies, contraindications, doses, harm, red_flags, routes, validator
 from primum.safety.findings import Finding
 from primum.safety.profile import Profile
+from primum.tools.gap import tell_gaps
 
 _LONGEST = 8_000
 
@@ -36,8 +37,22 @@ def told_wrong(error: Any) -> str:
     return "The call can't be used. " + "; ".join(faults[:5])
 
 
+_NOTHING = Finding(
+    rule="none.matched",
+    severity="info",
+    subjects=[],
+    text="No rule matched. That does not mean that it is safe: the rules do not know everything.",
+    source="Primum's rules, none of which speaks of this",
+)
+
+
 def _told(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     return [finding.model_dump() for finding in findings]
+
+
+def _checked(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Never empty: LangChain makes a message without content of an empty list, and a model would be told nothing."""
+    return _told(findings) or _told([_NOTHING])
 
 
 def _names(medicines: Sequence[str]) -> list[str]:
@@ -64,7 +79,7 @@ def check_interactions(medicines: Medicines) -> list[dict[str, Any]]:
     """
     if len(set(_names(medicines))) < 2:
         raise ToolException("Give at least two different medicines or foods; one alone has no interaction.")
-    return _told(validator.between(medicines, tell_unknown=True))
+    return _checked(validator.between(medicines, tell_unknown=True))
 
 
 @tool
@@ -74,14 +89,14 @@ def check_allergies(
         list[str], Field(min_length=1, description="as said, with what happened: ['penicillin (anaphylaxis)']")
     ],
 ) -> list[dict[str, Any]]:
-    """Whether medicines are the same as, or react with, what a person is allergic to. Empty: no rule matched."""
-    return _told(allergies.check(_names(medicines), allergies_known))
+    """Whether medicines are the same as, or react with, what a person is allergic to."""
+    return _checked(allergies.check(_names(medicines), allergies_known))
 
 
 @tool
 def check_dose(text: Text, profile: Known = None) -> list[dict[str, Any]]:
     """Doses in a text ("ibuprofen 800 mg four times a day") against the limits for this person."""
-    return _told(doses.check(text, profile or Profile(), tell_unknown=True))
+    return _checked(doses.check(text, profile or Profile(), tell_unknown=True))
 
 
 @tool
@@ -94,11 +109,11 @@ def check_text(text: Text, profile: Known = None) -> dict[str, Any]:
 def check_person(medicines: Medicines, profile: Profile) -> list[dict[str, Any]]:
     """What speaks against each medicine in this person: conditions, age, pregnancy, breast-feeding, kidney function.
 
-    Also two medicines that do the same. An empty list: no rule matched, which does not mean safe.
+    Also two medicines that do the same. `none.matched`: no rule matched, which does not mean safe.
     """
     names, local = _names(medicines), routes.local_in(medicines)
     found = [*contraindications.check(names, profile), *contraindications.duplicates(names)]
-    return _told(routes.lowered(one, local) for one in found)
+    return _checked(routes.lowered(one, local) for one in found)
 
 
 @tool
@@ -118,5 +133,5 @@ SAFETY_TOOLS: tuple[BaseTool, ...] = (
     triage, check_interactions, check_allergies, check_dose, check_text, check_person, screen_request,
 )  # fmt: skip
 for _one in SAFETY_TOOLS:
-    _one.handle_tool_error = True
+    tell_gaps(_one)
     _one.handle_validation_error = told_wrong

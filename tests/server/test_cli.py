@@ -38,6 +38,7 @@ COMMANDS = [
     ["serve"],
     ["serve", "api"],
     ["serve", "model"],
+    ["serve", "mcp"],
     ["db"],
     ["check"],
     ["eval"],
