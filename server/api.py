@@ -45,6 +45,7 @@ from primum.server.problems import OPENAI, problem, told
 from primum.server.reviews import add_review_routes
 
 MAX_BODY = 256 * 1024  # bytes; a question has at most 8,000 characters
+BODY_TIME, DOCUMENT_TIME = 30.0, 300.0  # seconds until a body is there
 RECOVER_EVERY = 15.0  # seconds between looks for turns whose process died
 
 log = structlog.get_logger(__name__)
@@ -370,7 +371,7 @@ def _add_errors(app: FastAPI) -> None:
 
 
 class BodyLimit:
-    """Refuses a body over the limit, whether its length is announced or not."""
+    """Refuses a body over the limit, whether its length is announced or not, and one that takes too long to come."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -379,21 +380,20 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        chunks: list[bytes] = []
-        size, more = 0, True
-        limit = MAX_DOCUMENT if scope["path"] == "/documents" else MAX_BODY
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                break
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            more = message.get("more_body", False)
-            if size > limit:
-                text = f"The body is larger than {limit:,} bytes."
-                await told(scope["path"], 413, "BadInput", text)(scope, receive, send)
-                return
-        body: Message | None = {"type": "http.request", "body": b"".join(chunks), "more_body": False}
+        limit, seconds = (MAX_DOCUMENT, DOCUMENT_TIME) if scope["path"] == "/documents" else (MAX_BODY, BODY_TIME)
+        try:
+            async with asyncio.timeout(seconds):
+                read = await _body(receive, limit)
+        except TimeoutError:
+            text, close = f"The body took longer than {seconds:g} seconds.", {"connection": "close"}
+            await told(scope["path"], 408, "BadInput", text, close)(scope, receive, send)
+            return
+        if read is None:
+            await told(scope["path"], 413, "BadInput", f"The body is larger than {limit:,} bytes.")(
+                scope, receive, send
+            )
+            return
+        body: Message | None = {"type": "http.request", "body": read, "more_body": False}
 
         async def replay() -> Message:
             nonlocal body
@@ -403,3 +403,19 @@ class BodyLimit:
             return await receive()
 
         await self.app(scope, replay, send)
+
+
+async def _body(receive: Receive, limit: int) -> bytes | None:
+    """The whole body, up to where the client goes away; none over the limit."""
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        more = message.get("more_body", False)
+        if size > limit:
+            return None
+    return b"".join(chunks)

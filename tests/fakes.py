@@ -66,7 +66,8 @@ class FakeVLLM:
     """A server on loopback that speaks chat completions as vLLM does; what it says is told to it before.
 
     A request for a JSON form is answered from `forms`, by the form's name; one that offers tools from `choices`, then
-    from `replies`, and with "done" when none is left; any other from `replies`, in their order, or by `default` when none is left.
+    from `replies`, and with "done" when none is left; any other from `replies`, in their order, or by `default` when
+    none is left.
     `requests` holds the bodies that came, the first first.
     """
 

@@ -1,6 +1,7 @@
 """The HTTP API over a real socket: what it answers, what it refuses, and what never leaves it."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from primum.graph.answer import Answer
 from primum.graph.settings import Settings
 from primum.memory.schema import upgrade
 from primum.memory.session import Database
+from primum.server import api as server_api
 from primum.server import postgres
 from primum.server.api import MAX_BODY
 from tests.fakes import Body, FakeEmbedder, FakeVLLM, Says
@@ -175,6 +177,46 @@ def test_health_is_degraded_without_the_replica_and_answers_go_on(settings: Sett
             assert (health["replica"]["state"], health["database"]["state"]) == (state, "up")
             assert health["state"] == ("up" if state == "up" else "degraded")
             assert health["corpus"]["chunks"] > 5
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_api, "BODY_TIME", 0.5)
+    with socket.create_connection((api.base_url.host, api.base_url.port or 80), timeout=30) as slow:
+        head = (
+            b"POST /generate HTTP/1.1",
+            b"host: 127.0.0.1",
+            b"content-type: application/json",
+            b"content-length: 50",
+        )
+        slow.sendall(b"\r\n".join([*head, b"", b'{"question":']))
+        assert slow.recv(65_536).startswith(b"HTTP/1.1 408")
+    assert api.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.example"},
+        {"x-forwarded-host": "evil.example", "host": "evil.example"},
+        {"host": "127.0.0.1.evil.example"},
+    ],
+)
+def test_a_page_of_another_name_does_not_reach_it(api: httpx.Client, headers: dict[str, str]) -> None:
+    assert api.get("/threads", headers=headers).status_code == 400
+
+
+def test_a_page_of_another_origin_may_not_read_it(api: httpx.Client) -> None:
+    asked = {"origin": "https://evil.example", "access-control-request-method": "POST"}
+    for response in (api.options("/generate", headers=asked), api.get("/threads", headers=asked)):
+        assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+def test_what_a_proxy_might_add_makes_nobody_of_anybody(settings: Settings) -> None:
+    with served(settings.model_copy(update={"auth": "required"})) as api:
+        tricks = {"x-forwarded-user": "admin", "x-user": "admin", "x-api-key": "x", "cookie": "session=admin"}
+        refused(api.get("/threads", headers=tricks), 401, "Unauthenticated")
+        for path in ("//threads", "/threads/", "/%74hreads", "/health/../threads", "/docs/../threads"):
+            assert api.get(path).status_code in (401, 404, 307), path
 
 
 def test_watched_folders_are_followed_while_it_serves(settings: Settings, tmp_path: Path) -> None:
