@@ -1,277 +1,98 @@
-"""The chat page: `streamlit run app.py -- --api http://127.0.0.1:8400`. A client of the HTTP API, nothing else."""
+"""The page: `streamlit run app.py -- --api http://127.0.0.1:8400`. A client of the HTTP API, nothing else."""
 
 import argparse
 from pathlib import Path
-from typing import cast
-from uuid import uuid4
+from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from primum.page import panel, script
-from primum.page.client import Audience, Client, Json, Refused
-from primum.page.live import LiveTurn
-from primum.page.view import plain, show
+from primum.page import script
+from primum.page.chat import show_chat
+from primum.page.client import Client, Refused
+from primum.page.library import show_library
+from primum.page.operations import show_operations
+from primum.page.view import heading, show
+from primum.page.visitor import Visitor, find, show_account, show_login, show_patient, show_picker, signed
+from primum.page.words import CODES, LANGUAGES, language, native, say
 
 ROOM = Path(script.__file__).parent
 
-EXAMPLES = (
-    "What are the symptoms of type 2 diabetes?",
-    "Can I take ibuprofen while pregnant?",
-    "How is asthma treated in children?",
-    "What should I do about a burn?",
-    "When is a headache an emergency?",
-)
-AUDIENCES: dict[str, Audience] = {"Patient": "patient", "Clinician": "clinician"}
-
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The chat page of Primum.")
+    parser = argparse.ArgumentParser(description="The page of Primum.")
     parser.add_argument("--api", default="http://127.0.0.1:8400", help="address of the HTTP API")
-    client = connect(parser.parse_args().api)
+    client = signed(connect(parser.parse_args().api))
     st.set_page_config("Primum", page_icon=str(ROOM / "icon.svg"))
     st.html(ROOM / "style.css")
     st.logo(str(ROOM / "logo.svg"), size="large")
+    st.session_state.setdefault("scripts", [script.FOLLOW_LINKS])
     with st.sidebar:
-        st.button("New conversation", icon=":material/add:", width="stretch", on_click=leave)
-        known = st.container()
-        name = st.segmented_control(
-            "Answers for", list(AUDIENCES), default="Patient", required=True, key="audience", bind="query-params"
-        )
-    audience = AUDIENCES[name or "Patient"]
-    if panel.is_open():
-        busy = False
-        panel.show_panel(client, start_over)
-    else:
-        busy = show_conversation(client, audience)
-    with st.bottom:
-        st.chat_input(
-            "One moment: an answer is on its way" if busy else "Ask a health question",
-            key="typed",
-            disabled=busy,
-            on_submit=lambda: ask(client, st.session_state["typed"], audience),
-        )
-        show("disclaimer")
-    with known:
-        show_known(client)
-    with st.sidebar:
-        show_threads(client)
+        sidebar, foot = st.container(key="own"), st.container(key="foot", gap="small")
+    with foot:
+        choose_language()
+    visitor = find(client)
+    with foot:
+        if visitor and visitor.login:
+            show_account(visitor)
         show_health(client)
-    run_scripts()
+    show_page(client, visitor, sidebar)
+    if st.session_state.get("spoken") != language():
+        st.session_state["spoken"] = language()
+        script.scripts().append(script.speak(CODES[language()]))
+    script.run_scripts()
 
 
 @st.cache_resource(show_spinner=False)
 def connect(url: str) -> Client:
-    return Client(url)
+    return Client.of(url)
 
 
-def thread_id() -> str:
-    """The conversation on show: the address names it from the moment that the API has taken a question of it."""
-    return str(st.query_params.get("thread") or st.session_state.setdefault("fresh", str(uuid4())))
+def choose_language() -> None:
+    st.segmented_control(
+        "Language · 语言", LANGUAGES, default=native(), required=True, key="language", bind="query-params",
+        label_visibility="collapsed",
+    )  # fmt: skip
 
 
-def leave() -> None:
-    """To an empty page."""
-    st.query_params.pop("thread", None)
-    for name in ("fresh", "receipt"):
-        st.session_state.pop(name, None)
-    panel.close_panel()
-    scripts().append(script.CLOSE_SIDEBAR)
-
-
-def start_over() -> None:
-    """To an empty page, with nothing left of what was asked."""
-    live_turns().clear()
-    leave()
-    scripts().append(script.SHOW_TOP)
-
-
-def open_thread(thread: str) -> None:
-    st.query_params["thread"] = thread
-    panel.close_panel()
-    scripts().append(script.CLOSE_SIDEBAR)
-
-
-def open_panel() -> None:
-    panel.open_panel()
-    st.session_state.pop("shown", None)  # back in the conversation, its last question is scrolled to again
-    scripts().extend((script.CLOSE_SIDEBAR, script.SHOW_TOP))
-
-
-def live_turns() -> dict[str, LiveTurn]:
-    """This visitor's questions that are on their way or were refused, one a conversation."""
-    return cast(dict[str, LiveTurn], st.session_state.setdefault("live", {}))
-
-
-def ask(client: Client, question: str, audience: Audience) -> None:
-    thread = thread_id()
-    panel.close_panel()
-    st.session_state.pop("receipt", None)
-    live_turns()[thread] = LiveTurn.start(client, thread, question, audience)
-
-
-def show_conversation(client: Client, audience: Audience) -> bool:
-    """The conversation so far; whether the next question has to wait."""
-    thread = thread_id()
-    live = live_turns().get(thread)
-    if live and live.ended and not live.refused:
-        live = live_turns().pop(thread) and None  # its answer is stored by now
-    try:
-        turns = client.turns(thread) if st.query_params.get("thread") else []
-    except Refused as refused:
-        show_absent(client, thread, refused)
-        return False
-    scroll_when_new(thread, len(turns), live is not None)
-    running = turns.pop() if turns and turns[-1]["status"] == "running" else None
-    if not (turns or running or live):
-        show_welcome(client, audience)
-    for turn in turns:
-        show_turn(client, audience, turn)
-    if live and not live.refused:
-        show("question", text=live.question)
-        follow(live, thread)
-    elif running:
-        show("question", text=running["question"])
-        wait(client, thread)
-    if live and live.refused:
-        show_refused(client, live, live.refused)
-    return bool(running or (live and not live.refused))
-
-
-def scroll_when_new(*shown: object) -> None:
-    """To the last question, when another conversation is opened, a question asked or an answer there."""
-    if st.session_state.get("shown") != shown:
-        st.session_state["shown"] = shown
-        scripts().append(script.SHOW_LAST_QUESTION)
-
-
-def scripts() -> list[str]:
-    """What is to run in the browser at the end of this run."""
-    return cast(list[str], st.session_state.setdefault("scripts", []))
-
-
-def run_scripts() -> None:
-    if waiting := st.session_state.pop("scripts", None):
-        with st.container(key="script"):
-            st.html(script.tag("".join(waiting)), unsafe_allow_javascript=True)
-
-
-def show_welcome(client: Client, audience: Audience) -> None:
-    with st.container(key="welcome"):
-        panel.show_receipt()
-        show("welcome")
-        with st.container(horizontal=True, key="examples"):
-            for example in EXAMPLES:
-                st.button(example, on_click=ask, args=(client, example, audience))
-
-
-def show_turn(client: Client, audience: Audience, turn: Json) -> None:
-    show("question", text=turn["question"])
-    if turn["answer"]:
-        show("answer", answer=turn["answer"], clinician=audience == "clinician")
-        return
-    show("problem", heading="No answer could be made", text="Something broke while this question was being answered.")
-    st.button("Ask again", key=turn["run_id"], on_click=ask, args=(client, turn["question"], audience))
-
-
-def show_refused(client: Client, live: LiveTurn, refused: Refused) -> None:
-    """A question that was not taken; unless something is wrong with it, it can be sent again."""
-    show("question", text=live.question)
-    show("problem", heading="Your question was not sent", text=refused.message)
-    if refused.status not in (400, 413, 422):
-        st.button("Try again", icon=":material/refresh:", on_click=ask, args=(client, live.question, live.audience))
-
-
-def show_absent(client: Client, thread: str, refused: Refused) -> None:
-    """A conversation that can't be shown: gone for good, or for now."""
-    if refused.status in (404, 422):
-        show("problem", heading="This conversation does not exist", text="It was deleted, or the address is wrong.")
-        st.button("Start a new one", on_click=leave)
+def show_page(client: Client, visitor: Visitor | None, sidebar: DeltaGenerator) -> None:
+    """The page that the address names, of those that the visitor may see."""
+    if visitor is None:
+        every = Visitor(True, "", None, frozenset({"ask", "library", "operate"}))
+        st.navigation(pages(client, every, sidebar), position="hidden")
+        show_login(client)
+    elif found := pages(client, visitor, sidebar):
+        st.navigation(found).run()
     else:
-        show("problem", heading="This conversation can't be shown at the moment", text=refused.message)
-        reappear(client, thread)
+        heading(say("Nothing to see here"), say("Your key allows none of the pages. Ask whoever gave it to you."))
 
 
-@st.fragment(run_every=0.4)
-def follow(live: LiveTurn, thread: str) -> None:
-    """The steps of a turn, as they happen."""
-    if live.accepted and not st.query_params.get("thread"):
-        st.query_params["thread"] = thread
-        st.rerun()
-    if live.ended:
-        st.rerun()
-    show("working", steps=live.steps, titles=live.titles, first="One moment")
-    show("waited", text=f"{live.seconds} s so far. You see the answer once every sentence in it is checked.")
+def pages(client: Client, visitor: Visitor, sidebar: DeltaGenerator) -> list[Any]:
+    def chat() -> None:
+        if visitor.chooses_patient and "patient" not in st.session_state:
+            show_picker(client, visitor)
+            return
+        if visitor.chooses_patient:
+            with sidebar:
+                show_patient()
+        show_chat(client, visitor, sidebar)
 
+    def library() -> None:
+        show_library(client, visitor)
 
-@st.fragment(run_every=2)
-def wait(client: Client, thread: str) -> None:
-    """For a turn that was asked before the page was loaded, or elsewhere."""
-    try:
-        running = client.turns(thread)[-1]["status"] == "running"
-    except Refused:
-        running = False
-    if not running:
-        st.rerun()
-    show("working", steps={}, titles=[], first="Still working on the answer")
-    show("waited", text="It will appear here by itself.")
+    def operations() -> None:
+        show_operations(client)
 
-
-@st.fragment(run_every=4)
-def reappear(client: Client, thread: str) -> None:
-    """Shows the conversation again as soon as the API can."""
-    try:
-        client.turns(thread)
-    except Refused:
-        show("note", text="Trying again every few seconds.")
-    else:
-        st.rerun()
-
-
-def show_known(client: Client) -> None:
-    try:
-        label = f"What I know about you :gray-badge[{client.fact_count()}]"
-    except Refused:
-        label = "What I know about you"  # the panel says why
-    kind = "current" if panel.is_open() else "other"
-    with st.container(key=f"known-{kind}"):
-        st.button(label, icon=":material/assignment_ind:", type="tertiary", width="stretch", on_click=open_panel)
-
-
-def show_threads(client: Client) -> None:
-    try:
-        threads = client.threads()
-    except Refused:
-        return  # the card on top of the page, or the state below, says why
-    current = None if panel.is_open() else st.query_params.get("thread")
-    with st.container(key="threads", gap=None):
-        for thread in threads:
-            kind = "current" if thread["id"] == current else "other"
-            with st.container(horizontal=True, key=f"thread-{kind}-{thread['id']}", gap=None, wrap=False):
-                title = plain(thread["title"])
-                st.button(title, f"open-{thread['id']}", type="tertiary", on_click=open_thread, args=(thread["id"],))
-                if st.button(f"Delete {title}", f"delete-{thread['id']}", type="tertiary", icon=":material/delete:"):
-                    confirm_delete(client, thread)
-
-
-@st.dialog("Delete this conversation?")
-def confirm_delete(client: Client, thread: Json) -> None:
-    st.text(
-        f"“{thread['title']}” and its answers will be removed for good. "
-        "What it told of you stays in “What I know about you”."
-    )
-    with st.container(horizontal=True):
-        if st.button("Delete", key="delete", type="primary"):
-            try:
-                client.delete(thread["id"])
-            except Refused as refused:
-                show("problem", heading="It was not deleted", text=refused.message)
-                return
-            live_turns().pop(thread["id"], None)
-            if thread["id"] == st.query_params.get("thread"):
-                leave()
-            st.rerun()
-        if st.button("Keep it"):
-            st.rerun()
+    found = []
+    if visitor.may("ask"):
+        found.append(st.Page(chat, title=say("Conversation"), icon=":material/chat:", url_path="", default=True))
+    if visitor.may("ask") or visitor.may("library"):
+        icon = ":material/local_library:"
+        found.append(st.Page(library, title=say("Library"), icon=icon, url_path="library"))
+    if visitor.may("operate"):
+        icon = ":material/monitoring:"
+        found.append(st.Page(operations, title=say("Operations"), icon=icon, url_path="operations"))
+    return found
 
 
 @st.fragment(run_every=30)
@@ -279,7 +100,7 @@ def show_health(client: Client) -> None:
     try:
         show("health", health=client.health())
     except Refused as refused:
-        show("silent", text=refused.message)
+        show("silent", text=say(refused.message, **refused.given))
 
 
 main()

@@ -6,17 +6,13 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from primum.graph.agent import Agent
-from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
 from primum.server.api import create_app
 from primum.server.port import free_port
@@ -36,8 +32,7 @@ class Api:
         self.url = f"http://127.0.0.1:{port}"
 
     def start(self) -> None:
-        app = create_app(self.settings)
-        app.router.lifespan_context = self._lifespan  # with the fake embedder
+        app = create_app(self.settings, FakeEmbedder())
         config = uvicorn.Config(app, port=self.port, log_level="warning", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)
@@ -47,13 +42,6 @@ class Api:
     def stop(self) -> None:
         self._server.should_exit = True
         self._thread.join()  # ended already: nothing happens
-
-    @asynccontextmanager
-    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        async with open_resources(self.settings, FakeEmbedder()) as resources:
-            app.state.agent = Agent(resources)
-            yield
-            await app.state.agent.close()
 
 
 @pytest.fixture(scope="session")

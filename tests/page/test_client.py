@@ -2,8 +2,10 @@
 
 import json
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
 from primum.page.client import Client, Refused
@@ -18,7 +20,7 @@ DRAFT = "Adults can take 500 mg to 1 g of paracetamol every 4 to 6 hours, up to 
 
 @pytest.fixture
 def client(api: Api) -> Client:
-    return Client(api.url)
+    return Client.of(api.url)
 
 
 def test_a_turn_is_followed_to_its_stored_end(client: Client, vllm: FakeVLLM) -> None:
@@ -101,4 +103,63 @@ def test_a_patient_is_erased_once(client: Client) -> None:
     assert client.erase()["counts"]["facts"] == 1
     with pytest.raises(Refused, match="nothing of such a patient") as refused:
         client.erase()
+    assert refused.value.status == 404
+
+
+class Breaking(httpx.BaseTransport):
+    """Ends the connection of the first stream after its first event."""
+
+    def __init__(self) -> None:
+        self._real = httpx.HTTPTransport()
+        self.asked: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._real.handle_request(request)
+        self.asked.append(f"{request.method} {request.url.path}")
+        if request.url.path.endswith("/turns"):
+            assert isinstance(response.stream, httpx.SyncByteStream)
+            return httpx.Response(response.status_code, headers=response.headers, stream=Broken(response.stream))
+        return response
+
+
+class Broken(httpx.SyncByteStream):
+    def __init__(self, stream: httpx.SyncByteStream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self._stream:
+            yield part
+            if b"data:" in part:
+                raise httpx.ReadError("gone")
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def test_a_turn_goes_on_where_its_connection_broke(api: Api, vllm: FakeVLLM) -> None:
+    vllm.says(cited(DRAFT))
+    breaking = Breaking()
+    client = Client(httpx.Client(base_url=api.url, transport=breaking))
+    events = list(client.ask("t1", ASKED, "patient"))
+    assert breaking.asked == ["POST /threads/t1/turns", "GET /events"]
+    names = [name for name, _ in events]
+    assert names[-1] == "done" and names.count("answer") == names.count("citations") == 1
+    started = [data["name"] for name, data in events if name == "step" and data["state"] == "started"]
+    assert len(started) == len(set(started))
+
+
+def test_a_key_and_a_patient_go_with_every_request(client: Client) -> None:
+    assert client.me()["login"] is False
+    other = client.signed("primum_x_y").about("p 1/2.3")
+    with pytest.raises(Refused) as refused:
+        other.facts()
+    assert refused.value.status in (404, 422)
+    client.about("p1").fill_in({"kind": "allergy", "value": "penicillin"})
+    assert client.fact_count() == 0 and client.about("p1").fact_count() == 1
+    assert client.patients("p", 5) == ["p1"] and client.patients("z", 5) == []
+
+
+def test_an_opinion_of_an_answer_that_is_not_there_is_refused(client: Client) -> None:
+    with pytest.raises(Refused) as refused:
+        client.rate("00000000-0000-0000-0000-000000000000", -1, ["Wrong"], "")
     assert refused.value.status == 404

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from primum.memory.audit import Audit
 from primum.memory.identity import Identity
@@ -197,7 +197,7 @@ async def test_nothing_in_an_answer_runs_or_becomes_html(page: Page, settings: A
     await expect(page.locator(".pm-question")).to_have_text(f"{evil} **bold**")
     await expect(page.get_by_role("button", name=f"{evil} **bold**", exact=True)).to_be_visible()
     await expect(page.locator(".pm-used summary")).to_have_text(f"Taken into account: {evil}")
-    await expect(page.locator(".stHtml img, .pm-answer a, .pm-answer script")).to_have_count(0)
+    await expect(page.locator(".stHtml img, .pm-answer a:not(.pm-goto), .pm-answer script")).to_have_count(0)
     assert not [url for url in asked if "evil" in url]
 
 
@@ -243,3 +243,54 @@ async def test_a_second_question_is_scrolled_to_and_both_are_kept(page: Page, vl
     await expect(answer(page)).to_have_count(2)
     await expect(page.locator(".pm-question").last).to_be_in_viewport()
     await expect(page.get_by_test_id("stChatInput").locator("textarea")).to_be_focused()
+
+
+async def test_the_page_speaks_the_browsers_language_and_the_one_that_is_chosen(
+    browser: Browser, api: Api, page_url: str, vllm: FakeVLLM
+) -> None:
+    vllm.default = cited(DRAFT)
+    context = await browser.new_context(locale="zh-CN", base_url=page_url)
+    context.set_default_timeout(20_000)
+    page = await context.new_page()
+    await page.goto("/")
+    await expect(page.get_by_role("heading", name="您想了解什么？")).to_be_visible()
+    await ask(page)
+    await expect(page.locator(".pm-check")).to_contain_text("已核对：2 句中有 2 句得到证实。")
+    await expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    await page.get_by_role("radio", name="临床医生").click()
+    await page.get_by_text("English", exact=True).click()
+    await expect(page.locator("html")).to_have_attribute("lang", "en")
+    await expect(page.locator(".pm-check")).to_contain_text("Checked: 2 of 2 sentences proven.")
+    await page.reload()
+    await expect(page.locator(".pm-check")).to_contain_text("Checked: 2 of 2 sentences proven.")
+    await context.close()
+
+
+async def test_every_control_has_a_name_that_a_screen_reader_can_say(page: Page, vllm: FakeVLLM) -> None:
+    vllm.default = cited(DRAFT)
+    await ask(page)
+    await expect(answer(page)).to_be_visible()
+    for path in (page.url, "/library", "/operations"):
+        await page.goto(path)
+        await expect(page.locator(".pm-health")).to_be_visible()
+        unnamed = await page.evaluate(
+            """() => [...document.querySelectorAll('button, a[href], input:not([type=hidden]), textarea')]
+                .filter(one => one.checkVisibility())
+                .filter(one => !(one.ariaLabel || one.innerText || one.title || one.labels?.[0]?.innerText
+                    || one.querySelector('[alt]:not([alt=""])')))
+                .map(one => one.outerHTML.slice(0, 200))"""
+        )
+        assert unnamed == [], path
+
+
+async def test_the_last_conversation_is_not_written_on_after_another_page(page: Page, vllm: FakeVLLM) -> None:
+    vllm.default = cited(DRAFT)
+    await ask(page)
+    await expect(answer(page)).to_be_visible()
+    await page.get_by_role("link", name="Library").click()
+    await expect(page.get_by_role("heading", name="The library")).to_be_visible()
+    await page.get_by_role("link", name="Conversation").first.click()
+    await expect(page.get_by_role("heading", name="What would you like to know?")).to_be_visible()
+    await ask(page, "And what does too much paracetamol do?")
+    await expect(page.locator(".pm-question")).to_have_text(["And what does too much paracetamol do?"])
+    await expect(answer(page)).to_have_count(1)

@@ -25,7 +25,7 @@ EVIL = "<img src=x onerror=alert(1)> **bold** [a](https://evil.example) https://
 
 @pytest.fixture
 def client(api: Api) -> Client:
-    return Client(api.url)
+    return Client.of(api.url)
 
 
 @pytest.fixture
