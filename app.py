@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from primum.page import script
 from primum.page.chat import show_chat
 from primum.page.client import Client, Refused
+from primum.page.desk import show_desk
 from primum.page.library import show_library
 from primum.page.operations import show_operations
 from primum.page.view import heading, show
@@ -58,7 +59,7 @@ def choose_language() -> None:
 def show_page(client: Client, visitor: Visitor | None, sidebar: DeltaGenerator) -> None:
     """The page that the address names, of those that the visitor may see."""
     if visitor is None:
-        every = Visitor(True, "", None, frozenset({"ask", "library", "operate"}))
+        every = Visitor(True, "", None, frozenset({"ask", "library", "operate"}), signs=True)
         st.navigation(pages(client, every, sidebar), position="hidden")
         show_login(client)
     elif found := pages(client, visitor, sidebar):
@@ -77,6 +78,9 @@ def pages(client: Client, visitor: Visitor, sidebar: DeltaGenerator) -> list[Any
                 show_patient()
         show_chat(client, visitor, sidebar)
 
+    def desk() -> None:
+        show_desk(client)
+
     def library() -> None:
         show_library(client, visitor)
 
@@ -86,6 +90,8 @@ def pages(client: Client, visitor: Visitor, sidebar: DeltaGenerator) -> list[Any
     found = []
     if visitor.may("ask"):
         found.append(st.Page(chat, title=say("Conversation"), icon=":material/chat:", url_path="", default=True))
+    if visitor.signs:
+        found.append(st.Page(desk, title=say("Sign-off"), icon=":material/approval:", url_path="sign-off"))
     if visitor.may("ask") or visitor.may("library"):
         icon = ":material/local_library:"
         found.append(st.Page(library, title=say("Library"), icon=icon, url_path="library"))

@@ -128,7 +128,7 @@ def show_conversation(client: Client, audience: Audience) -> bool:
     if st.query_params.get("thread"):
         st.session_state["visited"] = thread  # to which the library leads back
     scroll_when_new(thread, len(turns), live is not None)
-    running = turns.pop() if turns and turns[-1]["status"] == "running" else None
+    running = turns.pop() if turns and turns[-1]["status"] in ("running", "waiting") else None
     if not (turns or running or live):
         show_welcome(client, audience)
     for turn in turns:
@@ -140,7 +140,7 @@ def show_conversation(client: Client, audience: Audience) -> bool:
         follow(live, thread)
     elif running:
         show("question", text=running["question"])
-        wait(client, thread)
+        wait(client, thread, running["status"])
     if live and live.refused:
         show_refused(client, live, live.refused)
     return bool(running or (live and not live.refused))
@@ -210,15 +210,16 @@ def follow(live: LiveTurn, thread: str) -> None:
 
 
 @st.fragment(run_every=2)
-def wait(client: Client, thread: str) -> None:
-    """For a turn that was asked before the page was loaded, or elsewhere."""
+def wait(client: Client, thread: str, status: str) -> None:
+    """For a turn that was asked before the page was loaded, or elsewhere, or that waits for a clinician."""
     try:
-        running = client.turns(thread)[-1]["status"] == "running"
+        still = client.turns(thread)[-1]["status"] == status
     except Refused:
-        running = False
-    if not running:
+        still = False
+    if not still:
         st.rerun()
-    show("working", steps={}, titles=[], first=say("Still working on the answer"))
+    told = "A clinician looks at the answer before you get it" if status == "waiting" else "Still working on the answer"
+    show("working", steps={}, titles=[], first=say(told))
     show("waited", text=say("It will appear here by itself."))
 
 

@@ -107,6 +107,15 @@ class Client:
         """Takes a document out of the library."""
         self._call("DELETE", f"/documents/{number}")
 
+    def reviews(self) -> list[Json]:
+        """Answers that wait for a clinician, the longest waiting first."""
+        found: list[Json] = self._call("GET", "/reviews").json()
+        return found
+
+    def decide(self, run: str, decision: str, text: str | None = None) -> None:
+        """Lets an answer out as it is (`approved`), or as `edited` with this text, or not at all (`refused`)."""
+        self._call("POST", f"/reviews/{_part(run)}", body={"decision": decision, "text": text})
+
     def statistics(self, days: int) -> Json:
         """How the last days went."""
         found: Json = self._call("GET", "/statistics", params={"days": days}).json()

@@ -30,6 +30,7 @@ STATES = {
     "declined": "Outside what I answer",
     "unverified": "No proven answer",
     "emergency": "This may be an emergency",
+    "waiting": "Waits for a clinician",
 }
 CHINESE_FONT = "STSong-Light"  # of Adobe's set that every PDF reader brings or replaces
 _WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")

@@ -13,7 +13,7 @@ from primum.page.words import say
 SPANS = (7, 14, 30, 90)  # days
 STATUS_COLOURS = {
     "answered": "#2a8a78", "evidence_only": "#5ba3d0", "emergency": "#c0392b", "declined": "#8d99a6",
-    "unverified": "#d99a20",
+    "unverified": "#d99a20", "waiting": "#7f8c8d",
 }  # fmt: skip
 OTHER_COLOUR = "#7b5ea7"
 PAIR = ("#2a8a78", "#d99a20")  # to be told apart on light and dark

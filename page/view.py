@@ -38,6 +38,7 @@ STATUSES = {
     "emergency": "emergency",
     "declined": "declined",
     "unverified": "unproven",
+    "waiting": "waits for a clinician",
 }
 TROUBLES = {
     ("database", "down"): "The database can't be reached, so nothing can be asked or shown.",

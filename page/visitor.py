@@ -29,10 +29,12 @@ class Visitor:
     role: str
     patient: str | None
     scopes: frozenset[str]
+    signs: bool = False  # answers to patients wait here, and who asks may decide on them
 
     @classmethod
     def of(cls, me: Json) -> Self:
-        return cls(me["login"], me["role"], me["patient"], frozenset(me["scopes"]))
+        scopes = frozenset(me["scopes"])
+        return cls(me["login"], me["role"], me["patient"], scopes, me["sign_off"] and "sign" in scopes)
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes

@@ -43,10 +43,10 @@ class Access:
     actor: str
     patient: str | None = None
 
-    def need(self, scope: Scope) -> None:
-        """Raises NotAllowed without it."""
-        if scope not in self.scopes:
-            raise NotAllowed(f"This takes the scope {scope}, which the key or token does not have.")
+    def need(self, *scopes: Scope) -> None:
+        """Raises NotAllowed without any of them."""
+        if not self.scopes.intersection(scopes):
+            raise NotAllowed(f"This takes the scope {' or '.join(scopes)}, which the key or token does not have.")
 
     def identity(self, patient: str) -> Identity:
         """The patient whose rows are meant; `me` is one's own.

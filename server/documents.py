@@ -92,7 +92,7 @@ def add_document_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -
     ) -> list[Entry]:
         """The newest documents: everyone's and the tenant's own."""
         access, agent = access_of(request), _agent(request)
-        access.need("ask")
+        access.need("ask", "library")
         rows = await agent.resources.copies.read(
             Identity(access.tenant, ""), lambda connection: index.listed(connection, access.tenant, like, limit)
         )
@@ -102,7 +102,7 @@ def add_document_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -
     async def document(request: Request, document: Annotated[int, Path(ge=1, lt=2**63)]) -> Page:
         """A document as the pieces that answers cite."""
         access = access_of(request)
-        access.need("ask")
+        access.need("ask", "library")
         found = await _agent(request).resources.library.of(access.tenant).document(document)
         if not found:
             raise UnknownDocument(_UNKNOWN)

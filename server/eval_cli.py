@@ -42,6 +42,7 @@ def evaluate(
             "retrieval",
             "sufficiency",
             "understanding",
+            "phi",
         ],
         typer.Argument(help="What."),
     ],

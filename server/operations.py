@@ -55,6 +55,7 @@ class Who(BaseModel):
     tenant: str
     patient: str | None = Field(description="The only one that a patient's key or token speaks for.")
     scopes: list[Scope]
+    sign_off: bool = Field(description="Whether answers to patients wait for a clinician.")
 
 
 class Day(BaseModel):
@@ -147,6 +148,7 @@ def add_operation_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) 
             tenant=access.tenant,
             patient=access.patient,
             scopes=sorted(access.scopes),
+            sign_off=settings.sign_off == "patients",
         )
 
     @app.get("/patients", responses=errors)
