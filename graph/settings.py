@@ -169,6 +169,20 @@ class Settings(BaseSettings):
         ["127.0.0.1", "localhost", "[::1]", "testserver"],
         description="Host headers that the API accepts (a guard against DNS rebinding).",
     )
+    otlp_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="OpenTelemetry collector that traces go to by OTLP over HTTP, for example http://otel:4318: names, "
+        "times and token counts alone. Unset: none. Needs `primum[telemetry]`.",
+    )
+    langsmith: bool = Field(
+        False,
+        description="Whether traces without inputs and outputs go to LangSmith, where LANGSMITH_ENDPOINT and "
+        "LANGSMITH_API_KEY say. Unset: none do, whatever LANGSMITH_TRACING says.",
+    )
+    ready_without_model: bool = Field(
+        True, description="Whether /health/ready says yes while the model is away, and answers are evidence only."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

@@ -22,7 +22,7 @@ from primum.memory.secret import Secret
 from primum.server.oidc import Issuer, Person
 from primum.server.problems import problem
 
-OPEN = ("/health", "/docs", "/redoc", "/openapi.json")  # what tells nothing of anybody
+OPEN = ("/health", "/health/live", "/health/ready", "/docs", "/redoc", "/openapi.json")  # what tells nothing of anybody
 ME = "me"  # the patient whom who asks speaks for
 RATE = 120  # requests a minute of one key or token, unless set
 FAILURES = 30  # keys that don't hold, a minute, from one address
