@@ -19,7 +19,7 @@ import uvloop
 from pydantic import SecretStr
 
 from primum.graph.resources import Resources, open_resources
-from primum.graph.settings import read_settings
+from primum.graph.settings import Settings, read_settings
 from primum.memory.schema import upgrade
 from primum.memory.session import Database
 from primum.retrieval.embedder import Vector
@@ -31,16 +31,17 @@ from primum.server import postgres
 from tests.fakes import Body, FakeEmbedder, FakeVLLM, Says
 
 _PASSAGE = re.compile(r"^\[(\d+)\] .*\n(.+(?:\n(?!\[\d+\] |\n).+)*)", re.MULTILINE)
+FORMS = {"Audit": '{"objections": []}', "Choice": '{"numbers": [0]}', "Proposals": '{"facts": []}'}
 
 
 class Script:
     """Answers with the passages' own sentences, marked, up to a number of words; after a delay of so many seconds.
 
-    `false` is a sentence that a first draft ends with, and a refined one does not.
+    `false` is a sentence that a first draft ends with, and a refined one does not. `each`: seconds that a token takes.
     """
 
-    def __init__(self, words: int, delay: float, false: str) -> None:
-        self.words, self.delay, self.false = words, delay, false
+    def __init__(self, words: int, delay: float, false: str, each: float = 0.0) -> None:
+        self.words, self.delay, self.false, self.each = words, delay, false, each
 
     def __call__(self, request: Body) -> Says:
         prompt = str(
@@ -56,23 +57,24 @@ class Script:
             answer.append(sentence)
         if self.false and len(request["messages"]) == 2:
             answer.append(self.false)
-        return Says(" ".join(answer) or "Nothing.", first=self.delay)
+        return Says(" ".join(answer) or "Nothing.", first=self.delay, each=self.each)
 
 
-def _serve(words: int, delay: float, false: str, pipe: Connection) -> None:
+def _serve(words: int, delay: float, false: str, each: float, pipe: Connection) -> None:
     with FakeVLLM() as server:
-        server.default = Script(words, delay, false)
-        server.forms["Audit"] = Says('{"objections": []}', first=delay)
+        server.default = Script(words, delay, false, each)
+        for form, filled in FORMS.items():
+            server.forms[form] = Says(filled, first=delay)
         pipe.send(server.url)
         pipe.recv()
 
 
 @contextmanager
-def endpoint(words: int, delay: float, false: str = "") -> Iterator[str]:
+def endpoint(words: int, delay: float, false: str = "", each: float = 0.0) -> Iterator[str]:
     """Its URL. It runs in a process of its own, so that its work is not counted as ours."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(words, delay, false, theirs), daemon=True)
+    process = context.Process(target=_serve, args=(words, delay, false, each, theirs), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -110,8 +112,8 @@ class TimedRetriever(Retriever):
 
 
 @asynccontextmanager
-async def resources(model_url: str) -> AsyncIterator[Resources]:
-    """An agent's resources on a new database with the starter library, vectors by a hash of the words."""
+async def new_settings(model_url: str) -> AsyncIterator[Settings]:
+    """Settings with a new database that holds the starter library, vectors by a hash of the words."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "postgres"
         with (Path(folder) / "postgres.log").open("ab") as log:
@@ -121,16 +123,22 @@ async def resources(model_url: str) -> AsyncIterator[Resources]:
                 connection.execute("create database bench owner primum")
             url = postgres.url(data, database="bench")
             upgrade(url)
-            database, embedder = Database(url, owner=True), FakeEmbedder()
-            await ingest([STARTER], database, embedder)
+            database = Database(url, owner=True)
+            await ingest([STARTER], database, FakeEmbedder())
             await database.close()
-            settings = read_settings(home=folder, database_url=SecretStr(url), model_url=model_url, database_pool=16)
-            async with open_resources(settings, embedder) as opened:
-                gc.collect()
-                gc.freeze()
-                yield opened
+            secret = SecretStr(url)
+            yield read_settings(home=folder, database_url=secret, model_url=model_url, database_pool=16)
         finally:
             postgres.stop(data)
+
+
+@asynccontextmanager
+async def resources(model_url: str) -> AsyncIterator[Resources]:
+    """An agent's resources on such a database."""
+    async with new_settings(model_url) as settings, open_resources(settings, FakeEmbedder()) as opened:
+        gc.collect()
+        gc.freeze()
+        yield opened
 
 
 def report(measurement: Coroutine[Any, Any, dict[str, Any]]) -> None:

@@ -18,6 +18,7 @@ from primum.graph.llm import Endpoint, open_client
 from primum.graph.request import check_name
 from primum.graph.rules import rules_in_use
 from primum.graph.settings import Settings
+from primum.graph.tracing import tracing
 from primum.memory.audit import Audit
 from primum.memory.chart import Charts
 from primum.memory.checkpoints import open_checkpointer
@@ -168,7 +169,8 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
         embedder: one that is loaded already; else the settings'.
 
     Raises:
-        BadInput: a URL is missing, or a table of imported interactions or terms is damaged.
+        BadInput: a URL is missing, a table of imported interactions or terms is damaged, or traces are wanted without
+            the packages for them.
         RetrievalFailed: the embedder can't be loaded.
     """
     if settings.database_url is None or settings.model_url is None:
@@ -176,9 +178,11 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
     url = settings.database_url.get_secret_value()
     async with AsyncExitStack() as stack:
         stack.enter_context(rules_in_use(settings))
+        await stack.enter_async_context(tracing(settings))
         database = Database(url, settings.database_pool)
         stack.push_async_callback(database.close)
-        secret = find_secret(settings.secret.get_secret_value() if settings.secret else None, settings.home)
+        given = settings.secret.get_secret_value() if settings.secret else None
+        secret = await asyncio.to_thread(find_secret, given, settings.home)
         await database.check(secret.check)
         saver = await stack.enter_async_context(open_checkpointer(url, settings.database_pool, secret.cipher))
         http = await stack.enter_async_context(open_client(settings.model_url, settings.model_key.get_secret_value()))

@@ -181,6 +181,20 @@ class Settings(BaseSettings):
     allowed_origins: CommaList[Origin] = Field(
         (), description="Origins, with commas, whose pages may call /mcp from a browser: https://chat.example.org."
     )
+    otlp_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="OpenTelemetry collector that traces go to by OTLP over HTTP, for example http://otel:4318: names, "
+        "times and token counts alone. Unset: none. Needs `primum[telemetry]`.",
+    )
+    langsmith: bool = Field(
+        False,
+        description="Whether traces without inputs and outputs go to LangSmith, where LANGSMITH_ENDPOINT and "
+        "LANGSMITH_API_KEY say. Unset: none do, whatever LANGSMITH_TRACING says.",
+    )
+    ready_without_model: bool = Field(
+        True, description="Whether /health/ready says yes while the model is away, and answers are evidence only."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

@@ -25,7 +25,10 @@ from primum.server.problems import problem
 from primum.server.resource import MCP, WELL_KNOWN, challenge
 
 # What tells nothing of anybody.
-OPEN = ("/health", "/docs", "/redoc", "/openapi.json", WELL_KNOWN, WELL_KNOWN + MCP)
+OPEN = (
+    *("/health", "/health/live", "/health/ready", "/docs", "/redoc", "/openapi.json"),
+    *(WELL_KNOWN, WELL_KNOWN + MCP),
+)
 ME = "me"  # the patient whom who asks speaks for
 RATE = 120  # requests a minute of one key or token, unless set
 FAILURES = 30  # keys that don't hold, a minute, from one address

@@ -36,6 +36,7 @@ from primum.safety.findings import SafetyReport
 from primum.safety.profile import Profile
 from primum.server.access import ME, Access, Authentication, Door, access_of
 from primum.server.documents import MAX_DOCUMENT, add_document_routes
+from primum.server.health import Readiness, add_health_routes
 from primum.server.local import embedded, url_of
 from primum.server.mcp import add_mcp, serving_mcp
 from primum.server.openai import add_openai_routes
@@ -131,6 +132,7 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
         async with embedded(given) as ready, open_resources(ready, embedder) as resources, _writer(ready) as writer:
             app.state.metrics = Metrics()
             app.state.agent = Agent(resources, app.state.metrics)
+            app.state.readiness = Readiness(resources)
             app.state.writer = writer
             app.state.door = Door(resources.settings, Keys(resources.database, resources.secret), resources.secret)
             # What was loaded stays, and looking through it for garbage would stop every turn for half a second.
@@ -161,6 +163,7 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
     _add_errors(app)
     _add_thread_routes(app)
     _add_routes(app)
+    add_health_routes(app)
     add_patient_routes(app, ERRORS)
     add_openai_routes(app, ERRORS)
     add_document_routes(app, ERRORS)
@@ -337,14 +340,6 @@ def _add_routes(app: FastAPI) -> None:
             inference_time_ms=round((time.perf_counter() - started) * 1000, 1),
             answer=answer,
         )
-
-    @app.get("/health")
-    async def health(request: Request) -> JSONResponse:
-        """Each part with its state; 503 if the database is down, since nothing is answered then."""
-        parts = await _agent(request).resources.health()
-        down = parts["database"]["state"] != "up"
-        state = "down" if down else "up" if all(part["state"] == "up" for part in parts.values()) else "degraded"
-        return JSONResponse({"state": state, "version": __version__, **parts}, status_code=503 if down else 200)
 
 
 def _add_errors(app: FastAPI) -> None:

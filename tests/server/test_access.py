@@ -65,7 +65,8 @@ def test_without_a_key_that_holds_nobody_comes_in_and_health_is_told(door: httpx
             response = door.request(method, path, headers=headers)
             refused(response, 401, "Unauthenticated")
             assert response.headers["www-authenticate"] == "Bearer"
-    assert door.get("/health").status_code == 200
+    for path in ("/health", "/health/live", "/health/ready"):
+        assert door.get(path).status_code == 200
 
 
 def test_two_keys_in_one_request_are_none(door: httpx.Client, closed: Settings) -> None:
