@@ -14,6 +14,7 @@ import structlog
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command
+from langsmith import tracing_context
 
 from primum.graph.answer import Answer
 from primum.graph.context import Audience, Run
@@ -335,7 +336,9 @@ class Agent:
                 await self._wait_for_turn(turn)
             started = time.perf_counter()
             run = self.resources.new_run(turn.run_id)
-            answer, waits = await self._run_graph(run, turn)
+            # A host program may trace runs of its own, which must not take a patient's words along.
+            with tracing_context(enabled=self.resources.settings.langsmith):
+                answer, waits = await self._run_graph(run, turn)
             kept = answer.model_dump(mode="json")
             if waits:
                 if not await threads.wait(turn.identity, turn.run_id, kept, turn.actor):

@@ -18,6 +18,7 @@ from primum.memory.identity import Identity
 APP = "primum_app"  # the role that reads and writes patients' rows, each transaction for one identity
 WORKER = "primum_worker"  # the role that sees which turns and jobs there are, and not a word of what is in them
 CONNECT_TIMEOUT = 5  # seconds until a database that does not answer counts as gone
+POOL_TIMEOUT = 30  # seconds that a transaction waits for a connection while all are in use
 FRESH = 1.0  # seconds after its last use in which a silent connection is taken to live
 
 
@@ -45,7 +46,7 @@ class Database:
             sqlalchemy_url(url),
             pool_size=pool,
             max_overflow=0,
-            pool_timeout=CONNECT_TIMEOUT,
+            pool_timeout=POOL_TIMEOUT,
             hide_parameters=True,  # an error's text ends up in logs, and parameters are patients' words
             # Plans of prepared statements outlive a change of planner settings (hnsw.ef_search), so none are.
             connect_args={"connect_timeout": CONNECT_TIMEOUT, "prepare_threshold": None, **role},

@@ -332,7 +332,7 @@ async def test_many_turns_on_two_connections_are_all_answered(settings: Settings
 async def test_a_turn_that_gets_no_connection_is_refused_and_the_next_one_is_not(
     settings: Settings, vllm: FakeVLLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "CONNECT_TIMEOUT", 1)
+    monkeypatch.setattr(session, "POOL_TIMEOUT", 1)
     vllm.default = GOOD
     async with open_resources(settings.model_copy(update={"database_pool": 2}), FakeEmbedder()) as resources:
         agent = Agent(resources)
