@@ -1,6 +1,7 @@
 """Pages of other origins: a browser sends what they ask, even to a server that only this machine reaches."""
 
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -9,10 +10,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from primum.server.problems import told
 
 _REFUSED = "Pages of this origin may not call this. PRIMUM_ALLOWED_ORIGINS names those that may."
+_READS = ("GET", "HEAD", "OPTIONS")  # of which no browser shows another origin's page the answer
 
 
 class Origins:
-    """Refuses what a page sends to a path, unless its origin is allowed; then it may read the answer, too (CORS)."""
+    """Refuses what another origin's page sends: all of it to one path, elsewhere what might change something.
+
+    An allowed origin's page may call that path, and read the answer, too (CORS).
+    """
 
     def __init__(self, app: ASGIApp, path: str, allowed: Collection[str]) -> None:
         self.app = app
@@ -21,11 +26,14 @@ class Origins:
         self.crossing = CORSMiddleware(app, list(allowed), allow_methods=["POST"], allow_headers=["*"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].rstrip("/") != self.path:
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        origins = Headers(scope=scope).getlist("origin")
-        if not self.allowed.issuperset(origins):
+        headers = Headers(scope=scope)
+        origins, guarded = headers.getlist("origin"), scope["path"].rstrip("/") == self.path
+        own = not guarded and all(urlsplit(one).netloc == headers.get("host") for one in origins)
+        harmless = own or (not guarded and scope["method"] in _READS)
+        if not harmless and not self.allowed.issuperset(origins):
             await told(scope["path"], 403, "NotAllowed", _REFUSED)(scope, receive, send)
             return
-        await (self.crossing if origins else self.app)(scope, receive, send)
+        await (self.crossing if origins and guarded else self.app)(scope, receive, send)

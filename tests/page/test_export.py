@@ -4,7 +4,7 @@ import io
 from datetime import date
 from typing import Any
 
-import pypdf
+import pdfplumber
 from markdown_it import MarkdownIt
 from playwright.async_api import Page, expect
 
@@ -30,7 +30,8 @@ def turn(text: str, status: str = "answered", question: str = ASKED, **given: An
 
 
 def text_of(pdf: bytes) -> str:
-    return " ".join(" ".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages).split())
+    with pdfplumber.open(io.BytesIO(pdf)) as read:
+        return " ".join(" ".join(page.extract_text() for page in read.pages).split())
 
 
 def test_both_files_hold_question_answer_warning_sources_disclaimer_and_date() -> None:

@@ -211,6 +211,17 @@ def test_a_page_of_another_origin_may_not_read_it(api: httpx.Client) -> None:
         assert not [name for name in response.headers if name.startswith("access-control")]
 
 
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1.evil.example"])
+def test_a_page_of_another_origin_changes_nothing(api: httpx.Client, origin: str) -> None:
+    before = api.get("/health").json()["corpus"]["documents"]
+    form = {"file": ("fever.md", b"# Fever\n\nDrink bleach.")}  # a browser sends forms without asking first
+    refused(api.post("/documents", files=form, headers={"origin": origin}), 403, "NotAllowed")
+    refused(api.delete("/threads/t", headers={"origin": origin}), 403, "NotAllowed")
+    assert api.get("/health").json()["corpus"]["documents"] == before
+    own = {"origin": str(api.base_url).rstrip("/")}
+    assert api.post("/documents", files=form, headers=own).status_code == 200
+
+
 def test_what_a_proxy_might_add_makes_nobody_of_anybody(settings: Settings) -> None:
     with served(settings.model_copy(update={"auth": "required"})) as api:
         tricks = {"x-forwarded-user": "admin", "x-user": "admin", "x-api-key": "x", "cookie": "session=admin"}
