@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import psycopg
 import pytest
+import structlog
 from pytest_socket import socket_allow_hosts
 
 from primum.graph.agent import Agent
@@ -35,6 +36,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_runtest_setup() -> None:
     """Tests reach this machine only."""
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """A command that a test runs in this process logs to its stderr, which is closed after it."""
+    yield
+    structlog.reset_defaults()
 
 
 class Cluster:
