@@ -107,15 +107,15 @@ class Door:
         scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated(_SHOW)
-        if not await self._limiter.test(self._failures, "failures", address):
-            raise await self._too_many(self._failures, ("failures", address), "Too many keys that do not hold.")
         try:
             if self._issuer is not None and token.count(".") == 2:
                 return self._person(await self._issuer.person(token))
             key = await self._keys.find(token)
-        except Unauthenticated:
-            await self._limiter.hit(self._failures, "failures", address)
-            raise
+        except Unauthenticated:  # a key that holds is never kept out: others may share its address
+            if await self._limiter.hit(self._failures, "failures", address):
+                raise
+            told = "Too many keys that do not hold."
+            raise await self._too_many(self._failures, ("failures", address), told) from None
         return Access(key.tenant, key.role, frozenset(key.scopes), f"{key.role} {key.id}", key.patient)
 
     def _person(self, person: Person) -> Access:

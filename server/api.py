@@ -43,7 +43,7 @@ from primum.server.openai import add_openai_routes
 from primum.server.operations import Metrics, add_operation_routes
 from primum.server.patients import add_patient_routes
 from primum.server.problems import OPENAI, problem, told
-from primum.server.reviews import add_review_routes
+from primum.server.reviews import add_review_routes, answered_at_once
 
 MAX_BODY = 256 * 1024  # bytes; a question has at most 8,000 characters
 BODY_TIME, DOCUMENT_TIME = 30.0, 300.0  # seconds until a body is there
@@ -321,6 +321,7 @@ def _add_routes(app: FastAPI) -> None:
         access.need("ask")
         nobody = Identity(access.tenant, str(uuid4()))  # so that no one can list it
         resources = _agent(request).resources
+        answered_at_once(resources.settings, access.audience(None), "POST /threads/{thread}/turns")
         answer = await _agent(request).ask(
             body.question,
             patient=nobody.patient,

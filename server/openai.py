@@ -22,10 +22,12 @@ from primum.graph.answer import Answer
 from primum.graph.context import Audience
 from primum.graph.errors import BadInput, UnknownModel
 from primum.graph.request import MAX_QUESTION
+from primum.graph.settings import Settings
 from primum.graph.state import Exchange
 from primum.memory.identity import Identity
 from primum.safety.injection import suspicious
 from primum.server.access import ME, Access, access_of
+from primum.server.reviews import answered_at_once
 
 MODEL, CLINICIAN = "primum", "primum-clinician"
 WORDS = 0.75  # that a token makes, of English
@@ -134,12 +136,13 @@ class Asked:
     audience: Audience
 
 
-def asked(body: ChatRequest, access: Access) -> Asked:
+def asked(body: ChatRequest, access: Access, settings: Settings) -> Asked:
     """The question, what it may point back to, and whose it is.
 
     Raises:
         UnknownModel: there is no such model.
-        BadInput: the last message is not a user's, or a message holds more than text.
+        BadInput: the last message is not a user's, a message holds more than text, or an answer would wait for a
+            clinician in no conversation.
         NotAllowed, UnknownPatient: as `Access` does.
     """
     if body.model not in (MODEL, CLINICIAN):
@@ -147,13 +150,16 @@ def asked(body: ChatRequest, access: Access) -> Asked:
     if body.messages[-1].role != "user":
         raise BadInput("The last message must be the user's: it is the one that is answered.")
     given = body.metadata or Metadata()
+    audience = access.audience("clinician" if body.model == CLINICIAN else None)
+    if given.thread is None:
+        answered_at_once(settings, audience, "metadata.thread")
     known = given.patient or (ME if access.patient is not None or given.thread is not None else None)
     return Asked(
         body.messages[-1].said,
         () if given.thread is not None else earlier(body.messages[:-1]),
         access.identity(known) if known is not None else Identity(access.tenant, str(uuid4())),
         given.thread,
-        access.audience("clinician" if body.model == CLINICIAN else None),
+        audience,
     )
 
 
@@ -189,7 +195,7 @@ def add_openai_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> 
         access = access_of(request)
         access.need("ask")
         agent: Agent = request.app.state.agent
-        wanted = asked(body, access)
+        wanted = asked(body, access, agent.resources.settings)
         if not body.stream:
             async with _passing(agent, wanted, access) as thread:
                 answer = await agent.ask(wanted.question, **_how(body, wanted, access, thread))

@@ -10,7 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from primum.graph.agent import Agent
 from primum.graph.answer import Answer
+from primum.graph.context import Audience
+from primum.graph.errors import BadInput
 from primum.graph.request import check_text
+from primum.graph.settings import Settings
 from primum.memory.reviews import Choice
 from primum.server.access import access_of
 
@@ -41,6 +44,14 @@ class Decided(BaseModel):
         if isinstance(given, Mapping) and (given.get("decision") == "edited") != (given.get("text") is not None):
             raise ValueError("`text` goes with the decision `edited`, and only with that")
         return given
+
+
+def answered_at_once(settings: Settings, audience: Audience, how: str) -> None:
+    """Raises BadInput if an answer would wait for a clinician, where nothing is kept in which it could."""
+    if settings.sign_off == "patients" and audience == "patient":
+        raise BadInput(
+            f"A clinician looks at answers here before they go out: name a conversation to find it in ({how})."
+        )
 
 
 def add_review_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> None:

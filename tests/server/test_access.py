@@ -122,6 +122,8 @@ def test_who_asks_too_often_waits_and_so_does_who_tries_keys(closed: Settings) -
         assert api.get("/threads", headers=ben).status_code == 200
         tries = [api.get("/threads", headers={"authorization": f"Bearer primum_{n:012x}_x"}) for n in range(31)]
         assert [tries[29].status_code, tries[30].status_code] == [401, 429]
+        late = key(closed, "patient", "carl")
+        assert api.get("/threads", headers=late).status_code == 200
 
 
 async def test_a_key_holds_until_it_runs_out_or_is_revoked(settings: Settings) -> None:

@@ -83,6 +83,15 @@ def test_an_emergency_and_a_clinician_wait_for_nobody(desk: httpx.Client) -> Non
     assert waiting(desk) == []
 
 
+def test_where_nothing_is_kept_an_answer_could_not_wait(desk: httpx.Client, vllm: FakeVLLM) -> None:
+    asked = {"model": "primum", "messages": [{"role": "user", "content": ASKED}]}
+    assert "metadata.thread" in desk.post("/v1/chat/completions", json=asked).json()["error"]["message"]
+    assert "/turns" in refused(desk.post("/generate", json={"question": ASKED}), 400, "BadInput")
+    assert not vllm.requests
+    told = desk.post("/v1/chat/completions", json={**asked, "metadata": {"thread": "t"}}).json()
+    assert told["primum"]["status"] == "waiting" and len(waiting(desk)) == 1
+
+
 def test_the_conversation_waits_too_and_can_be_removed(desk: httpx.Client) -> None:
     events(desk)
     refused(desk.post("/threads/t/turns", json={"question": ASKED}), 409, "ThreadBusy")
