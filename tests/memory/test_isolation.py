@@ -8,6 +8,7 @@ from sqlalchemy import exc, text
 from primum.graph.agent import Agent
 from primum.graph.errors import BadInput, UnknownThread
 from primum.memory.identity import Identity
+from primum.memory.keys import Keys
 from primum.memory.session import Database
 from primum.memory.tables import Base
 from primum.retrieval.ingest import ingest
@@ -84,7 +85,36 @@ async def test_the_applications_role_cannot_step_out_of_it(told: Agent) -> None:
         "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' "
         "and relrowsecurity and relforcerowsecurity order by 1",
     )
-    assert [name for (name,) in forced] == OURS
+    assert [name for (name,) in forced] == [name for name in OURS if name != "api_keys"]  # the owner makes keys
+
+
+async def test_of_the_keys_that_one_is_seen_which_is_shown(told: Agent) -> None:
+    resources = told.resources
+    owner = Database(resources.database.url, owner=True)
+    made = [await Keys(owner, resources.secret).create("north", name, "clinician") for name in ("one", "two")]
+    await owner.close()
+    assert await rows(resources.database, "select count(*) from api_keys", ANNA) == [(0,)]
+    async with resources.database.begin() as connection:
+        await connection.execute(text("select set_config('app.key', :id, true)"), {"id": made[0][1].id})
+        assert list(await connection.scalars(text("select name from api_keys"))) == ["one"]
+    for statement in ("update api_keys set role = 'admin'", "delete from api_keys"):
+        with pytest.raises(exc.ProgrammingError, match="permission denied"):
+            await rows(resources.database, statement, ANNA)
+
+
+async def test_an_answer_that_waits_is_seen_by_its_patient_and_by_who_signs_for_the_tenant(told: Agent) -> None:
+    database = told.resources.database
+    await rows(
+        database,
+        "insert into reviews (run_id, tenant, patient, question, answer) "
+        "select run_id, tenant, patient, question, '{}' from turns limit 1 returning run_id",
+        ANNA,
+    )
+    seen = {
+        who: (await rows(database, "select count(*) from reviews", who))[0][0]
+        for who in (ANNA, BEN, SAME_NAME, Identity("north", ""), Identity("south", ""), None)
+    }
+    assert [who for who, count in seen.items() if count] == [ANNA, Identity("north", "")]
 
 
 @pytest.mark.parametrize("statement", ["alter table facts disable row level security", "drop policy own on facts"])
