@@ -21,7 +21,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from primum.graph.errors import MemoryUnavailable
 from primum.memory.secret import Cipher
-from primum.memory.session import APP, CONNECT_TIMEOUT, POOL_TIMEOUT, WORKER, doubtful
+from primum.memory.session import APP, CONNECT_TIMEOUT, WORKER, doubtful
 
 SCHEMA = "checkpoints"
 _TRY_LOCK = "select 1 where pg_try_advisory_lock(hashtext('primum.checkpoints'))"
@@ -96,7 +96,7 @@ async def open_checkpointer(url: str, pool: int, cipher: Cipher) -> AsyncIterato
         url,
         min_size=1,
         max_size=pool,
-        timeout=POOL_TIMEOUT,
+        timeout=CONNECT_TIMEOUT,
         kwargs={
             "autocommit": True,
             "prepare_threshold": 0,

@@ -9,7 +9,7 @@ import string
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any, LiteralString, TypedDict
@@ -206,7 +206,7 @@ async def test_a_turn_cut_off_in_mid_statement_says_so_and_is_answered_when_it_i
     agent, server = own
     vllm.default = GOOD
     await agent.ask(ASKED, thread="t")
-    with locked(server, "select from patients for update"):
+    async with locked(server, "select from patients for update"):
         turn = asyncio.create_task(agent.ask(TELLING, thread="t"))
         await asyncio.to_thread(server.until, WAITING)
         await asyncio.to_thread(outage, server)
@@ -218,11 +218,11 @@ async def test_a_turn_cut_off_in_mid_statement_says_so_and_is_answered_when_it_i
     assert await told(agent) == ["allergy to latex", "rules"] and await answers(agent) == 2
 
 
-@contextmanager
-def locked(server: Server, statement: LiteralString) -> Iterator[None]:
+@asynccontextmanager
+async def locked(server: Server, statement: LiteralString) -> AsyncIterator[None]:
     """Rows that others have to wait for, until the end or the server's."""
     connection = server.connect()
-    connection.execute(statement)
+    await asyncio.to_thread(connection.execute, statement)  # who has them may need this loop to give them up
     try:
         yield
     finally:
@@ -236,11 +236,10 @@ async def test_a_job_cut_off_in_mid_statement_is_done_again_and_once(
     agent, server = own
     vllm.default, vllm.forms["Proposals"] = GOOD, FOUND
     await agent.ask(TELLING)
-    with locked(server, "select from patients for update"):
-        async with agent.working():
-            await asyncio.to_thread(server.until, WAITING)
-            await asyncio.to_thread(outage, server)
-            await asyncio.to_thread(server.until, DONE)
+    async with locked(server, "select from patients for update"), agent.working():
+        await asyncio.to_thread(server.until, WAITING)
+        await asyncio.to_thread(outage, server)
+        await asyncio.to_thread(server.until, DONE)
     assert await told(agent) == ["allergy to latex", "amlodipine", "model", "rules"]
 
 
@@ -259,7 +258,7 @@ async def test_a_job_whose_end_could_not_be_written_is_done_again_and_once(
     await agent.ask(TELLING)
     async with agent.working():
         await asyncio.to_thread(asked.wait, PATIENCE)
-        with locked(server, "select from jobs.procrastinate_jobs for update"):
+        async with locked(server, "select from jobs.procrastinate_jobs for update"):
             locking.set()
             await asyncio.to_thread(server.until, WAITING)
             await asyncio.to_thread(server.until, f"select pg_terminate_backend(pid) from ({WAITING}) as waiting")
