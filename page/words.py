@@ -57,6 +57,7 @@ OF_API = (
 CHINESE = {
     "A clinician asks you to speak with them": "医生希望与您当面沟通",
     "A clinician looks at the answer before you get it": "医生正在审阅回答，审阅后您会看到",
+    "Calculating": "正在计算",
     "Checked by a clinician.": "已由医生审阅。",
     "Edited by a clinician.": "已由医生修改。",
     "Keep a number such as [1] where a sentence rests on that source.": "句子依据某一来源时，请保留 [1] 这样的编号。",
