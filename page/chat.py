@@ -218,8 +218,9 @@ def wait(client: Client, thread: str, status: str) -> None:
         still = False
     if not still:
         st.rerun()
-    told = "A clinician looks at the answer before you get it" if status == "waiting" else "Still working on the answer"
-    show("working", steps={}, titles=[], first=say(told))
+    signing = say("A clinician looks at the answer before you get it")
+    first = signing if status == "waiting" else say("Still working on the answer")
+    show("working", steps={}, titles=[], first=first)
     show("waited", text=say("It will appear here by itself."))
 
 
