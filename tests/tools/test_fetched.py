@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import exc, text
 
 from primum.graph.errors import MemoryUnavailable
 from primum.memory.session import Database
@@ -17,24 +17,24 @@ PAPER = Source(
 )  # fmt: skip
 
 
-@pytest.fixture
-async def as_app(database_url: str) -> Database:
-    """As the agent works: with the role that row-level security binds."""
-    return Database(database_url, pool=2)
-
-
 async def aged(database: Database, days: int) -> None:
     async with database.begin() as connection:
         await connection.execute(text(f"update fetched set expires_at = expires_at - interval '{days} days'"))
 
 
-async def test_what_is_kept_is_read_as_it_was(as_app: Database) -> None:
-    cache = Fetched(as_app)
+async def test_what_is_kept_is_read_as_it_was(database: Database) -> None:
+    cache = Fetched(database)
     assert await cache.read("pubmed", query("asthma"), 5) is None
     await cache.keep("pubmed", query("asthma"), 5, [PAPER])
     kept = await cache.read("pubmed", query("asthma"), 5)
     assert kept is not None and kept.fresh and kept.documents == [PAPER]
-    await as_app.close()
+
+
+async def test_the_role_of_the_turns_has_no_way_to_it(database: Database) -> None:
+    app = Database(database.url, pool=1)
+    with pytest.raises(exc.ProgrammingError, match="permission denied"):
+        await Fetched(app).read("pubmed", query("asthma"), 5)
+    await app.close()
 
 
 async def test_each_service_query_and_length_has_its_own(database: Database) -> None:
