@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
+from primum.graph.agent import Agent
 from primum.graph.context import Audience
 from primum.graph.errors import NotAllowed, PrimumError, TooManyRequests, Unauthenticated, UnknownPatient
 from primum.graph.request import check_name
@@ -155,6 +156,12 @@ class Authentication:
             return
         scope.setdefault("state", {})["access"] = access
         await self.app(scope, receive, send)
+
+
+def agent_of(request: Request) -> Agent:
+    """The agent that this server asks."""
+    agent: Agent = request.app.state.agent
+    return agent
 
 
 def access_of(request: Request) -> Access:

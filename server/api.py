@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 from fastapi import Body, FastAPI, Header, Path, Query, Request
@@ -34,13 +34,14 @@ from primum.retrieval.embedder import Embedder
 from primum.retrieval.follow import follow
 from primum.safety.findings import SafetyReport
 from primum.safety.profile import Profile
-from primum.server.access import ME, Access, Authentication, Door, access_of
+from primum.server.access import ME, Access, Authentication, Door, access_of, agent_of
 from primum.server.documents import MAX_DOCUMENT, add_document_routes
 from primum.server.health import Readiness, add_health_routes
 from primum.server.local import embedded, url_of
 from primum.server.mcp import add_mcp, serving_mcp
 from primum.server.openai import add_openai_routes
 from primum.server.operations import Metrics, add_operation_routes
+from primum.server.passing import nobody, passing
 from primum.server.patients import add_patient_routes
 from primum.server.problems import OPENAI, problem, told
 from primum.server.reviews import add_review_routes, answered_at_once
@@ -201,11 +202,6 @@ async def _recover(agent: Agent) -> None:
         await asyncio.sleep(RECOVER_EVERY)
 
 
-def _agent(request: Request) -> Agent:
-    agent: Agent = request.app.state.agent
-    return agent
-
-
 def _asking(request: Request, patient: str) -> tuple[Access, Identity]:
     """Who asks, and the patient of whom. Raises NotAllowed, UnknownPatient."""
     access = access_of(request)
@@ -244,7 +240,7 @@ def _add_thread_routes(app: FastAPI) -> None:
     ) -> EventSourceResponse:
         """Asks a question; the turn's steps, evidence, answer, citations and end come as server-sent events."""
         access, identity = _asking(request, body.patient)
-        events = _agent(request).stream(
+        events = agent_of(request).stream(
             body.question,
             patient=identity.patient,
             tenant=identity.tenant,
@@ -265,13 +261,13 @@ def _add_thread_routes(app: FastAPI) -> None:
     ) -> EventSourceResponse:
         """Goes on with the events of a turn after a connection was lost, from whatever process."""
         _, identity = _asking(request, patient)
-        return await _sent(_agent(request).resume(last_event_id, patient=identity.patient, tenant=identity.tenant))
+        return await _sent(agent_of(request).resume(last_event_id, patient=identity.patient, tenant=identity.tenant))
 
     @app.get("/threads", responses=ERRORS)
     async def threads(request: Request, patient: Annotated[Name, Query()] = "me") -> list[dict[str, str]]:
         """A patient's conversations, the latest first."""
         _, identity = _asking(request, patient)
-        rows = await _agent(request).resources.threads.of_patient(identity)
+        rows = await agent_of(request).resources.threads.of_patient(identity)
         return [{"id": row.id, "title": row.title, "updated_at": row.updated_at.isoformat()} for row in rows]
 
     @app.get("/threads/{thread}", responses=ERRORS)
@@ -280,7 +276,7 @@ def _add_thread_routes(app: FastAPI) -> None:
     ) -> list[dict[str, Any]]:
         """A conversation's turns, the first first; `answer` is null while a turn is running."""
         _, identity = _asking(request, patient)
-        rows = await _agent(request).resources.threads.turns(identity, thread)
+        rows = await agent_of(request).resources.threads.turns(identity, thread)
         return [
             {
                 "run_id": str(row.run_id),
@@ -298,7 +294,7 @@ def _add_thread_routes(app: FastAPI) -> None:
     ) -> Response:
         """Keeps what a reader thinks of an answer; a second thought takes the place of the first."""
         access, identity = _asking(request, patient)
-        opinions = _agent(request).resources.opinions
+        opinions = agent_of(request).resources.opinions
         await opinions.keep(identity, run_id, body.rating, body.reasons, body.comment, access.actor)
         return Response(status_code=204)
 
@@ -308,7 +304,7 @@ def _add_thread_routes(app: FastAPI) -> None:
     ) -> Response:
         """Removes a conversation, its turns and its checkpoints."""
         _, identity = _asking(request, patient)
-        await _agent(request).forget(thread, identity.patient, identity.tenant)
+        await agent_of(request).forget(thread, identity.patient, identity.tenant)
         return Response(status_code=204)
 
 
@@ -319,22 +315,21 @@ def _add_routes(app: FastAPI) -> None:
         started = time.perf_counter()
         access = access_of(request)
         access.need("ask")
-        nobody = Identity(access.tenant, str(uuid4()))  # so that no one can list it
-        resources = _agent(request).resources
-        answered_at_once(resources.settings, access.audience(None), "POST /threads/{thread}/turns")
-        answer = await _agent(request).ask(
-            body.question,
-            patient=nobody.patient,
-            tenant=nobody.tenant,
-            thread=nobody.patient,
-            audience=access.audience(None),
-            actor=access.actor,
-            max_words=body.max_length,
-            temperature=body.temperature,
-            profile=body.profile,
-        )
-        # Nobody's: nothing of it is kept but the event that says what the answer was made of.
-        await resources.erasure.erase(nobody, "system")
+        agent, somebody = agent_of(request), nobody(access.tenant)
+        answered_at_once(agent.resources.settings, access.audience(None), "POST /threads/{thread}/turns")
+        # Nothing of it is kept but the event that says what the answer was made of.
+        async with passing(agent, somebody, of_nobody=True) as thread:
+            answer = await agent.ask(
+                body.question,
+                patient=somebody.patient,
+                tenant=somebody.tenant,
+                thread=thread,
+                audience=access.audience(None),
+                actor=access.actor,
+                max_words=body.max_length,
+                temperature=body.temperature,
+                profile=body.profile,
+            )
         return GenerateResponse(
             response=answer.text,
             safety_report=answer.safety if body.use_safety else None,

@@ -11,14 +11,13 @@ from typing import Annotated, Any
 from fastapi import FastAPI, File, Form, Path, Query, Request, Response, UploadFile
 from pydantic import BaseModel, Field
 
-from primum.graph.agent import Agent
 from primum.graph.errors import BadInput, UnknownDocument
 from primum.memory.identity import Identity
 from primum.memory.session import Database
 from primum.retrieval import index
 from primum.retrieval.ingest import IngestReport, take_in
 from primum.retrieval.loaders import Source, Unreadable, load_as
-from primum.server.access import Access, access_of
+from primum.server.access import Access, access_of, agent_of
 
 MAX_DOCUMENT = 32 * 1024 * 1024  # bytes; more is for `primum ingest`
 _LONGEST_NAME = 200
@@ -91,7 +90,7 @@ def add_document_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> list[Entry]:
         """The newest documents: everyone's and the tenant's own."""
-        access, agent = access_of(request), _agent(request)
+        access, agent = access_of(request), agent_of(request)
         access.need("ask", "library")
         rows = await agent.resources.copies.read(
             Identity(access.tenant, ""), lambda connection: index.listed(connection, access.tenant, like, limit)
@@ -103,7 +102,7 @@ def add_document_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -
         """A document as the pieces that answers cite."""
         access = access_of(request)
         access.need("ask", "library")
-        found = await _agent(request).resources.library.of(access.tenant).document(document)
+        found = await agent_of(request).resources.library.of(access.tenant).document(document)
         if not found:
             raise UnknownDocument(_UNKNOWN)
         fields = ("title", "evidence", "licence", "published", "reviewed", "retracted")
@@ -121,7 +120,7 @@ def add_document_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -
         _may_change(access, everyones)
         name, content = _name(file.filename or ""), await file.read()
         report = IngestReport()
-        agent, writer, tenant = _agent(request), _writer(request), "" if everyones else access.tenant
+        agent, writer, tenant = agent_of(request), _writer(request), "" if everyones else access.tenant
         with tempfile.TemporaryDirectory() as folder:
             items = _items(Folder(folder), name, content)
             await take_in(items, writer, agent.resources.library.embedder, tenant, report)
@@ -150,7 +149,7 @@ def add_document_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -
             _may_change(access, tenant == "")
             await index.remove(connection, [uri], tenant)
             await index.finish(connection)
-        agent = _agent(request)
+        agent = agent_of(request)
         agent.resources.copies.written()
         await agent.resources.audit.note(Identity(access.tenant, ""), access.actor, "remove document", {"id": document})
         return Response(status_code=204)
@@ -160,11 +159,6 @@ def _may_change(access: Access, everyones: bool) -> None:
     access.need("library")
     if everyones:
         access.need("operate")
-
-
-def _agent(request: Request) -> Agent:
-    agent: Agent = request.app.state.agent
-    return agent
 
 
 def _writer(request: Request) -> Database:

@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import uuid4
@@ -26,7 +26,8 @@ from primum.graph.settings import Settings
 from primum.graph.state import Exchange
 from primum.memory.identity import Identity
 from primum.safety.injection import suspicious
-from primum.server.access import ME, Access, access_of
+from primum.server.access import ME, Access, access_of, agent_of
+from primum.server.passing import nobody, passing
 from primum.server.reviews import answered_at_once
 
 MODEL, CLINICIAN = "primum", "primum-clinician"
@@ -132,6 +133,7 @@ class Asked:
     question: str
     history: tuple[Exchange, ...]
     identity: Identity
+    of_nobody: bool
     thread: str | None
     audience: Audience
 
@@ -157,7 +159,8 @@ def asked(body: ChatRequest, access: Access, settings: Settings) -> Asked:
     return Asked(
         body.messages[-1].said,
         () if given.thread is not None else earlier(body.messages[:-1]),
-        access.identity(known) if known is not None else Identity(access.tenant, str(uuid4())),
+        nobody(access.tenant) if known is None else access.identity(known),
+        known is None,
         given.thread,
         audience,
     )
@@ -194,10 +197,10 @@ def add_openai_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> 
         """Answers the last message, audited and cited, in OpenAI's form; `primum` holds citations, safety and trace."""
         access = access_of(request)
         access.need("ask")
-        agent: Agent = request.app.state.agent
+        agent = agent_of(request)
         wanted = asked(body, access, agent.resources.settings)
         if not body.stream:
-            async with _passing(agent, wanted, access) as thread:
+            async with _conversation(agent, wanted) as thread:
                 answer = await agent.ask(wanted.question, **_how(body, wanted, access, thread))
             return JSONResponse(completion(answer, body.model, wanted.thread))
         events = _events(agent, body, wanted, access)
@@ -228,18 +231,11 @@ def _how(body: ChatRequest, wanted: Asked, access: Access, thread: str) -> dict[
     }
 
 
-@asynccontextmanager
-async def _passing(agent: Agent, wanted: Asked, access: Access) -> AsyncIterator[str]:
-    """The thread that is meant; or one that goes again, with all that is nobody's."""
+def _conversation(agent: Agent, wanted: Asked) -> AbstractAsyncContextManager[str]:
+    """The one that is meant, or one that goes again."""
     if wanted.thread is not None:
-        yield wanted.thread
-        return
-    thread = str(uuid4())
-    yield thread
-    if access.patient is not None or wanted.identity.patient == ME:
-        await agent.forget(thread, wanted.identity.patient, wanted.identity.tenant)
-    else:
-        await agent.resources.erasure.erase(wanted.identity, "system")
+        return nullcontext(wanted.thread)
+    return passing(agent, wanted.identity, of_nobody=wanted.of_nobody)
 
 
 async def _events(agent: Agent, body: ChatRequest, wanted: Asked, access: Access) -> AsyncIterator[ServerSentEvent]:
@@ -253,7 +249,7 @@ async def _events(agent: Agent, body: ChatRequest, wanted: Asked, access: Access
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return _event({**head, "choices": [choice], **usage, **more})
 
-    async with _passing(agent, wanted, access) as thread:
+    async with _conversation(agent, wanted) as thread:
         async for event in agent.stream(wanted.question, **_how(body, wanted, access, thread)):
             if event.name == "step" and event.data == {"name": "recall", "state": "started"}:
                 yield chunk({"role": "assistant", "content": ""})

@@ -8,11 +8,10 @@ from pydantic import BaseModel, Field
 from sqlalchemy import text
 
 from primum import __version__
-from primum.graph.agent import Agent
 from primum.graph.answer import Answer
 from primum.memory.identity import Identity
 from primum.memory.scopes import Role, Scope
-from primum.server.access import access_of
+from primum.server.access import access_of, agent_of
 
 _PATIENTS = text("""
 select id from patients where tenant = :tenant and strpos(lower(id), lower(:like)) > 0
@@ -141,7 +140,7 @@ def add_operation_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) 
     @app.get("/me", responses=errors)
     async def me(request: Request) -> Who:
         """Who asks, and what they may do."""
-        access, settings = access_of(request), _agent(request).resources.settings
+        access, settings = access_of(request), agent_of(request).resources.settings
         return Who(
             login=settings.auth == "required",
             role=access.role,
@@ -162,14 +161,14 @@ def add_operation_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) 
         access.need("chart")
         if access.patient is not None:
             return [access.patient]
-        async with _agent(request).resources.database.begin_as_worker() as connection:
+        async with agent_of(request).resources.database.begin_as_worker() as connection:
             given = {"tenant": access.tenant, "like": like, "limit": limit}
             return list(await connection.scalars(_PATIENTS, given))
 
     @app.get("/statistics", responses=errors)
     async def statistics(request: Request, days: Annotated[int, Query(ge=1, le=365)] = 14) -> Statistics:
         """How the last days went: answers, times, tokens, findings, ratings, jobs."""
-        access, resources = access_of(request), _agent(request).resources
+        access, resources = access_of(request), agent_of(request).resources
         access.need("operate")
         found: dict[str, Any] = {}
         async with resources.database.begin(Identity(access.tenant, "")) as connection:
@@ -186,8 +185,3 @@ def add_operation_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) 
         access_of(request).need("operate")
         registry: CollectorRegistry = request.app.state.metrics.registry
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-
-def _agent(request: Request) -> Agent:
-    agent: Agent = request.app.state.agent
-    return agent

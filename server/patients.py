@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 from fastapi import Body, FastAPI, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from primum.graph.agent import Agent
 from primum.graph.request import MAX_NAME
 from primum.graph.resources import Resources
 from primum.memory.chart import Known, Open, Recalled, Right, Source
@@ -14,7 +13,7 @@ from primum.memory.erasure import Receipt
 from primum.memory.facts import Fact, Kind
 from primum.memory.forms import entered
 from primum.memory.identity import Identity
-from primum.server.access import access_of
+from primum.server.access import access_of, agent_of
 
 PATIENT = Path(min_length=1, max_length=MAX_NAME, pattern=r"^[!-~]+$")
 PartialDate = Annotated[str, Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")]
@@ -135,8 +134,7 @@ def _allowed(request: Request, patient: str) -> tuple[Resources, Identity, str]:
     """What a chart is read with, whose it is, and who asks. Raises NotAllowed, UnknownPatient."""
     access = access_of(request)
     access.need("chart")
-    agent: Agent = request.app.state.agent
-    return agent.resources, access.identity(patient), access.actor
+    return agent_of(request).resources, access.identity(patient), access.actor
 
 
 def add_patient_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> None:

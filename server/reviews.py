@@ -8,14 +8,13 @@ from uuid import UUID
 from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from primum.graph.agent import Agent
 from primum.graph.answer import Answer
 from primum.graph.context import Audience
 from primum.graph.errors import BadInput
 from primum.graph.request import check_text
 from primum.graph.settings import Settings
 from primum.memory.reviews import Choice
-from primum.server.access import access_of
+from primum.server.access import access_of, agent_of
 
 LONGEST = 20_000  # characters of an edited answer
 
@@ -58,7 +57,7 @@ def add_review_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> 
     @app.get("/reviews", responses=errors)
     async def reviews(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[Review]:
         """The tenant's answers that wait for a clinician, the longest waiting first."""
-        access, agent = access_of(request), _agent(request)
+        access, agent = access_of(request), agent_of(request)
         access.need("sign")
         found = await agent.resources.reviews.waiting(access.tenant, limit)
         return [Review(**{**vars(one), "answer": Answer.model_validate(one.answer)}) for one in found]
@@ -69,9 +68,4 @@ def add_review_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> 
         access = access_of(request)
         access.need("sign")
         edited = None if body.text is None else check_text(body.text, "text", LONGEST)
-        return await _agent(request).decide(access.tenant, run_id, body.decision, access.actor, edited)
-
-
-def _agent(request: Request) -> Agent:
-    agent: Agent = request.app.state.agent
-    return agent
+        return await agent_of(request).decide(access.tenant, run_id, body.decision, access.actor, edited)

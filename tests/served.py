@@ -1,5 +1,6 @@
 """The HTTP API on a real socket, and how a test speaks to it."""
 
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ import uvicorn
 from httpx_sse import connect_sse
 
 from primum.graph.settings import Settings
+from primum.memory.keys import Keys
+from primum.memory.secret import find_secret
+from primum.memory.session import Database
 from primum.server.api import create_app
 from tests.fakes import FakeEmbedder
 
@@ -46,3 +50,19 @@ def refused(response: httpx.Response, code: int, error: str) -> str:
     assert response.status_code == code, response.text
     assert set(response.json()) == {"error", "message"} and response.json()["error"] == error
     return str(response.json()["message"])
+
+
+async def made(settings: Settings, *args: Any, **fields: Any) -> str:
+    """The token of a new key."""
+    assert settings.database_url is not None
+    database = Database(settings.database_url.get_secret_value(), pool=1, owner=True)
+    try:
+        return (await Keys(database, find_secret(None, settings.home)).create(*args, **fields))[0]
+    finally:
+        await database.close()
+
+
+def key(settings: Settings, role: str, patient: str | None = None, **fields: Any) -> dict[str, str]:
+    """The header with a new key."""
+    token = asyncio.run(made(settings, fields.pop("tenant", "main"), "a test's", role, patient=patient, **fields))
+    return {"authorization": f"Bearer {token}"}

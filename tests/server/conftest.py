@@ -52,3 +52,15 @@ def api(settings: Settings, vllm: FakeVLLM) -> Iterator[httpx.Client]:
     vllm.default = GOOD
     with served(settings) as client:
         yield client
+
+
+@pytest.fixture
+def closed(settings: Settings) -> Settings:
+    return settings.model_copy(update={"auth": "required"})
+
+
+@pytest.fixture
+def door(closed: Settings, vllm: FakeVLLM) -> Iterator[httpx.Client]:
+    vllm.default = "No."
+    with served(closed) as api:
+        yield api

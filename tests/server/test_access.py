@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,38 +23,10 @@ from primum.server.listener import is_loopback
 from primum.server.oidc import Issuer
 from tests.apis import FakeAPI, Reply
 from tests.fakes import FakeVLLM
-from tests.served import ASKED, refused, served
+from tests.served import ASKED, key, made, refused, served
 
 AUDIENCE = "primum"
 SIGNING = ec.generate_private_key(ec.SECP256R1())
-
-
-async def made(settings: Settings, *args: Any, **fields: Any) -> str:
-    """The token of a new key."""
-    assert settings.database_url is not None
-    database = Database(settings.database_url.get_secret_value(), pool=1, owner=True)
-    try:
-        return (await Keys(database, find_secret(None, settings.home)).create(*args, **fields))[0]
-    finally:
-        await database.close()
-
-
-def key(settings: Settings, role: str, patient: str | None = None, **fields: Any) -> dict[str, str]:
-    """The header with a new key."""
-    token = asyncio.run(made(settings, fields.pop("tenant", "main"), "a test's", role, patient=patient, **fields))
-    return {"authorization": f"Bearer {token}"}
-
-
-@pytest.fixture
-def closed(settings: Settings) -> Settings:
-    return settings.model_copy(update={"auth": "required"})
-
-
-@pytest.fixture
-def door(closed: Settings, vllm: FakeVLLM) -> Iterator[httpx.Client]:
-    vllm.default = "No."
-    with served(closed) as api:
-        yield api
 
 
 def test_without_a_key_that_holds_nobody_comes_in_and_health_is_told(door: httpx.Client) -> None:

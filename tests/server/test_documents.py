@@ -1,28 +1,18 @@
 """The library over HTTP: put in, found, cited, read, taken out; each tenant its own."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import pytest
 
 from primum.graph.settings import Settings
 from primum.server.documents import MAX_DOCUMENT
 from tests.fakes import FakeVLLM
 from tests.retrieval.documents import guideline
-from tests.served import refused, served
-from tests.server.test_access import key
+from tests.served import key, refused
 
 PAGE = b"# Zebrafinch fever\n\nZebrafinch fever is treated with rest and lemon tea."
 ASKED = {"question": "How is zebrafinch fever treated?"}
-
-
-@pytest.fixture
-def door(settings: Settings, vllm: FakeVLLM) -> Iterator[httpx.Client]:
-    vllm.default = "No."
-    with served(settings.model_copy(update={"auth": "required"})) as api:
-        yield api
 
 
 def put(api: httpx.Client, name: str, content: bytes, headers: Any = None, **form: str) -> httpx.Response:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,10 @@ from mcp import MCPError
 from mcp_types import TextContent, TextResourceContents
 
 from primum.graph.settings import Settings
-from primum.memory.keys import Keys
-from primum.memory.secret import find_secret
 from primum.memory.session import Database
 from primum.retrieval.ingest import ingest
 from tests.fakes import FakeEmbedder, FakeVLLM
-from tests.served import ASKED, refused, served
+from tests.served import ASKED, key, refused, served
 from tests.server.conftest import DOSE
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
@@ -60,32 +58,6 @@ async def told_wrong(client: Client[Any], tool: str, **arguments: Any) -> str:
     with pytest.raises(ToolError) as error:
         await client.call_tool(tool, arguments)
     return str(error.value)
-
-
-def key(settings: Settings, role: Any, patient: str | None = None, **fields: Any) -> dict[str, str]:
-    """The header with a new key."""
-
-    async def make() -> str:
-        assert settings.database_url is not None
-        database = Database(settings.database_url.get_secret_value(), pool=1, owner=True)
-        keys = Keys(database, find_secret(None, settings.home))
-        token, _ = await keys.create("main", "a test's", role, patient=patient, **fields)
-        await database.close()
-        return token
-
-    return {"authorization": f"Bearer {asyncio.run(make())}"}
-
-
-@pytest.fixture
-def closed(settings: Settings) -> Settings:
-    return settings.model_copy(update={"auth": "required"})
-
-
-@pytest.fixture
-def door(closed: Settings, vllm: FakeVLLM) -> Iterator[httpx.Client]:
-    vllm.default = "No."
-    with served(closed) as api:
-        yield api
 
 
 # What is offered

@@ -10,12 +10,13 @@ import pytest
 from langchain_openai import ChatOpenAI
 from openai import OpenAI
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from primum.graph.settings import Settings
+from primum.memory.session import Database
 from tests.fakes import FakeVLLM, Says
-from tests.served import ASKED, served
+from tests.served import ASKED, key, served
 from tests.server.conftest import DOSE, GOOD
-from tests.server.test_access import key
 
 MESSAGE: Any = [{"role": "user", "content": ASKED}]
 
@@ -86,6 +87,38 @@ def test_without_a_thread_nothing_is_kept_and_with_one_the_conversation_goes_on(
         client.chat.completions.create(model="primum", messages=MESSAGE, metadata={"thread": "t", "patient": "anna"})
     assert [row["id"] for row in api.get("/threads", params={"patient": "anna"}).json()] == ["t"]
     assert len(api.get("/threads/t", params={"patient": "anna"}).json()) == 2
+
+
+def test_a_question_about_a_patient_in_no_conversation_leaves_the_patient_as_they_were(
+    api: httpx.Client, client: OpenAI, vllm: FakeVLLM
+) -> None:
+    vllm.default = GOOD
+    change = {"set": [{"kind": "allergy", "value": "penicillin"}]}
+    for patient in ("anna", "me"):
+        api.patch(f"/patients/{patient}/facts", json=change).raise_for_status()
+        api.post("/threads/" + patient + "/turns", json={"question": ASKED, "patient": patient}).raise_for_status()
+        client.chat.completions.create(model="primum", messages=MESSAGE, metadata={"patient": patient})
+        assert [one["value"] for one in api.get(f"/patients/{patient}/facts").json()["facts"]] == ["penicillin-class"]
+        assert [row["id"] for row in api.get("/threads", params={"patient": patient}).json()] == [patient]
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/generate"])
+async def test_of_a_question_that_breaks_nothing_is_kept_either(
+    settings: Settings, api: httpx.Client, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    from primum.graph import agent
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(agent.Agent, "_run_graph", broken)
+    body = {"question": ASKED} if path == "/generate" else {"messages": MESSAGE}
+    assert (await asyncio.to_thread(api.post, path, json=body)).status_code == 500
+    assert settings.database_url is not None
+    database = Database(settings.database_url.get_secret_value(), pool=1)
+    async with database.begin_as_worker() as connection:
+        assert await connection.scalar(text("select count(id) from patients")) == 0
+    await database.close()
 
 
 def test_a_patients_key_brings_their_chart(settings: Settings, vllm: FakeVLLM) -> None:

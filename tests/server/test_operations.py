@@ -5,9 +5,8 @@ import pytest
 
 from primum.graph.settings import Settings
 from tests.fakes import FakeVLLM
-from tests.served import ASKED, events, refused, served
+from tests.served import ASKED, events, key, refused, served
 from tests.server.conftest import GOOD
-from tests.server.test_access import key
 
 
 def test_statistics_tell_what_the_last_days_were_like(api: httpx.Client, vllm: FakeVLLM) -> None:

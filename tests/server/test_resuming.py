@@ -10,9 +10,8 @@ from httpx_sse import ServerSentEvent, connect_sse
 
 from primum.graph.settings import Settings
 from tests.fakes import Body, FakeVLLM
-from tests.served import ASKED, refused, served
+from tests.served import ASKED, key, refused, served
 from tests.server.conftest import GOOD
-from tests.server.test_access import key
 
 
 def asked(api: httpx.Client, until: str = "", **headers: str) -> list[ServerSentEvent]:

@@ -13,9 +13,8 @@ from primum.graph.errors import AlreadyDecided, MemoryUnavailable
 from primum.graph.settings import Settings
 from primum.memory.identity import Identity
 from tests.fakes import FakeVLLM
-from tests.served import ASKED, events, refused, served
+from tests.served import ASKED, events, key, refused, served
 from tests.server.conftest import DOSE, GOOD
-from tests.server.test_access import key
 
 SIGNING = {"sign_off": "patients"}
 
