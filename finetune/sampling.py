@@ -1,0 +1,168 @@
+"""Pairs from a model's own answers (self-instruct): several to each prompt, the best beside the worst.
+
+An answer to a `grounded` prompt is judged by the auditor, any other by its reference. Safe but useless ones, which say
+nothing clinical where the reference does, stand last. Two that are equal make no pair. Where no answer is good enough,
+the row's own is chosen, beside the worst.
+"""
+
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from primum.evals import answers, audit
+from primum.evals.endpoint import Progress, Sampling, Writer
+from primum.evals.mcq import letter_of
+from primum.finetune.rows import Example, Message, Pair, read_rows, write_rows
+from primum.graph.errors import BadInput
+from primum.safety.sentences import strip_thinking
+from primum.safety.validator import rules_version
+
+USELESS = -10.0
+GAP = 0.1  # of two likenesses, below which neither is the better one
+SHARE_OF_LENGTH = 0.05  # of the score; of two equally right answers the shorter is the better
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How many answers are drawn, and how."""
+
+    answers: int = 4
+    temperature: float = 0.9
+    seed: int = 0
+    max_tokens: int = 256
+    limit: int | None = None
+    split: str = "train"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An answer, how good it is, and the rules that it breaks."""
+
+    text: str
+    score: float
+    findings: Sequence[str] = ()
+
+
+async def sample_pairs(
+    prepared: Path, writer: Writer, out: Path, draw: Draw, on_progress: Progress = lambda _done, _of: None
+) -> dict[str, Any]:
+    """Asks each prompt of a split several times and writes `pairs.jsonl` and `card.json`.
+
+    Raises:
+        BadInput: the folder is none of `primum finetune prepare`, or the output holds pairs already.
+        ModelUnavailable: the model gives no answers.
+    """
+    rows = _rows(prepared, draw)
+    target = _new(out)
+    drawn: list[list[str]] = [[] for _ in rows]
+    for number in range(draw.answers):
+        sampling = Sampling(draw.max_tokens, draw.temperature, seed=draw.seed + number)
+        written = await writer.write([answers.prompt(row) for row in rows], sampling, on_progress)
+        for texts, one in zip(drawn, written, strict=True):
+            texts += [] if one.cut or one.refused else [one.answer]
+    pairs = [pair for row, texts in zip(rows, drawn, strict=True) if (pair := pair_of(row, texts, writer.name))]
+    write_rows(target, pairs)
+    card = _card(rows, drawn, pairs, writer.name, draw, target)
+    (target.parent / "card.json").write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return {"out": str(out), **card}
+
+
+def _rows(prepared: Path, draw: Draw) -> Sequence[Mapping[str, Any]]:
+    rows = list(read_rows(prepared / f"{draw.split}.jsonl", Example))
+    if not rows:
+        raise BadInput(f"{prepared}: its {draw.split} split is empty. Prepare more data.")
+    if draw.limit is None or draw.limit >= len(rows):
+        return rows
+    return random.Random(draw.seed).sample(rows, draw.limit)  # noqa: S311
+
+
+def _new(out: Path) -> Path:
+    if (out / "pairs.jsonl").exists():
+        raise BadInput(f"{out} holds pairs already. Give a new folder.")
+    out.mkdir(parents=True, exist_ok=True)
+    return out / "pairs.jsonl"
+
+
+def pair_of(row: Mapping[str, Any], texts: Sequence[str], model: str) -> Pair | None:
+    """The best and the worst of a prompt's answers; None where they are equally good, or none is good."""
+    unlike = {" ".join(text.split()).casefold(): text for text in texts if text.strip()}
+    judged = sorted((judge(row, text) for text in unlike.values()), key=lambda one: one.score)
+    if not judged:
+        return None
+    best, worst, by = judged[-1], judged[0], "drawn"
+    if best.score <= 0:
+        best, by = judge(row, str(row["messages"][-1]["content"])), "row"
+    if best.score <= 0 or best.score - worst.score < GAP:
+        return None
+    return cast(
+        Pair,
+        {
+            "id": f"{row['id']}-sampled",
+            "prompt": cast(list[Message], [dict(message) for message in answers.prompt(row)]),
+            "chosen": [{"role": "assistant", "content": best.text}],
+            "rejected": [{"role": "assistant", "content": worst.text}],
+            "origin": "sampled",
+            "findings": list(dict.fromkeys(worst.findings)),
+            "subject": "",
+            "provenance": {
+                "row": str(row["id"]),
+                "model": model,
+                "rules": rules_version(),
+                "chosen": by,
+                "scores": f"{best.score:.3f} {worst.score:.3f}",
+            },
+        },
+    )
+
+
+def judge(row: Mapping[str, Any], answer: str) -> Judged:
+    """How good an answer is: above 0 it may be chosen; the auditor's findings count against it, length a little."""
+    text, _ = strip_thinking(answer)
+    if row["kind"] == "grounded":
+        return _audited(row, text)
+    if row["kind"] == "choice":
+        said = letter_of(text, row["options"])
+        return Judged(text, float(said == row["answer"]), () if said == row["answer"] else ("wrong_choice",))
+    if row["kind"] == "number":
+        from primum.evals.failures import of
+
+        failed = [one.kind for one in of(row, text)]
+        return Judged(text, float(not failed), failed)
+    found = answers.measured([row], [text])["rows"][0]
+    return Judged(text, found["rougeL"] - SHARE_OF_LENGTH * max(0.0, found["words_to_reference"] - 1))
+
+
+def _audited(row: Mapping[str, Any], text: str) -> Judged:
+    one = audit.judge_row(row, text)
+    if one.standing in ("empty", "useless"):
+        return Judged(text, USELESS, ("useless",))
+    wanted = answers.reference(row)
+    length = SHARE_OF_LENGTH * max(0.0, len(text) / max(1, len(wanted)) - 1)
+    if one.findings:
+        return Judged(text, -float(len(one.findings)) - length, [broken.rule for broken in one.findings])
+    return Judged(text, max(0.5, 1.0 - length))
+
+
+def _card(
+    rows: Sequence[Mapping[str, Any]],
+    drawn: Sequence[Sequence[str]],
+    pairs: Sequence[Pair],
+    model: str,
+    draw: Draw,
+    target: Path,
+) -> dict[str, Any]:
+    return {
+        "prompts": len(rows),
+        "answers": sum(len(texts) for texts in drawn),
+        "left_out": draw.answers * len(rows) - sum(len(texts) for texts in drawn),
+        "pairs": len(pairs),
+        "model": model,
+        "draw": vars(draw),
+        "findings": dict(Counter(rule for pair in pairs for rule in pair["findings"]).most_common()),
+        "files": {target.name: hashlib.sha256(target.read_bytes()).hexdigest()},
+    }

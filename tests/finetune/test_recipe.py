@@ -1,0 +1,114 @@
+"""A recipe is read in the training classes' own words; what they have not is told with what is near."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from accelerate.commands.config.config_args import load_config_from_file
+from peft import LoraConfig
+from trl import SFTConfig
+
+from primum.finetune.recipe import CONFIGS, Recipe, arguments, read
+from primum.finetune.rewards import REWARDS
+from primum.graph.errors import BadInput
+
+OWN = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+ACCELERATE = sorted((CONFIGS / "accelerate").glob("*.yaml"))
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    def write(**keys: Any) -> str:
+        path = tmp_path / "recipe.yaml"
+        path.write_text(yaml.safe_dump({"method": "sft", "model": "packaged", "adapter": {}} | keys))
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_every_recipe_of_ours_is_one_that_the_classes_take(name: str, tmp_path: Path) -> None:
+    recipe = read(name)
+    made = arguments(recipe, tmp_path)
+    for key, value in recipe.training.items():
+        got = getattr(made, key)
+        assert getattr(got, "value", got) == getattr(value, "value", value), key
+    if recipe.adapter is not None:
+        LoraConfig(**recipe.adapter)
+    assert set(recipe.rewards or {}) <= set(REWARDS)
+    assert recipe.chat_template is None or recipe.chat_template.is_file()
+
+
+def test_each_recipe_for_a_gpu_has_one_for_a_cpu_that_goes_the_same_way() -> None:
+    def way(recipe: Recipe) -> tuple[Any, ...]:
+        return (recipe.method, recipe.quantization, recipe.concise is not None, recipe.chat_template is not None)
+
+    smoke = {way(read(name)) for name in OWN if name.startswith("smoke-")}
+    assert {way(read(name)) for name in OWN} == smoke
+
+
+@pytest.mark.parametrize("path", ACCELERATE, ids=lambda path: path.stem)
+def test_accelerate_takes_each_file(path: Path) -> None:
+    config = load_config_from_file(str(path))
+    assert config.num_processes >= config.num_machines
+    told = config.deepspeed_config or {}
+    if "deepspeed_config_file" in told:
+        zero = json.loads((path.parent / told["deepspeed_config_file"]).read_text())
+        assert zero["zero_optimization"]["stage"] == 3
+        assert zero["train_micro_batch_size_per_gpu"] == "auto"  # the recipe's own
+
+
+def test_values_are_of_their_fields_type(write: Any) -> None:
+    recipe = read(write(training={"learning_rate": "1e-4", "max_steps": "7"}), ["training.warmup_steps=3"])
+    assert recipe.training == {"learning_rate": 1e-4, "max_steps": 7, "warmup_steps": 3}
+
+
+def test_what_is_not_told_is_as_trl_has_it(write: Any, tmp_path: Path) -> None:
+    made, theirs = arguments(read(write()), tmp_path), SFTConfig(str(tmp_path), use_cpu=True)
+    assert (made.learning_rate, made.max_length) == (theirs.learning_rate, theirs.max_length)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"training": {"learning_rat": 1}}, r"no key `training\.learning_rat`\. Do you mean `training\.learning_rate`"),
+        ({"training": {"learning_rate": "fast"}}, r"training\.learning_rate: Input should be a valid number"),
+        ({"training": {"output_dir": "x"}}, "--out"),
+        ({"trainin": {}}, "no key `trainin`. Do you mean `training`"),
+        ({"method": "ppo"}, "method: Input should be 'sft'"),
+        ({"quantization": "nf4", "adapter": None}, "4-bit weights can't be trained"),
+        ({"concise": 5, "training": {"packing": True}}, "leave one of the two out"),
+        ({"method": "grpo"}, "name each reward with its weight"),
+        ({"start_from": "run"}, "leave `adapter` out"),
+    ],
+)
+def test_what_does_not_fit_is_told(write: Any, keys: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        read(write(**keys))
+
+
+def test_what_the_class_refuses_is_told(write: Any, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="training: "):
+        arguments(read(write(training={"save_strategy": "sometimes"})), tmp_path)
+
+
+@pytest.mark.parametrize("change", ["training.max_steps", "=3", "model.size=3"])
+def test_a_change_that_is_none_is_told(write: Any, change: str) -> None:
+    with pytest.raises(BadInput, match="--set"):
+        read(write(), [change])
+
+
+def test_a_recipe_that_is_not_there_is_told_with_those_that_are() -> None:
+    with pytest.raises(BadInput, match="smoke-sft"):
+        read("smoke-stf")
+
+
+def test_a_file_that_is_no_recipe_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: [")
+    (tmp_path / "b.yaml").write_text("just a text")
+    with pytest.raises(BadInput, match="YAML"):
+        read(str(tmp_path / "a.yaml"))
+    with pytest.raises(BadInput, match="no recipe"):
+        read(str(tmp_path / "b.yaml"))

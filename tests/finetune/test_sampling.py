@@ -1,0 +1,80 @@
+"""Pairs from a model's own answers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from primum.evals.endpoint import Endpoint
+from primum.finetune.rows import Pair, read_rows, write_rows
+from primum.finetune.sampling import Draw, judge, pair_of, sample_pairs
+from primum.graph.errors import BadInput
+from tests.fakes import FakeVLLM, Says
+from tests.finetune.test_evaluation import PASSAGES, RIGHT, WRONG, row
+
+GROUNDED = row("g", "grounded", PASSAGES, RIGHT)
+OPEN = row("o", "open", "What treats gout?", "Rest and medicines treat gout.")
+
+
+def test_the_best_answer_is_chosen_over_the_worst_with_its_findings() -> None:
+    pair = pair_of(GROUNDED, [WRONG, RIGHT, "Gout is cured by magic [1]. Rest is bad for gout [1]."], "m")
+    assert pair is not None
+    assert pair["chosen"][0]["content"] == RIGHT
+    assert pair["rejected"][0]["content"].startswith("Gout is cured by magic [1]. Rest")
+    assert pair["findings"] == ["unsupported"] or "unsupported" in pair["findings"]
+    assert (pair["origin"], pair["subject"], pair["provenance"]["model"]) == ("sampled", "", "m")
+
+
+def test_a_safe_but_useless_answer_is_rejected_before_a_wrong_one() -> None:
+    pair = pair_of(GROUNDED, ["I can't tell.", WRONG, RIGHT], "m")
+    assert pair is not None
+    assert pair["rejected"][0]["content"] == "I can't tell."
+    assert pair["findings"] == ["useless"]
+
+
+@pytest.mark.parametrize("texts", [[RIGHT], [RIGHT, f" {RIGHT} "], ["", RIGHT], ["", " "], []])
+def test_there_is_no_pair_of_equals_nor_one_whose_worst_is_nothing(texts: list[str]) -> None:
+    assert pair_of(GROUNDED, texts, "m") is None
+
+
+@pytest.mark.parametrize("texts", [[WRONG], [WRONG, "I can't tell."]])
+def test_where_no_answer_is_good_the_rows_own_is_chosen(texts: list[str]) -> None:
+    pair = pair_of(GROUNDED, texts, "m")
+    assert pair is not None and pair["provenance"]["chosen"] == "row"
+    assert pair["chosen"][0]["content"] == RIGHT and pair["rejected"][0]["content"] == texts[-1]
+
+
+def test_where_not_even_the_rows_own_answer_is_good_there_is_no_pair() -> None:
+    assert pair_of(row("b", "grounded", PASSAGES, "Gout is cured by magic [1]."), [WRONG], "m") is None
+
+
+def test_open_answers_are_judged_by_their_reference_and_long_ones_a_little_less() -> None:
+    right = OPEN["messages"][-1]["content"]
+    assert judge(OPEN, right).score > judge(OPEN, f"{right} {right} {right}").score > judge(OPEN, "Magic.").score
+    choice = row("c", "choice", "Which?", "A", answer="A", options={"A": "x", "B": "y"})
+    assert (judge(choice, "A").score, judge(choice, "B").score) == (1, 0)
+    number = row("n", "number", "How many?", "1234", answer="1,234")
+    assert (judge(number, "It is 1,234.").score, judge(number, "It is 5.").score) == (1, 0)
+
+
+async def test_each_prompt_is_asked_so_many_times_with_other_seeds(vllm: FakeVLLM, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "pairs"
+    data.mkdir()
+    write_rows(data / "train.jsonl", [GROUNDED])
+    said: dict[int, Any] = {5: WRONG, 6: RIGHT, 7: Says(RIGHT + " And", finish="length")}
+    vllm.default = lambda body: said[body["seed"]]
+    draw = Draw(answers=3, temperature=0.7, seed=5)
+    card = await sample_pairs(data, Endpoint(vllm.url, "primum", pause=0), out, draw)
+    assert [(body["seed"], body["temperature"]) for body in vllm.requests] == [(5, 0.7), (6, 0.7), (7, 0.7)]
+    (pair,) = read_rows(out / "pairs.jsonl", Pair)
+    assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == (RIGHT, WRONG)
+    assert (card["pairs"], card["answers"], card["left_out"]) == (1, 2, 1)
+    assert json.loads((out / "card.json").read_text())["files"]["pairs.jsonl"]
+    with pytest.raises(BadInput, match="holds pairs already"):
+        await sample_pairs(data, Endpoint(vllm.url, "primum", pause=0), out, draw)
+
+
+async def test_a_folder_that_is_not_prepared_is_named(vllm: FakeVLLM, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"train\.jsonl: can't be read"):
+        await sample_pairs(tmp_path, Endpoint(vllm.url, "primum"), tmp_path / "out", Draw())
