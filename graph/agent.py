@@ -21,15 +21,17 @@ from primum.graph.context import Audience, Run
 from primum.graph.errors import BadInput, MemoryUnavailable, PrimumError, TurnFailed, UnknownThread
 from primum.graph.request import check_name, check_text
 from primum.graph.resources import Resources
-from primum.graph.state import Exchange, TurnInput
+from primum.graph.state import Exchange, Form, TurnInput
 from primum.graph.stream import Event, Feed, of_answer, of_error, of_passages, of_task
 from primum.graph.tools import tools_for
+from primum.memory.drafts import Drafted
 from primum.memory.identity import Identity
 from primum.memory.jobs import Worker, open_worker
 from primum.memory.reviews import Choice
 from primum.memory.session import why
 from primum.memory.threads import LEASE, TurnRow
 from primum.nodes.remember import remember
+from primum.nodes.sign_off import UNSAID
 from primum.safety.profile import Profile
 
 BEAT = LEASE / 3  # seconds between signs of life of the turns under way
@@ -93,6 +95,8 @@ class Agent:
         history: Sequence[Exchange] = (),
         idempotency_key: str | None = None,
         actor: str | None = None,
+        form: Form | None = None,
+        reasoning: bool = False,
     ) -> Answer:
         """One question, one audited answer.
 
@@ -108,13 +112,16 @@ class Agent:
             history: what was said before, where the thread does not hold it; a question may point back to it.
             idempotency_key: of a question that may be sent again; the same key gets the first answer.
             actor: who asks, for the audit, where no person's name may stand; the audience unless given.
+            form: `case` for a clinician's case, worked up into `Answer.case`; `answer` for a plain answer. None:
+                what surely is a clinician's case is taken for one.
+            reasoning: whether a clinician gets the model's reasoning, which nobody audits, beside the answer.
 
         Raises:
-            BadInput: question, patient or thread can't be used.
+            BadInput: question, patient or thread can't be used, or a case or reasoning is asked for a patient.
             ThreadBusy: the thread's last question is still being answered.
             MemoryUnavailable: the database can't be reached.
         """
-        request = _request(audience, max_words, temperature, profile, history, actor)
+        request = _request(audience, max_words, temperature, profile, history, actor, form, reasoning)
         identity = self.resources.identity(patient, tenant)
         task, _ = await self._start(identity, question, thread, request, idempotency_key)
         # A caller that gives up does not take an accepted question with it.
@@ -134,9 +141,11 @@ class Agent:
         history: Sequence[Exchange] = (),
         idempotency_key: str | None = None,
         actor: str | None = None,
+        form: Form | None = None,
+        reasoning: bool = False,
     ) -> AsyncIterator[Event]:
         """The same turn as events, ended by `done` or `error`; raises as `ask` does before the first."""
-        request = _request(audience, max_words, temperature, profile, history, actor)
+        request = _request(audience, max_words, temperature, profile, history, actor, form, reasoning)
         identity = self.resources.identity(patient, tenant)
         _, turn = await self._start(identity, question, thread, request, idempotency_key)
         async for event in turn.feed.after():
@@ -223,6 +232,7 @@ class Agent:
         identity, row = found
         audience: Audience = row.request.get("audience") or "patient"
         run = self.resources.new_run(run_id)
+        await self.resources.adapters.look()
         await remember(row, self.resources.context(run, identity, row.thread_id, audience))
 
     @asynccontextmanager
@@ -340,13 +350,14 @@ class Agent:
             with tracing_context(enabled=self.resources.settings.langsmith):
                 answer, waits = await self._run_graph(run, turn)
             kept = answer.model_dump(mode="json")
+            drafted = self._drafted(run, answer)
             if waits:
-                if not await threads.wait(turn.identity, turn.run_id, kept, turn.actor):
+                if not await threads.wait(turn.identity, turn.run_id, kept, turn.actor, drafted):
                     return await self._repeated(turn)
                 return self._wait(turn, answer)
             seconds = time.perf_counter() - started
             made_of = {**self._made_of(answer, kept), "ms": round(seconds * 1000, 1), "tokens": answer.trace.tokens}
-            if not await threads.finish(turn.identity, turn.run_id, kept, turn.actor, made_of):
+            if not await threads.finish(turn.identity, turn.run_id, kept, turn.actor, made_of, drafted):
                 return await self._repeated(turn)  # it was taken for dead, and another process answers
             for event in of_answer(kept):
                 turn.feed.put(event)
@@ -372,7 +383,7 @@ class Agent:
     def _wait(self, turn: _Turn, answer: Answer) -> Answer:
         """What is told while a clinician has not decided."""
         told = answer.model_copy(
-            update={"text": WAITS, "status": "waiting", "citations": [], "confidence": 0.0, "reasoning": None}
+            update={"text": WAITS, "status": "waiting", "citations": [], "confidence": 0.0, **UNSAID}
         )
         for event in of_answer(told.model_dump(mode="json")):
             turn.feed.put(event)
@@ -383,6 +394,20 @@ class Agent:
         while not await self.resources.threads.begin(turn.identity, turn.run_id):  # noqa: ASYNC110
             await asyncio.sleep(LOOK)
 
+    def _drafted(self, run: Run, answer: Answer) -> Drafted | None:
+        """What a model may be trained with; nothing of a turn without a draft."""
+        if not run.attempts or not run.prompt:
+            return None
+        return Drafted(
+            prompt=[{"role": role, "content": said} for role, said in run.prompt],
+            attempts=[{"text": one.text, "findings": list(one.findings)} for one in run.attempts],
+            chosen=run.shown,
+            model=answer.trace.adapter or answer.trace.model,
+            prompt_hashes=answer.trace.prompt_hashes,
+            rules_version=answer.trace.rules_version,
+            without_chart=self.resources.settings.learn_without_chart,
+        )
+
     def _made_of(self, answer: Answer, kept: Mapping[str, Any]) -> dict[str, Any]:
         """What an answer was made of, for the audit: names, versions, numbers of rows, and a mark of its text."""
         trace = answer.trace
@@ -390,6 +415,7 @@ class Agent:
             "status": answer.status,
             "model": trace.model,
             "adapter": trace.adapter,
+            "adapters": trace.adapters,
             "prompts": trace.prompt_hashes,
             "corpus": trace.corpus_version,
             "rules": trace.rules_version,
@@ -406,9 +432,12 @@ class Agent:
             question=turn.question,
             max_words=request.get("max_words"),
             temperature=request.get("temperature"),
+            form=request.get("form"),
+            reasons=bool(request.get("reasons")),
             before=request.get("before") or [],
         )
         profile = Profile.model_validate(request.get("profile") or {})
+        await self.resources.adapters.look()
         context = self.resources.context(run, turn.identity, turn.thread, request.get("audience") or "patient", profile)
         answer: dict[str, Any] = {}
         waits = False
@@ -424,7 +453,7 @@ class Agent:
         ):
             if event := of_task(task):
                 turn.feed.put(event)
-                if event.data == {"name": "retrieve", "state": "finished"}:
+                if event.data["state"] == "finished" and event.data["name"] in ("retrieve", "gather"):
                     turn.feed.put(of_passages(run.passages.values()))
             if task["name"] in ("respond", "sign_off") and task.get("result"):
                 answer = dict(task["result"]).get("answer", answer)
@@ -446,8 +475,13 @@ def _request(
     profile: Profile | None,
     history: Sequence[Exchange],
     actor: str | None,
+    form: Form | None,
+    reasoning: bool,
 ) -> dict[str, Any]:
     """What is kept of a request beside its question, so that an interrupted turn can be run again."""
+    if audience != "clinician" and (form == "case" or reasoning):
+        asked = "A case is worked up" if form == "case" else "Reasoning is shown"
+        raise BadInput(f"{asked} for clinicians alone: ask with the audience clinician.")
     known = profile.model_dump(mode="json", exclude_defaults=True) if profile else {}
-    limits = {"max_words": max_words, "temperature": temperature}
+    limits = {"max_words": max_words, "temperature": temperature, "form": form, "reasons": reasoning}
     return {"audience": audience, "actor": actor, "profile": known, "before": [*history], **limits}

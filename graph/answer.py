@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from primum.graph.case import Case
 from primum.safety.findings import Disposition, SafetyReport
 
 Status = Literal["answered", "evidence_only", "emergency", "declined", "unverified", "waiting"]
@@ -68,7 +69,10 @@ class Trace(_Part):
 
     run_id: str
     model: str
-    adapter: str | None = None
+    adapter: str | None = Field(
+        None, description="that wrote, with the hash of what the server has loaded: `med@1a2b3c4d5e6f`"
+    )
+    adapters: dict[str, str] = Field(default_factory=dict, description="of each role that uses one")
     prompt_hashes: dict[str, str] = Field(default_factory=dict)
     corpus_version: str = ""
     rules_version: str = ""
@@ -92,6 +96,9 @@ class Answer(_Part):
     facts: list[UsedFact] = Field(default_factory=list, description="of the patient, that were taken into account")
     support: Support = Support()
     confidence: float = Field(0, ge=0, le=1)
-    reasoning: str | None = None
+    case: Case | None = Field(None, description="of a clinician's case; the text tells the same")
+    reasoning: str | None = Field(
+        None, description="the model's, for clinicians who ask for it; not audited, and no part of the answer"
+    )
     signed: Signature | None = Field(None, description="where answers are signed off: by whom, and how it was decided")
     trace: Trace

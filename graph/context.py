@@ -1,7 +1,7 @@
 """The live things that a turn works with. They are given to each run and never reach a checkpoint."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
@@ -9,9 +9,10 @@ from uuid import uuid4
 
 from pydantic import BaseModel
 
-from primum.graph.state import Route
+from primum.graph.state import Problem, Route
 from primum.memory.chart import Charts
 from primum.memory.identity import Identity
+from primum.memory.roles import ModelRole
 from primum.memory.summaries import Summaries
 from primum.retrieval.likeness import Likeness
 from primum.retrieval.search import Passage, Retriever
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Audience = Literal["patient", "clinician"]
 Message = tuple[Literal["system", "user", "assistant"], str]
 Form = TypeVar("Form", bound=BaseModel)
+Loaded = Callable[[], Awaitable[Mapping[ModelRole, str]]]  # by role, the adapter that the server has loaded
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,20 @@ class Examples:
     harm: Likeness | None = None
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """One draft of a turn, and what the audit found in it."""
+
+    text: str
+    findings: Sequence[Problem]
+
+
 @dataclass
 class Run:
     """One run's clock, counters, passages and vectors; `model_down` says why no further model call is tried in it.
 
-    `id` is a UUID.
+    `id` is a UUID. `prompt`, `attempts` and `shown` are what a model may be trained with: what it was asked, its
+    drafts, and what of them, or of the passages, the answer shows, with the markers of the prompt.
     """
 
     id: str = field(default_factory=lambda: str(uuid4()))
@@ -116,6 +127,9 @@ class Run:
     model_down: str | None = None
     passages: dict[int, Passage] = field(default_factory=dict)
     vectors: dict[str, Sequence[float]] = field(default_factory=dict)
+    prompt: Sequence[Message] = ()
+    attempts: list[Attempt] = field(default_factory=list)
+    shown: str = ""
 
     def seconds_left(self) -> float:
         return self.deadline - time.monotonic()
@@ -126,6 +140,10 @@ class Run:
 
     def count(self, name: str, tokens: int) -> None:
         self.tokens[name] = self.tokens.get(name, 0) + tokens
+
+
+async def _nothing() -> dict[ModelRole, str]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -142,6 +160,7 @@ class Context:
     model_name: str
     identity: Identity
     thread: str
+    loaded: Loaded = _nothing
     literature: Literature | None = None
     signs: bool = False
     limits: Limits = Limits()

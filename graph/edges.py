@@ -15,13 +15,15 @@ def after_triage(state: State, runtime: Runtime[Context]) -> Literal["router", "
     return "respond" if emergency or state["refusal"] else "router"
 
 
-def after_router(state: State) -> Literal["act", "rewrite", "draft", "respond"]:
-    """A tool may help; else: needs evidence, needs none, or is none of our business."""
+def after_router(state: State) -> Literal["act", "rewrite", "gather", "draft", "respond"]:
+    """A tool may help; else: needs evidence, is a clinician's case, needs none, or is none of our business."""
     if state["acts"]:
         return "act"
     match state["route"]:
         case "evidence":
             return "rewrite"
+        case "case":
+            return "gather"
         case "chat":
             return "draft"
         case "outside" | "tool":
@@ -46,13 +48,20 @@ def after_retrieve(state: State, runtime: Runtime[Context]) -> Literal["draft", 
     return "draft" if state["hits"] and state["sufficiency"] >= NOTHING else "respond"
 
 
+def after_gather(state: State) -> Literal["work_up", "respond"]:
+    """Nothing is worked up from nothing."""
+    return "work_up" if state["hits"] else "respond"
+
+
 def after_respond(state: State, runtime: Runtime[Context]) -> Literal["sign_off", "__end__"]:
     """Where answers are signed off; who is in danger waits for nobody, and what says nothing needs no signature."""
     says = state["answer"]["status"] in ("answered", "evidence_only")
     return "sign_off" if says and runtime.context.signs else "__end__"
 
 
-def after_critique(state: State, runtime: Runtime[Context]) -> Literal["refine", "respond"]:
+def after_critique(state: State, runtime: Runtime[Context]) -> Literal["refine", "mend", "respond"]:
     """What was found is refined, while that helps and is allowed; in a chat there is nothing to prove."""
     may = state["revisions"] < runtime.context.limits.max_revisions and not state["settled"]
-    return "refine" if state["findings"] and may and state["route"] == "evidence" else "respond"
+    if not state["findings"] or not may:
+        return "respond"
+    return {"evidence": "refine", "case": "mend"}.get(state["route"], "respond")  # type: ignore[return-value]

@@ -20,7 +20,8 @@
     ├── LookUpFailed         a service of literature, or a page, gives no answer that can be used
     │   └── AddressRefused   an address that is never asked: not https, not public or not on the list
     ├── MemoryUnavailable    the database can't be reached (HTTP 503)
-    └── LocalServerFailed    an embedded part (Postgres, model server) did not start
+    ├── LocalServerFailed    an embedded part (Postgres, model server) did not start
+    └── TrainingFailed       a training run can't go on (NaN loss, out of memory, disk full)
 
 No message holds a patient's words.
 """
@@ -118,3 +119,7 @@ class MemoryUnavailable(PrimumError):
 
 class LocalServerFailed(PrimumError):
     """An embedded part (Postgres, the model server) did not start."""
+
+
+class TrainingFailed(PrimumError):
+    """A training run can't go on; the text says what to change."""

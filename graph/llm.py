@@ -253,6 +253,8 @@ class EndpointModel:
             raise self._down("The model did not answer in time.") from None
         except httpx.HTTPStatusError as error:
             code = error.response.status_code
+            if code == 404:
+                raise ModelUnavailable(f"The model server does not serve {self.chat.model_name}.") from None
             raise ModelUnavailable(f"The model server answered with HTTP {code}.", transient=code >= 500) from None
         except httpx.HTTPError:
             raise ModelUnavailable("The model server can't be reached, or broke off.", transient=True) from None

@@ -10,23 +10,28 @@ from uuid import UUID, uuid4
 
 import httpx
 
+from primum.graph.adapters import Adapters
 from primum.graph.builder import Graph, build_graph
 from primum.graph.context import Audience, Context, Examples, Limits, Run
 from primum.graph.errors import BadInput, PrimumError
 from primum.graph.literature import Literature, open_literature
-from primum.graph.llm import Endpoint, open_client
+from primum.graph.llm import open_client
 from primum.graph.request import check_name
 from primum.graph.rules import rules_in_use
+from primum.graph.senses import Senses
 from primum.graph.settings import Settings
 from primum.graph.tracing import tracing
 from primum.memory.audit import Audit
 from primum.memory.chart import Charts
 from primum.memory.checkpoints import open_checkpointer
+from primum.memory.consent import Consents
 from primum.memory.erasure import Erasure
 from primum.memory.feedback import Opinions
 from primum.memory.identity import Identity
 from primum.memory.records import Records
+from primum.memory.releases import Releases
 from primum.memory.reviews import Reviews
+from primum.memory.roles import ROLES, ModelRole
 from primum.memory.secret import Secret, find_secret
 from primum.memory.session import Database
 from primum.memory.summaries import Summaries
@@ -60,29 +65,37 @@ class Resources:
     opinions: Opinions
     reviews: Reviews
     erasure: Erasure
+    consents: Consents
     library: Retriever
     literature: Literature | None
     copies: Copies
     graph: Graph
     examples: Examples
     http: httpx.AsyncClient
-    writer: Endpoint
-    critic: Endpoint
-    router: Endpoint
+    adapters: Adapters
+    senses: Senses
 
     def context(
         self, run: Run, identity: Identity, thread: str, audience: Audience, profile: Profile | None = None
     ) -> Context:
+        """`Adapters.look` before it, or the releases are those of the last turn."""
         settings = self.settings
+        models = self.adapters.models(identity.tenant, thread)
+        writer, critic, router = (self.adapters.endpoint(models[role]).bind(role, run) for role in ROLES)
+
+        async def loaded() -> dict[ModelRole, str]:
+            return await self.adapters.labels(models)
+
         return Context(
-            writer=self.writer.bind("writer", run),
-            critic=self.critic.bind("critic", run),
-            router=self.router.bind("router", run),
+            writer=writer,
+            critic=critic,
+            router=router,
             library=self.library.of(identity.tenant),
             charts=self.charts,
             summaries=self.summaries,
             examples=self.examples,
-            model_name=settings.model_name,
+            model_name=models["writer"],
+            loaded=loaded,
             identity=identity,
             thread=thread,
             literature=self.literature,
@@ -113,7 +126,7 @@ class Resources:
     async def health(self) -> dict[str, dict[str, Any]]:
         """Each part with its state; asks each of them now."""
         database, replica, model = await asyncio.gather(
-            self._database_health(), self.copies.health(), self._model_health()
+            self._database_health(), self.copies.health(), self.adapters.health()
         )
         return {**database, **replica, "model": model}
 
@@ -134,24 +147,6 @@ class Resources:
                 "fingerprint": mine.fingerprint,
             },
             "corpus": {"state": "up" if corpus["chunks"] else "empty", **corpus},
-        }
-
-    async def _model_health(self) -> dict[str, Any]:
-        settings = self.settings
-        try:
-            response = await self.http.get("models", timeout=3)
-            response.raise_for_status()
-            served = {str(model["id"]): model for model in response.json()["data"]}
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-            return {"state": "down", "reason": type(error).__name__, "name": settings.model_name}
-        model = served.get(settings.model_name)
-        # vLLM lists an adapter as a model whose parent is the base model.
-        adapter = settings.model_name if model and model.get("parent") else None
-        return {
-            "state": "up" if model else "missing",
-            "name": settings.model_name,
-            "adapter": adapter,
-            "served": [*served],
         }
 
 
@@ -185,7 +180,10 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
         secret = await asyncio.to_thread(find_secret, given, settings.home)
         await database.check(secret.check)
         saver = await stack.enter_async_context(open_checkpointer(url, settings.database_pool, secret.cipher))
-        http = await stack.enter_async_context(open_client(settings.model_url, settings.model_key.get_secret_value()))
+        key = settings.model_key.get_secret_value()
+        http = await stack.enter_async_context(open_client(settings.model_url, key))
+        other = settings.senses_url
+        sensing = await stack.enter_async_context(open_client(other, key)) if other else http
         loaded, _ = await asyncio.gather(
             asyncio.to_thread(embedder_of, settings) if embedder is None else _given(embedder),
             asyncio.to_thread(_warm),
@@ -197,9 +195,6 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
             stack.push_async_callback(beside.close)
         copies = Copies(database, beside)
         library = Retriever(copies, loaded, reranker=reranker)
-
-        def endpoint(name: str | None) -> Endpoint:
-            return Endpoint.open(name or settings.model_name, http)
 
         audit = Audit(database, secret)
         charts = Charts(database, audit)
@@ -215,15 +210,15 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
             reviews=Reviews(database, audit),
             summaries=Summaries(database),
             erasure=Erasure(database, audit),
+            consents=Consents(database, audit),
             library=library,
             literature=await stack.enter_async_context(open_literature(settings, loaded, copies)),
             copies=copies,
             graph=build_graph(saver),
             examples=await asyncio.to_thread(load_examples, loaded, settings.cache),
             http=http,
-            writer=endpoint(None),
-            critic=endpoint(settings.critic_model),
-            router=endpoint(settings.router_model),
+            adapters=Adapters(settings, http, Releases(database, audit)),
+            senses=Senses.of(settings, sensing),
         )
 
 

@@ -61,9 +61,28 @@ class Settings(BaseSettings):
         description="OpenAI-compatible endpoint, for example http://gpu1:8000/v1. Unset: the embedded model.",
     )
     model_key: SecretStr = Field(SecretStr("none"), description="Its API key.")
-    model_name: str = Field("primum", description="Model, or LoRA adapter, that writes.")
+    model_name: str = Field(
+        "primum", description="Model, or LoRA adapter, that writes, unless `primum adapters use` says otherwise."
+    )
     critic_model: str | None = Field(None, description="Model that audits. Unset: the writer's.")
     router_model: str | None = Field(None, description="Model that routes and rewrites. Unset: the writer's.")
+    hub_token: SecretStr | None = Field(None, description="That may write, for `primum finetune export --hub`.")
+    hub_url: str | None = Field(
+        None, pattern=r"^https?://", description="Of a hub of one's own. Unset: Hugging Face's."
+    )
+
+    speech_model: str | None = Field(
+        None,
+        description="Model of the endpoint that writes down recordings: openai/whisper-large-v3. Unset: none.",
+    )
+    picture_model: str | None = Field(
+        None, description="Model of the endpoint that tells what a picture shows, such as a Qwen3-VL. Unset: none."
+    )
+    senses_url: str | None = Field(
+        None, pattern=r"^https?://", description="OpenAI-compatible endpoint of these two. Unset: PRIMUM_MODEL_URL."
+    )
+
+    judge_key: SecretStr | None = Field(None, description="API key for `primum eval rubric --judge-url`. Unset: none.")
 
     embedder: str = Field(
         "minilm",
@@ -150,6 +169,12 @@ class Settings(BaseSettings):
     )
     keep_days: int | None = Field(
         None, ge=1, description="Days after which a thread nobody used goes, and a patient without any. Unset: never."
+    )
+
+    learn_without_chart: bool = Field(
+        False,
+        description="Whether drafts are kept for training of those, too, who were not asked and have no chart. Of "
+        "others they are kept with consent alone: `primum consent`.",
     )
 
     auth: Literal["required", "open"] | None = Field(

@@ -4,7 +4,8 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from primum.tools.outcome import Outcome
 
-Route = Literal["evidence", "chat", "outside", "tool"]
+Route = Literal["evidence", "chat", "outside", "tool", "case"]
+Form = Literal["answer", "case"]
 
 
 class Exchange(TypedDict):
@@ -21,6 +22,25 @@ class Hit(TypedDict):
     score: float
     similarity: float
     words: float
+
+
+class Match(TypedDict):
+    """Words of a case, and the sentence of a passage that tells of them."""
+
+    finding: str
+    chunk_id: int
+    start: int
+    stop: int
+
+
+class Candidate(TypedDict):
+    """A condition of the library that a case may be; `rule` is the red flag that names it, if one does."""
+
+    title: str
+    document_id: int
+    rule: str
+    speaks_for: list[Match]
+    speaks_against: list[Match]
 
 
 class Problem(TypedDict):
@@ -47,6 +67,8 @@ class TurnInput(TypedDict):
     # What is left out here holds as the turn before had it: the agent gives them all.
     max_words: NotRequired[int | None]
     temperature: NotRequired[float | None]
+    form: NotRequired[Form | None]
+    reasons: NotRequired[bool]
     before: NotRequired[list[Exchange]]
 
 
@@ -59,6 +81,8 @@ class State(TypedDict, total=False):
     question: str
     max_words: int | None
     temperature: float | None
+    form: Form | None  # that was asked for; none leaves it to the router
+    reasons: bool  # whether the model's reasoning is asked for
     before: list[Exchange]  # said elsewhere, before the thread
     # The thread: kept from turn to turn.
     told: dict[str, Any]  # a `Profile` of what its questions said of somebody who has no chart
@@ -83,6 +107,8 @@ class State(TypedDict, total=False):
     sufficiency: float  # how likely they are of the question's topic
     searches: int  # that were made
     looked_up: bool  # in the literature
+    candidates: list[Candidate]  # of a case, the likeliest first
+    workup: dict[str, Any]  # the form that the model filled for a case
     draft: str
     logprob: float | None
     reasoning: str
@@ -116,6 +142,8 @@ def fresh_turn() -> State:
         sufficiency=0.0,
         searches=0,
         looked_up=False,
+        candidates=[],
+        workup={},
         draft="",
         logprob=None,
         reasoning="",

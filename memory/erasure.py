@@ -14,14 +14,26 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from primum.graph.errors import ThreadBusy, UnknownPatient
-from primum.memory import jobs
+from primum.memory import exports, jobs
 from primum.memory.audit import Audit
+from primum.memory.exports import TakenOut
 from primum.memory.identity import Identity
 from primum.memory.session import Database
 from primum.safety.remembered import forget_texts
 
 # A patient's rows, in the order in which they are counted; they go with the patient's own row.
-OWN = ("threads", "turns", "facts", "contradictions", "effects", "summaries", "feedback", "reviews")
+OWN = (
+    "threads",
+    "turns",
+    "facts",
+    "contradictions",
+    "effects",
+    "summaries",
+    "feedback",
+    "reviews",
+    "drafts",
+    "exports",
+)
 # LangGraph's, by the keys of the patient's threads.
 SEALED = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
 BUSY = "A question of this patient is still being answered. Wait for its answer, then erase."
@@ -53,6 +65,7 @@ class Receipt(BaseModel):
     patient: str
     erased_at: datetime
     counts: Mapping[str, int]
+    exports: TakenOut | None = None  # of training rows; None where there never were any
     audit_head: str
     signature: str = ""
     public_key: str = ""
@@ -78,12 +91,15 @@ class Erasure:
             if (await connection.execute(_RUNNING)).first() is not None:
                 raise ThreadBusy(BUSY)
             counts = {table: await _count(connection, table) for table in OWN}
+            written = await exports.of_patient(connection)
             counts["jobs"] = await jobs.forget(connection, identity)
             for table in SEALED:
                 gone = await connection.execute(
                     text(f"delete from checkpoints.{table} where thread_id in (select key::text from threads)")
                 )
                 counts[table] = gone.rowcount
+            # Before their rows are gone from here: a folder that can't be written must not be forgotten.
+            out = await exports.take_out(written, self.audit.secret.pseudonym(identity)) if written else None
             await connection.execute(_GONE, {"patient": identity.patient})
             head = await self.audit.add(connection, identity, actor, "erase", {"counts": counts})
         forget_texts()
@@ -92,6 +108,7 @@ class Erasure:
             patient=identity.patient,
             erased_at=datetime.now(UTC),
             counts=counts,
+            exports=out,
             audit_head=head.hex(),
         )
         signature, public_key = self.audit.secret.sign(_signed(receipt))
@@ -144,6 +161,8 @@ def is_genuine(receipt: Receipt) -> bool:
 
 def _signed(receipt: Receipt) -> bytes:
     fields: dict[str, Any] = receipt.model_dump(mode="json", exclude={"signature", "public_key"})
+    if receipt.exports is None:
+        del fields["exports"]  # as receipts were signed before there were any
     return json.dumps(fields, sort_keys=True, ensure_ascii=False).encode()
 
 

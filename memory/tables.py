@@ -10,6 +10,7 @@ from sqlalchemy import (
     CheckConstraint,
     Computed,
     DateTime,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -173,7 +174,10 @@ class Tenant(Base):
 
 
 class Patient(Base):
-    """A person that is talked to. `key` names them where their own name must not stand: in jobs and in locks."""
+    """A person that is talked to. `key` names them where their own name must not stand: in jobs and in locks.
+
+    `consent`: whether models may be trained with their turns, who recorded it and when; None where nobody was asked.
+    """
 
     __tablename__ = "patients"
     __table_args__ = (ForeignKeyConstraint(["tenant"], ["tenants.id"], ondelete="CASCADE"),)
@@ -182,6 +186,9 @@ class Patient(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[UUID] = mapped_column(unique=True, server_default=func.gen_random_uuid())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    consent: Mapped[bool | None]
+    consent_at: Mapped[datetime | None]
+    consent_by: Mapped[str | None]
 
 
 def _of_patient() -> ForeignKeyConstraint:
@@ -364,6 +371,42 @@ class Review(Base):
     decided_at: Mapped[datetime | None]
 
 
+class Drafts(Base):
+    """What a turn's model wrote and what the audit found in it, of a patient who consented: `primum.memory.drafts`.
+
+    `prompt`, `attempts` and `chosen` are as the model saw and wrote them, markers included.
+    """
+
+    __tablename__ = "drafts"
+    __table_args__ = (_of_patient(), Index("ix_drafts_tenant_patient", "tenant", "patient"))
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("turns.run_id", ondelete="CASCADE"), primary_key=True)
+    tenant: Mapped[str]
+    patient: Mapped[str]
+    prompt: Mapped[list[dict[str, str]]]
+    attempts: Mapped[list[dict[str, Any]]]
+    chosen: Mapped[str]
+    model: Mapped[str]
+    prompt_hashes: Mapped[dict[str, Any]]
+    rules_version: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Export(Base):
+    """That a folder of training rows holds some of a patient; `hashes` are its files' as they were written."""
+
+    __tablename__ = "exports"
+    __table_args__ = (_of_patient(), Index("ix_exports_tenant_patient", "tenant", "patient"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    patient: Mapped[str] = mapped_column(primary_key=True)
+    folder: Mapped[str]
+    hashes: Mapped[dict[str, Any]]
+    rows: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class AuditEvent(Base):
     """Who did what, in a chain: each event's hash is over its own fields and the hash before it. No patient text."""
 
@@ -399,6 +442,27 @@ class ApiKey(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class ReleaseRow(Base):
+    """A role's model from a moment on, for a share of the threads; `primum.memory.releases`."""
+
+    __tablename__ = "releases"
+    __table_args__ = (
+        CheckConstraint("role in ('writer', 'critic', 'router')", name="role"),
+        CheckConstraint("share > 0 and share <= 1", name="share"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    role: Mapped[str]
+    model: Mapped[str]
+    adapter: Mapped[str | None]
+    card: Mapped[dict[str, Any]]
+    share: Mapped[float] = mapped_column(Double)
+    actor: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]
 
 
 class Installation(Base):

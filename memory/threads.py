@@ -11,8 +11,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from primum.graph.errors import BadInput, ThreadBusy, UnknownThread
-from primum.memory import jobs, reviews
+from primum.memory import drafts, jobs, reviews
 from primum.memory.audit import Audit
+from primum.memory.drafts import Drafted
 from primum.memory.identity import Identity
 from primum.memory.session import Database
 from primum.memory.tables import Thread, Turn
@@ -187,25 +188,41 @@ class Threads:
             return row.status, row.answer
 
     async def finish(
-        self, identity: Identity, run_id: UUID, answer: Mapping[str, Any], actor: str, made_of: Mapping[str, Any]
+        self,
+        identity: Identity,
+        run_id: UUID,
+        answer: Mapping[str, Any],
+        actor: str,
+        made_of: Mapping[str, Any],
+        drafted: Drafted | None = None,
     ) -> bool:
         """Keeps an answer, the event that says what it was made of, and the job of what is to be remembered of it.
 
-        False, and nothing is kept, if the turn is another process's by now.
+        What was drafted is kept where the patient consented. False, and nothing is kept, if the turn is another
+        process's by now.
         """
         async with self.database.begin(identity) as connection:
             if not await self._end(connection, run_id, "done", answer=dict(answer)):
                 return False
+            await drafts.keep(connection, run_id, drafted)
             await jobs.later(connection, identity, run_id)
             await self.audit.add(connection, identity, actor, "answer", made_of, run_id)
             return True
 
-    async def wait(self, identity: Identity, run_id: UUID, answer: Mapping[str, Any], actor: str) -> bool:
-        """Keeps an answer until a clinician decides on it. False, and nothing is kept, as `finish`."""
+    async def wait(
+        self,
+        identity: Identity,
+        run_id: UUID,
+        answer: Mapping[str, Any],
+        actor: str,
+        drafted: Drafted | None = None,
+    ) -> bool:
+        """Keeps an answer until a clinician decides on it, and drafts as `finish`. False, and nothing is kept, too."""
         async with self.database.begin(identity) as connection:
             if await connection.scalar(_WAIT, {"run_id": run_id, "holder": self.holder}) is None:
                 return False
             await reviews.wait(connection, run_id, answer)
+            await drafts.keep(connection, run_id, drafted)
             await self.audit.add(connection, identity, actor, "wait", {}, run_id)
             return True
 

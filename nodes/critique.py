@@ -6,7 +6,7 @@ from typing import Literal
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
-from primum.graph.context import Context
+from primum.graph.context import Attempt, Context
 from primum.graph.state import Problem, State
 from primum.nodes.draft import opening
 from primum.nodes.evidence import judge, left_aside, read_passages
@@ -43,18 +43,24 @@ class Audit(BaseModel):
 
 async def critique(state: State, runtime: Runtime[Context]) -> State:
     context = runtime.context
+    found = await _findings(state, context)
+    context.run.attempts.append(Attempt(state["draft"], found))
+    return State(findings=found)
+
+
+async def _findings(state: State, context: Context) -> list[Problem]:
     passages = await read_passages(state, context)
     verdicts = judge(state["draft"], passages, state)
-    found = problems(verdicts, passages)
+    found = problems(verdicts, passages if state["route"] == "evidence" else {})
     clinical = [v for v in verdicts if v.clinical]
-    if found or not clinical or state["route"] != "evidence":
-        return State(findings=found)
+    if found or not clinical or state["route"] not in ("evidence", "case"):
+        return found
     numbered = "\n".join(f"{number}. {verdict.sentence.marked()}" for number, verdict in enumerate(clinical, 1))
     prompt = await opening(state, context)
     audit = await context.critic.fill(
         [*prompt, ("assistant", numbered), ("user", render("critique"))], Audit, max_tokens=500
     )
-    return State(findings=objections(audit, clinical, passages))
+    return objections(audit, clinical, passages)
 
 
 def problems(verdicts: list[Verdict], passages: Mapping[int, Passage]) -> list[Problem]:

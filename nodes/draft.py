@@ -28,8 +28,9 @@ async def draft(state: State, runtime: Runtime[Context]) -> State:
             return not proven and len(clinical) >= HOPELESS
         return False
 
+    context.run.prompt = await opening(state, context)
     reply = await context.writer.write(
-        await opening(state, context),
+        context.run.prompt,
         max_tokens=max_words(state, context) * TOKENS_A_WORD,
         temperature=state.get("temperature") or 0.0,
         until=(lambda text: tells_again(text) or hopeless(text)) if passages else tells_again,
@@ -47,7 +48,7 @@ async def opening(state: State, context: Context) -> list[Message]:
     """The prompt that draft, critique and refine of a turn begin with, so that a server's prefix cache serves all."""
     passages = await read_passages(state, context)
     task = render(
-        "draft",
+        "work_up" if state["route"] == "case" else "draft",
         passages=list(passages.items()),
         facts=state["facts"][:FACTS],
         summary=state["summary"],

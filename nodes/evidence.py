@@ -33,7 +33,7 @@ async def read_passages(state: State, context: Context) -> dict[int, Passage]:
     return context.run.passages
 
 
-def judge(text: str, passages: Mapping[int, Passage], state: State) -> list[Verdict]:
+def judge(text: str, passages: Mapping[int, Passage | Evidence], state: State) -> list[Verdict]:
     """The audit by code: each sentence of an answer against the passages, and against the rules for this person.
 
     What is said twice counts, and is shown, once.

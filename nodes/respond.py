@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,6 +10,7 @@ from langgraph.runtime import Runtime
 
 from primum.graph.context import Context
 from primum.graph.state import State
+from primum.nodes import case
 from primum.nodes.asking import asking_back
 from primum.nodes.draft import max_words
 from primum.nodes.evidence import judge, left_aside, read_passages, unsafe
@@ -73,6 +75,7 @@ QUOTED_IN_ENGLISH: dict[Language, str] = {
     "zh": "以下内容为英文资料的原文摘录。",
     "es": "Las citas que siguen están en inglés, tal como figuran en las fuentes.",
 }
+WITHHELD = "reasoning: held back, since it advises what the rules forbid for this patient"
 SMALL_TALK = 3  # sentences
 WARNINGS = 5
 # Below this share of proven sentences a draft is a torso: the passages' own sentences read better.
@@ -94,11 +97,16 @@ async def respond(state: State, runtime: Runtime[Context]) -> State:
         harmless = [v.sentence for v in judge(state.get("draft", ""), {}, state) if not v.clinical]
         kept = list({sentence.text: sentence for sentence in harmless}.values())[:SMALL_TALK]
         answer = _answer(state, context, join_answer(kept) or GREETING, "answered", confidence=1.0)
+    elif route == "case":
+        answer = await _from_case(state, context)
     else:
         answer = worked_out(asking_back(await _from_evidence(state, context), state), state)
     if answer["status"] != "emergency" and not state.get("refusal"):
         answer = _led(answer, state)
     answer["trace"]["corpus_version"] = await context.library.version()
+    if context.run.tokens.get("calls"):
+        adapters = await context.loaded()
+        answer["trace"] |= {"adapter": adapters.get("writer"), "adapters": dict(adapters)}
     return State(answer=_in_askers_language(answer, state))
 
 
@@ -113,6 +121,7 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
         answer = _from_draft(state, context, verdicts, proven, passages)
         if not any(unsafe(tuple(s.text for s in split_answer(answer["text"])), state)):
             return answer
+    context.run.shown = ""
     removed = {"sentences": len(clinical), "supported": 0, "removed": len(clinical)}
     asked = state.get("english") or state.get("standalone") or state["question"]
     fitting = relevant(asked, list(passages.values())) if state["sufficiency"] >= NOTHING_FOUND else []
@@ -133,10 +142,34 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
     # Word-for-word quotes can't be wrong about their source, only beside the question: likeness alone counts.
     confidence = _likeness([e.passage for e in found]) * 0.8
     text, citations = _excerpted(found, context.today)
+    context.run.shown = _quoted(found, passages)
     language = detect(state["question"])
     if language in QUOTED_IN_ENGLISH and all(e.passage.language == "en" for e in found):
         text = f"{QUOTED_IN_ENGLISH[language]}\n\n{text}"
     return _answer(state, context, text, "evidence_only", citations, shown, confidence)
+
+
+async def _from_case(state: State, context: Context) -> dict[str, Any]:
+    """A case: what the audit leaves of the model's work-up, else the library's own sentences; never nothing."""
+    context.run.passages.clear()
+    passages = await read_passages(state, context)
+    clinical = [v for v in judge(state["draft"], passages, state) if v.clinical]
+    audited = case.by_model(state, passages)
+    worked, citing = audited or case.by_library(state, passages), case.Citing()
+    told = case.case_of(worked, state, passages, citing)
+    citations = [
+        _citation(marker, passages[number], " … ".join(citing.quotes[number]), context.today)
+        for number, marker in citing.order.items()
+    ]
+    shown = {one.text for one in worked.told}
+    removed = sum(v.sentence.text not in shown for v in clinical)
+    counts = {"sentences": len(shown) + removed, "supported": len(shown), "removed": removed}
+    status = "answered" if audited else "evidence_only" if citations else "unverified"
+    confidence = _likeness([passages[number] for number in citing.order]) * (0.9 if audited else 0.7)
+    text = case.text_of(told)
+    if any(one.startswith("gather: ") for one in state.get("degraded", [])):
+        text = text.replace(case.NONE_FOUND, UNSEARCHED)
+    return _answer(state, context, text, status, citations, counts, confidence) | {"case": told}
 
 
 def _in_askers_language(answer: dict[str, Any], state: State) -> dict[str, Any]:
@@ -157,7 +190,9 @@ def _led(answer: dict[str, Any], state: State) -> dict[str, Any]:
     found = [Finding(**one) for one in state.get("report", {}).get("findings", [])]
     grave = [one for one in found if SEVERITIES.index(one.severity) >= BLOCKED and not one.rule.startswith("triage.")]
     warnings = [f"> **Warning.** {in_one_line(one.text)} *({one.source.split('; ')[0]})*" for one in grave[:WARNINGS]]
-    signs = "\n".join(f"> {line}".rstrip() for line in state.get("card", "").strip().splitlines())
+    # A case names its red flags for a clinician; the card speaks to a patient.
+    card = "" if answer["case"] else state.get("card", "")
+    signs = "\n".join(f"> {line}".rstrip() for line in card.strip().splitlines())
     return answer | {"text": "\n\n".join(part for part in (signs, *warnings, answer["text"]) if part)}
 
 
@@ -180,6 +215,7 @@ def _from_draft(
                 quotes[marker].append(quote)
         marks = tuple(order[marker] for marker in verdict.quotes)
         sentences.append(Sentence(verdict.sentence.text, marks, verdict.sentence.prefix, verdict.sentence.block))
+    context.run.shown = join_answer(replace(v.sentence, markers=tuple(v.quotes)) for v in kept)
     citations = [
         _citation(order[marker], passages[marker], " … ".join(quotes[marker]), context.today) for marker in order
     ]
@@ -222,6 +258,18 @@ def _excerpted(found: Sequence[Excerpt], today: date) -> tuple[str, list[dict[st
     return join_answer(sentences), citations
 
 
+def _quoted(found: Sequence[Excerpt], passages: Mapping[int, Passage]) -> str:
+    """The quotes with the prompt's markers; nothing if one is of a passage that the prompt does not show."""
+    numbers = {passage.chunk_id: number for number, passage in passages.items()}
+    if any(
+        excerpt.passage.chunk_id not in numbers or excerpt.text not in passages[numbers[excerpt.passage.chunk_id]].text
+        for excerpt in found
+    ):
+        return ""
+    sentences = [Sentence(in_one_line(one.text), (numbers[one.passage.chunk_id],), "", one.paragraph) for one in found]
+    return join_answer(sentences)
+
+
 def _citation(marker: int, passage: Passage, quote: str, today: date) -> dict[str, Any]:
     return {
         "marker": marker,
@@ -250,6 +298,18 @@ def _likeness(passages: Sequence[Passage]) -> float:
     return min(1.0, max(0.0, (mean - 0.2) / 0.6))
 
 
+def _reasoning(state: State, context: Context) -> tuple[str | None, list[str]]:
+    """The model's reasoning for a clinician who asked for it, and why it is held back where it is.
+
+    No audit proves it. What it says against the rules for this patient must not be read even there.
+    """
+    thought = state.get("reasoning")
+    if not thought or context.audience != "clinician" or not state.get("reasons"):
+        return None, []
+    sentences = tuple(thought[a:b] for a, b in split_plain(thought))
+    return (None, [WITHHELD]) if any(unsafe(sentences, state)) or suspicious(thought) else (thought, [])
+
+
 def _answer(
     state: State,
     context: Context,
@@ -259,7 +319,7 @@ def _answer(
     counts: Mapping[str, int] | None = None,
     confidence: float = 0.0,
 ) -> dict[str, Any]:
-    clinician = context.audience == "clinician"
+    reasoning, withheld = _reasoning(state, context)
     return {
         "text": text,
         "status": status,
@@ -269,7 +329,8 @@ def _answer(
         "safety": state.get("report", {}),
         "facts": state["facts"],
         "confidence": round(confidence, 3),
-        "reasoning": state.get("reasoning") or None if clinician else None,
+        "case": None,
+        "reasoning": reasoning,
         "trace": {
             "run_id": context.run.id,
             "model": context.model_name,
@@ -277,7 +338,7 @@ def _answer(
             "rules_version": f"{support.RULES_VERSION} {validator.rules_version()}",
             "route": state.get("route", "evidence"),
             "revisions": state.get("revisions", 0),
-            "problems": state.get("degraded", []),
+            "problems": [*state.get("degraded", []), *withheld],
             "tokens": dict(context.run.tokens),
             "timings_ms": dict(context.run.timings_ms),
         },

@@ -1,7 +1,7 @@
 """router: reads the question, writes the route, and whether a tool may help.
 
-What a tool evidently answers is known by rules. The rest goes by likeness to examples; by the model only where that is
-unsure.
+A clinician's case, and what a tool evidently answers, are known by rules. The rest goes by likeness to examples; by the
+model only where that is unsure.
 """
 
 from typing import Literal
@@ -14,9 +14,10 @@ from primum.graph.state import Route, State
 from primum.nodes.examples import meaningful
 from primum.nodes.prompts import render
 from primum.retrieval.terms import expand
+from primum.safety.presentation import is_case
 from primum.safety.profile import Profile
 from primum.safety.words import claims
-from primum.tools.evident import evident, figures
+from primum.tools.evident import Evident, evident, figures
 
 # On the example set left-one-out, MiniLM's best and second route differ by more than this in 9 of 10 messages.
 SURE = 0.10
@@ -33,6 +34,8 @@ class Routing(BaseModel):
 
 async def router(state: State, runtime: Runtime[Context]) -> State:
     wanted = evident(state["question"], Profile(**state["profile"]))
+    if runtime.context.audience == "clinician" and _is_case(state, wanted):
+        return State(route="case", acts=False)
     if wanted.calls or wanted.which:
         return State(route="tool" if wanted.alone else "evidence", acts=True)
     turn = await _routed(state, runtime.context)
@@ -40,6 +43,13 @@ async def router(state: State, runtime: Runtime[Context]) -> State:
     if runtime.context.limits.tool_calls and turn["route"] != "chat" and len(figures(state["question"])) > 1:
         return State(route="tool" if turn["route"] == "outside" else turn["route"], acts=True)
     return turn
+
+
+def _is_case(state: State, wanted: Evident) -> bool:
+    """Whether it is said to be a case, or surely is one and asks for nothing that is worked out."""
+    sums = wanted.which or any(tool != "check_interactions" for tool, _ in wanted.calls)
+    form = state.get("form")
+    return form == "case" or (form is None and not sums and is_case(state["question"]))
 
 
 async def _routed(state: State, context: Context) -> State:

@@ -11,6 +11,8 @@ from primum.retrieval.excerpts import in_one_line
 from primum.safety.sentences import split_answer
 
 REFUSED = "A clinician has looked at your question and asks you to speak with them, or with your own doctor, about it."
+# What no longer fits a text that a clinician changed or held back.
+UNSAID = {"case": None, "reasoning": None}
 _MARKER = re.compile(r"\[(\d+)\]")
 
 
@@ -24,7 +26,7 @@ def signed(answer: dict[str, Any], decision: Decision, state: State) -> dict[str
     """The answer as a clinician let it out. Of an edited one the rules' warnings stand on top."""
     signature = {"decision": decision["decision"], "by": decision["by"], "at": decision["at"]}
     if decision["decision"] == "refused":
-        refused = {"text": REFUSED, "status": "declined", "citations": [], "confidence": 0.0}
+        refused: dict[str, Any] = {"text": REFUSED, "status": "declined", "citations": [], "confidence": 0.0, **UNSAID}
         return answer | refused | {"signed": signature}
     if decision["decision"] == "approved":
         return answer | {"signed": signature}
@@ -34,4 +36,4 @@ def signed(answer: dict[str, Any], decision: Decision, state: State) -> dict[str
     led = "\n\n".join([*(f"> **Warning.** {warning}" for warning in warnings), text])
     cited = {int(marker) for marker in _MARKER.findall(text)}
     kept = [citation for citation in answer["citations"] if citation["marker"] in cited]
-    return answer | {"text": led, "citations": kept, "signed": signature}
+    return answer | {"text": led, "citations": kept, "signed": signature, **UNSAID}

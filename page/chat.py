@@ -5,9 +5,11 @@ from uuid import uuid4
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.widgets.chat import ChatInputValue
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from primum.page import panel, script
-from primum.page.client import Audience, Client, Json, Refused
+from primum.page.client import Audience, Client, Form, Json, Refused
 from primum.page.export import show_export
 from primum.page.feedback import show_feedback
 from primum.page.live import LiveTurn
@@ -24,7 +26,10 @@ EXAMPLES = (
     "When is a headache an emergency?",
 )
 AUDIENCES: dict[str, Audience] = {"Patient": "patient", "Clinician": "clinician"}
+CASE_HELP = "It is worked up: differential, tests, treatment, red flags and what is missing, each with its source."
 SO_FAR = "{seconds} s so far. You see the answer once every sentence in it is checked."
+PICTURES = ["jpg", "jpeg", "png", "webp"]
+MAX_UPLOAD = 12  # MB, as much as the API takes
 GOES = "“{title}” and its answers will be removed for good. What it told of you stays in “What I know about you”."
 
 
@@ -34,24 +39,58 @@ def show_chat(client: Client, visitor: Visitor, sidebar: DeltaGenerator) -> None
         st.button(say("New conversation"), icon=":material/add:", width="stretch", on_click=leave)
         known = st.container()
         audience = choose_audience(visitor)
+        form = choose_form(audience)
     if panel.is_open() and visitor.may("chart"):
         busy = False
         panel.show_panel(client, start_over)
     else:
         busy = show_conversation(client, audience)
     with st.bottom:
-        st.chat_input(
-            say("One moment: an answer is on its way") if busy else say("Ask a health question"),
-            key="typed",
-            disabled=busy,
-            on_submit=lambda: ask(client, st.session_state["typed"], audience),
-        )
+        show_input(client, visitor, audience, form, busy)
         show("disclaimer")
     if visitor.may("chart"):
         with known:
             show_known(client)
     with sidebar:
         show_threads(client)
+
+
+def show_input(client: Client, visitor: Visitor, audience: Audience, form: Form | None, busy: bool) -> None:
+    """The box that questions are typed into; with a microphone and for pictures, where the endpoint can read them."""
+    if refused := st.session_state.pop("unread", None):
+        problem(say("It could not be read"), refused)
+    elif st.session_state.pop("heard", False):
+        show("note", text=say("This is what was understood. Correct it if it is wrong, then send it."))
+    st.chat_input(
+        say("One moment: an answer is on its way") if busy else say("Ask a health question"),
+        key="typed",
+        disabled=busy,
+        accept_audio="speech" in visitor.senses,
+        accept_file="picture" in visitor.senses,
+        file_type=PICTURES,
+        max_upload_size=MAX_UPLOAD,
+        on_submit=lambda: take(client, st.session_state["typed"], audience, form),
+    )
+
+
+def take(client: Client, given: str | ChatInputValue, audience: Audience, form: Form | None) -> None:
+    """Asks what was typed. What was said or shown comes back as words first: models mishear."""
+    if isinstance(given, str):
+        ask(client, given, audience, form)
+        return
+    # What is not accepted is not among its keys.
+    sent = [*cast(list[UploadedFile], given.get("files", []))]
+    if recorded := cast(UploadedFile | None, given.get("audio")):
+        sent.append(recorded)
+    if not sent:
+        ask(client, given.text, audience, form)
+        return
+    try:
+        read = [client.words(file.name, file.getvalue()) for file in sent]
+    except Refused as refused:
+        read, st.session_state["unread"] = [], refused
+    st.session_state["heard"] = bool(read)
+    st.session_state["typed"] = "\n".join(filter(None, (given.text, *read)))
 
 
 def choose_audience(visitor: Visitor) -> Audience:
@@ -64,6 +103,14 @@ def choose_audience(visitor: Visitor) -> Audience:
         bind="query-params",
     )  # fmt: skip
     return AUDIENCES[name or usual]
+
+
+def choose_form(audience: Audience) -> Form | None:
+    """What a clinician's next message is; a patient's is a question."""
+    if audience != "clinician":
+        return None
+    case = st.toggle(say("My message is a case"), key="case", help=say(CASE_HELP))
+    return "case" if case else None
 
 
 def thread_id() -> str:
@@ -104,11 +151,11 @@ def live_turns() -> dict[str, LiveTurn]:
     return cast(dict[str, LiveTurn], st.session_state.setdefault("live", {}))
 
 
-def ask(client: Client, question: str, audience: Audience) -> None:
+def ask(client: Client, question: str, audience: Audience, form: Form | None = None) -> None:
     thread = thread_id()
     panel.close_panel()
     st.session_state.pop("receipt", None)
-    live_turns()[thread] = LiveTurn.start(client, thread, question, audience)
+    live_turns()[thread] = LiveTurn.start(client, thread, question, audience, form)
 
 
 def show_conversation(client: Client, audience: Audience) -> bool:
@@ -182,7 +229,10 @@ def show_refused(client: Client, live: LiveTurn, refused: Refused) -> None:
     problem(say("Your question was not sent"), refused)
     if refused.status not in (400, 413, 422):
         st.button(
-            say("Try again"), icon=":material/refresh:", on_click=ask, args=(client, live.question, live.audience)
+            say("Try again"),
+            icon=":material/refresh:",
+            on_click=ask,
+            args=(client, live.question, live.audience, live.form),
         )
 
 

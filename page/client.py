@@ -12,6 +12,7 @@ import httpx
 from httpx_sse import EventSource, SSEError
 
 Audience = Literal["patient", "clinician"]
+Form = Literal["answer", "case"]
 Json = dict[str, Any]
 
 ME = "me"  # the patient whom who asks speaks for
@@ -107,6 +108,10 @@ class Client:
         """Takes a document out of the library."""
         self._call("DELETE", f"/documents/{number}")
 
+    def words(self, name: str, content: bytes) -> str:
+        """What a recording says, or a picture shows. Raises Refused."""
+        return str(self._call("POST", "/words", files={"file": (name, content)}).json()["text"])
+
     def reviews(self) -> list[Json]:
         """Answers that wait for a clinician, the longest waiting first."""
         found: list[Json] = self._call("GET", "/reviews").json()
@@ -165,13 +170,16 @@ class Client:
         found: Json = self._call("GET", "/health", fine=(200, 503)).json()
         return found
 
-    def ask(self, thread: str, question: str, audience: Audience) -> Iterator[tuple[str, Json]]:
+    def ask(
+        self, thread: str, question: str, audience: Audience, form: Form | None = None
+    ) -> Iterator[tuple[str, Json]]:
         """The events of a turn by name; where the connection breaks, it goes on where it was.
 
         Raises:
             Refused: the question is not taken, or the rest of the turn is lost.
         """
-        body = {"question": question, "audience": audience, "patient": self.patient}
+        body: Json = {"question": question, "audience": audience, "patient": self.patient, "form": form}
+        body["reasoning"] = audience == "clinician"  # the page folds it away
         last, waits = "", iter(WAITS)
         sent = self._events("POST", f"/threads/{_part(thread)}/turns", json=body)
         while True:

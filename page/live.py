@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Self
 
-from primum.page.client import Audience, Client, Json, Refused
+from primum.page.client import Audience, Client, Form, Json, Refused
 
 
 @dataclass
@@ -14,6 +14,7 @@ class LiveTurn:
 
     question: str
     audience: Audience
+    form: Form | None = None
     started: float = field(default_factory=time.monotonic)
     steps: dict[str, bool] = field(default_factory=dict)  # by name, in their order; True once finished
     titles: list[str] = field(default_factory=list)  # of the passages found
@@ -22,8 +23,8 @@ class LiveTurn:
     _follower: threading.Thread | None = None
 
     @classmethod
-    def start(cls, client: Client, thread: str, question: str, audience: Audience) -> Self:
-        turn = cls(question, audience)
+    def start(cls, client: Client, thread: str, question: str, audience: Audience, form: Form | None = None) -> Self:
+        turn = cls(question, audience, form)
         turn._follower = threading.Thread(target=turn._follow, args=(client, thread), daemon=True)
         turn._follower.start()
         return turn
@@ -44,7 +45,7 @@ class LiveTurn:
     def _follow(self, client: Client, thread: str) -> None:
         """Reads to the end of the stream: only then the answer is sure to be stored."""
         try:
-            for name, data in client.ask(thread, self.question, self.audience):
+            for name, data in client.ask(thread, self.question, self.audience, self.form):
                 self.accepted = True
                 self._take(name, data)
         except Refused as refused:

@@ -27,9 +27,12 @@ STEPS = {
     "further": "Thinking of other searches",
     "look_up": "Looking in the literature",
     "act": "Calculating",
+    "gather": "Finding what the case may be",
     "draft": "Writing an answer",
+    "work_up": "Working up the case",
     "critique": "Checking every sentence",
     "refine": "Repairing what was not proven",
+    "mend": "Repairing what was not proven",
     "respond": "Putting the answer together",
 }
 STATUSES = {

@@ -30,11 +30,13 @@ class Visitor:
     patient: str | None
     scopes: frozenset[str]
     signs: bool = False  # answers to patients wait here, and who asks may decide on them
+    senses: frozenset[str] = frozenset()  # what else than words they may ask with: speech, picture
 
     @classmethod
     def of(cls, me: Json) -> Self:
         scopes = frozenset(me["scopes"])
-        return cls(me["login"], me["role"], me["patient"], scopes, me["sign_off"] and "sign" in scopes)
+        signs = me["sign_off"] and "sign" in scopes
+        return cls(me["login"], me["role"], me["patient"], scopes, signs, frozenset(me["senses"]))
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes

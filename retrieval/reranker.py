@@ -80,7 +80,7 @@ def _device() -> dict[str, Any]:
     import torch
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
     on_gpu = torch.cuda.is_available()
     return {"use_fp16": on_gpu, "devices": "cuda:0" if on_gpu else "cpu"}

@@ -134,9 +134,10 @@ def _book() -> _Book:
 
 def _rule(row: dict[str, Any], sources: dict[str, str]) -> Rule:
     text, year = sources[row["source"]], row.get("year")
+    source = f"{text}, {year}" if year and str(year) not in text else text
     return Rule(
         row["id"], row["name"], tuple(map(_groups, row["when"])), row["disposition"], row.get("category", "medical"),
-        tuple(row.get("do", ())), tuple(row.get("avoid", ())), f"{text}, {year}" if year else text,
+        tuple(row.get("do", ())), tuple(row.get("avoid", ())), source,
     )  # fmt: skip
 
 

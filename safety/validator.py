@@ -24,9 +24,16 @@ RISK = {"info": 0, "minor": 1, "moderate": 1, "major": 2, "contraindicated": 3}
 _TAKES = re.compile(
     r"\b(?:i|he|she|we|they|patient|who|mother|father|mum|mom|dad|wife|husband|son|daughter|baby|child)\b[^.?!;]{0,40}?"
     r"\b(?:takes?|taking|am on|is on|are on|been on|uses?|using|prescribed|started|had)\b"
+    r"|(?:^|, |\band )\W*(?:(?:also|currently|regularly) )?(?:takes|uses)\b"
     r"|\b(?:taking|on|prescribed|medications?:|medicines?:|meds?:)\s|\b(?:tomo|toma|tomando)\b|在(?:吃|服|用)|服用",
     re.IGNORECASE,
 )
+_ASIDE = re.compile(
+    r";|(?<!medication)(?<!medications)(?<!medicine)(?<!medicines)(?<!meds):"
+    r"|\b(?:but|and|pero)\b(?=.*\b(?:can|want|should|may)\b)",
+    re.IGNORECASE,
+)
+_NEXT = re.compile(r",|\band\b|:(?=.*\w)")  # the colon of "Meds: " itself stands at the end
 _ASKS = re.compile(
     r"\b(?:can|could|may|should|shall|is it (?:safe|ok|okay|fine)|safe|want(?:s|ed)? to|if|would|puedo|debo)\b|可以|能",
     re.IGNORECASE,
@@ -111,13 +118,19 @@ def taken(text: str) -> list[str]:
         sentence = text[start:stop]
         named = mentions(sentence)
         for one, following in zip_longest(named, named[1:]):
-            before = re.split(r"[;:]|\b(?:but|and|pero)\b(?=.*\b(?:can|want|should|may)\b)", sentence[: one.start])[-1]
+            before = _ASIDE.split(sentence[: one.start])[-1]
             takes = [match.end() for match in _TAKES.finditer(before)]
             asks = [match.end() for match in _ASKS.finditer(before)]
-            if takes and (not asks or asks[-1] < takes[-1] - 25) and not denies(before):
+            if takes and (not asks or asks[-1] < takes[-1] - 25) and not denies(_clause(before)):
                 form = routes.form_of(sentence, one, following.start if following else None)
                 found.append(f"{one.name} {form[0]}" if form else one.name)
     return found
+
+
+def _clause(before: str) -> str:
+    """From where the words that say "is taken" begin: in "no fever, on digoxin" the fever alone is denied."""
+    said = list(_TAKES.finditer(before))[-1].end()
+    return before[max((match.end() for match in _NEXT.finditer(before, 0, said)), default=0) :]
 
 
 def named_in(medicine: str) -> list[str]:
@@ -164,7 +177,6 @@ def found(text: str, who: Profile, triage: red_flags.Triage) -> SafetyReport:
 
 def dangers(sentences: Sequence[str], profile: Profile, disposition: Disposition = "none") -> list[tuple[Finding, ...]]:
     """For each sentence of an answer, the findings for which it must not be said to this person."""
-    taking = [name for medicine in profile.medicines for name in named_in(medicine)]
     found: list[tuple[Finding, ...]] = []
     before: tuple[str, ...] = ()
     spoken = ""
@@ -177,14 +189,21 @@ def dangers(sentences: Sequence[str], profile: Profile, disposition: Disposition
         before = names
         findings = [*doses.check(sentence, profile), *_lowering(sentence, disposition)]
         if names:
-            local = routes.local_in([spoken, *profile.medicines])
-            of_medicines = [*contraindications.check(names, profile), *_with(names, taking)]
-            findings += [
-                *allergies.check(names, profile.allergies),
-                *(routes.lowered(one, local) for one in of_medicines),
-            ]
+            findings += _of_advised(names, profile, routes.local_in([spoken, *profile.medicines]))
         found.append(tuple(one for one in findings if SEVERITIES.index(one.severity) >= BLOCKED))
     return found
+
+
+def advised(names: Sequence[str], profile: Profile) -> list[Finding]:
+    """What medicines would be to this person if each was advised by itself, the most severe first."""
+    found = [one for name in names for one in _of_advised([name], profile, routes.local_in(profile.medicines))]
+    return sorted({one.text: one for one in found}.values(), key=lambda one: -SEVERITIES.index(one.severity))
+
+
+def _of_advised(names: Sequence[str], profile: Profile, local: routes.Local) -> list[Finding]:
+    taking = [name for medicine in profile.medicines for name in named_in(medicine)]
+    of_medicines = [*contraindications.check(names, profile), *_with(names, taking)]
+    return [*allergies.check(names, profile.allergies), *(routes.lowered(one, local) for one in of_medicines)]
 
 
 def _with(names: Sequence[str], taking: Sequence[str]) -> list[Finding]:

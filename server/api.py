@@ -5,7 +5,8 @@ import contextlib
 import gc
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -26,10 +27,12 @@ from primum.graph.errors import PrimumError
 from primum.graph.request import MAX_NAME, MAX_QUESTION
 from primum.graph.resources import Resources, open_resources
 from primum.graph.settings import Settings, read_settings
-from primum.graph.stream import INTERNAL, Event
+from primum.graph.state import Form
+from primum.graph.stream import INTERNAL, LAST, Event, of_answer
 from primum.memory.identity import Identity
 from primum.memory.keys import Keys
 from primum.memory.session import Database
+from primum.nodes.sign_off import UNSAID
 from primum.retrieval.embedder import Embedder
 from primum.retrieval.follow import follow
 from primum.safety.findings import SafetyReport
@@ -45,9 +48,12 @@ from primum.server.passing import nobody, passing
 from primum.server.patients import add_patient_routes
 from primum.server.problems import OPENAI, problem, told
 from primum.server.reviews import add_review_routes, answered_at_once
+from primum.server.senses import MAX_RECORDING, add_sense_routes
 
+FOR_CLINICIANS = "A clinician worked up your case here. Ask them what it means for you."
 MAX_BODY = 256 * 1024  # bytes; a question has at most 8,000 characters
-BODY_TIME, DOCUMENT_TIME = 30.0, 300.0  # seconds until a body is there
+BODY_TIME = 30.0  # seconds until a body is there
+LARGER = {"/documents": (MAX_DOCUMENT, 300.0), "/words": (MAX_RECORDING, 120.0)}
 RECOVER_EVERY = 15.0  # seconds between looks for turns whose process died
 
 log = structlog.get_logger(__name__)
@@ -67,6 +73,11 @@ class TurnRequest(_Body):
     audience: Literal["patient", "clinician"] | None = Field(None, description="Unset: as who asks.")
     max_words: int | None = Field(None, ge=20, le=2000)
     profile: Profile = Field(Profile(), description="What is known of the person: allergies, medicines, age …")
+    form: Form | None = Field(
+        None,
+        description="`case`: a clinician's case, worked up into `case`. Unset: what surely is one is so taken.",
+    )
+    reasoning: bool = Field(False, description="Whether a clinician gets the model's reasoning, which is not audited.")
 
 
 class FeedbackRequest(_Body):
@@ -87,6 +98,11 @@ class GenerateRequest(_Body):
     use_safety: bool = Field(
         True, description="Whether to add the safety report. The audit itself can't be switched off."
     )
+    form: Form | None = Field(
+        None,
+        description="`case`: a clinician's case, worked up into `case`. Unset: what surely is one is so taken.",
+    )
+    reasoning: bool = Field(False, description="Whether a clinician gets the model's reasoning, which is not audited.")
 
 
 class GenerateResponse(BaseModel):
@@ -168,6 +184,7 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
     add_patient_routes(app, ERRORS)
     add_openai_routes(app, ERRORS)
     add_document_routes(app, ERRORS)
+    add_sense_routes(app, ERRORS)
     add_operation_routes(app, ERRORS)
     add_review_routes(app, ERRORS)
     return app
@@ -222,6 +239,28 @@ async def _sent(events: AsyncIterator[Event]) -> EventSourceResponse:
     return EventSourceResponse(sent(), ping=15)
 
 
+def _readable(access: Access, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer as who asks may read it: a case and a model's reasoning are nothing for patients."""
+    if access.role != "patient":
+        return dict(answer)
+    held = {"text": FOR_CLINICIANS, "citations": []} if answer.get("case") else {}
+    return {**answer, **held, **UNSAID}
+
+
+async def _for(access: Access, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    """The events as who asks may read them: what an answer is shows with its last, so patients get them together."""
+    held: list[Event] = []
+    async for event in events:
+        if access.role != "patient" or event.name not in LAST:
+            yield event
+            continue
+        held.append(event)
+        if event.name == "done":
+            readable = {one.name: one.data for one in of_answer(_readable(access, event.data))}
+            for one in held:
+                yield replace(one, data=readable[one.name])
+
+
 def _event(event: Event) -> ServerSentEvent:
     return ServerSentEvent(json.dumps(event.data, ensure_ascii=False), event=event.name, id=event.id)
 
@@ -249,9 +288,11 @@ def _add_thread_routes(app: FastAPI) -> None:
             actor=access.actor,
             max_words=body.max_words,
             profile=body.profile,
+            form=body.form,
+            reasoning=body.reasoning,
             idempotency_key=idempotency_key,
         )
-        return await _sent(events)
+        return await _sent(_for(access, events))
 
     @app.get("/events", responses=ERRORS, response_class=EventSourceResponse)
     async def resume(
@@ -260,8 +301,9 @@ def _add_thread_routes(app: FastAPI) -> None:
         patient: Annotated[Name, Query()] = ME,
     ) -> EventSourceResponse:
         """Goes on with the events of a turn after a connection was lost, from whatever process."""
-        _, identity = _asking(request, patient)
-        return await _sent(agent_of(request).resume(last_event_id, patient=identity.patient, tenant=identity.tenant))
+        access, identity = _asking(request, patient)
+        events = agent_of(request).resume(last_event_id, patient=identity.patient, tenant=identity.tenant)
+        return await _sent(_for(access, events))
 
     @app.get("/threads", responses=ERRORS)
     async def threads(request: Request, patient: Annotated[Name, Query()] = "me") -> list[dict[str, str]]:
@@ -275,14 +317,14 @@ def _add_thread_routes(app: FastAPI) -> None:
         request: Request, thread: Annotated[str, thread_path], patient: Annotated[Name, Query()] = ME
     ) -> list[dict[str, Any]]:
         """A conversation's turns, the first first; `answer` is null while a turn is running."""
-        _, identity = _asking(request, patient)
+        access, identity = _asking(request, patient)
         rows = await agent_of(request).resources.threads.turns(identity, thread)
         return [
             {
                 "run_id": str(row.run_id),
                 "question": row.question,
                 "status": row.status,
-                "answer": row.answer,
+                "answer": row.answer and _readable(access, row.answer),
                 "created_at": row.created_at.isoformat(),
             }
             for row in rows
@@ -329,6 +371,8 @@ def _add_routes(app: FastAPI) -> None:
                 max_words=body.max_length,
                 temperature=body.temperature,
                 profile=body.profile,
+                form=body.form,
+                reasoning=body.reasoning,
             )
         return GenerateResponse(
             response=answer.text,
@@ -371,7 +415,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit, seconds = (MAX_DOCUMENT, DOCUMENT_TIME) if scope["path"] == "/documents" else (MAX_BODY, BODY_TIME)
+        limit, seconds = LARGER.get(scope["path"], (MAX_BODY, BODY_TIME))
         try:
             async with asyncio.timeout(seconds):
                 read = await _body(receive, limit)

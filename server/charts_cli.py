@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from primum.server.terminal import AsJson, print_json, run, say
 if TYPE_CHECKING:
     from primum.memory.audit import Audit
     from primum.memory.chart import Charts, Known, Open
+    from primum.memory.consent import Consent, Consents
     from primum.memory.erasure import Erasure
     from primum.memory.identity import Identity
     from primum.memory.records import Records
@@ -30,13 +32,20 @@ Patient = Annotated[str, typer.Option(help="Whose.")]
 Tenant = Annotated[str | None, typer.Option(help="Of which tenant.  [default: PRIMUM_TENANT]")]
 
 
+class Consenting(StrEnum):
+    give = "give"
+    withdraw = "withdraw"
+    show = "show"
+
+
 @dataclass(frozen=True)
-class _Memory:
+class OpenMemory:
     tenant: str
     audit: "Audit"
     charts: "Charts"
     records: "Records"
     erasure: "Erasure"
+    consents: "Consents"
     threads: "Threads"
 
     async def replay(self, run_id: UUID) -> list[dict[str, Any]]:
@@ -61,12 +70,13 @@ class _Memory:
 
 
 @asynccontextmanager
-async def _memory(tenant: str | None) -> AsyncIterator[_Memory]:
+async def opened_memory(tenant: str | None) -> AsyncIterator[OpenMemory]:
     """The database's part of memory; no model is started."""
     from primum.graph.request import check_name
     from primum.graph.settings import read_settings
     from primum.memory.audit import Audit
     from primum.memory.chart import Charts
+    from primum.memory.consent import Consents
     from primum.memory.erasure import Erasure
     from primum.memory.records import Records
     from primum.memory.secret import find_secret
@@ -82,8 +92,14 @@ async def _memory(tenant: str | None) -> AsyncIterator[_Memory]:
             trail = Audit(database, secret)
             charts = Charts(database, trail)
             own = settings.tenant if tenant is None else check_name(tenant, "tenant")
-            yield _Memory(
-                own, trail, charts, Records(charts, trail), Erasure(database, trail), Threads(database, trail)
+            yield OpenMemory(
+                tenant=own,
+                audit=trail,
+                charts=charts,
+                records=Records(charts, trail),
+                erasure=Erasure(database, trail),
+                consents=Consents(database, trail),
+                threads=Threads(database, trail),
             )
         finally:
             await database.close()
@@ -100,7 +116,7 @@ def list_facts(
     """Show each fact with the words that prove it."""
 
     async def work() -> "tuple[Known, ...]":
-        async with _memory(tenant) as memory:
+        async with opened_memory(tenant) as memory:
             moment = (at or datetime.now(UTC)).replace(tzinfo=UTC)
             return await memory.charts.as_of(memory.of(patient), moment, ended=ended, actor=ACTOR)
 
@@ -144,7 +160,7 @@ def set_fact(
     )
 
     async def work() -> "tuple[Known, ...]":
-        async with _memory(tenant) as memory:
+        async with opened_memory(tenant) as memory:
             return (await memory.charts.take(memory.of(patient), [fact], "form", actor=ACTOR)).facts
 
     _show(run(work()), as_json)
@@ -161,7 +177,7 @@ def end_fact(
     """Say that a fact holds no longer; it stays on record."""
 
     async def work() -> "tuple[Known, ...]":
-        async with _memory(tenant) as memory:
+        async with opened_memory(tenant) as memory:
             day = (on or datetime.now(UTC)).date()
             return (await memory.charts.end(memory.of(patient), number, day, actor=ACTOR)).facts
 
@@ -177,7 +193,7 @@ def remove_fact(
     """Remove a fact for good, with all that was ever recorded of it; one that has ended goes alone."""
 
     async def work() -> int:
-        async with _memory(tenant) as memory:
+        async with opened_memory(tenant) as memory:
             return await memory.charts.forget(memory.of(patient), number, actor=ACTOR)
 
     say(f"Removed, with {run(work())} version(s) of it.")
@@ -188,7 +204,7 @@ def list_unclear(patient: Patient = "me", tenant: Tenant = None, as_json: AsJson
     """Show each two facts that can't both be true, with the number by which they are settled."""
 
     async def work() -> "tuple[Open, ...]":
-        async with _memory(tenant) as memory:
+        async with opened_memory(tenant) as memory:
             return (await memory.charts.read(memory.of(patient), actor=ACTOR)).unclear
 
     _show_unclear(run(work()), as_json)
@@ -211,7 +227,7 @@ def settle_facts(
         raise BadInput(f"Say which is true: {', '.join(get_args(Right))}.")
 
     async def work() -> "tuple[Known, ...]":
-        async with _memory(tenant) as memory:
+        async with opened_memory(tenant) as memory:
             return (await memory.charts.settle(memory.of(patient), number, right, actor=ACTOR)).facts  # type: ignore[arg-type]
 
     _show(run(work()), as_json)
@@ -222,7 +238,7 @@ def export_facts(patient: Patient = "me", tenant: Tenant = None) -> None:
     """Print the chart as a FHIR R4 bundle."""
 
     async def work() -> bytes:
-        async with _memory(tenant) as memory:
+        async with opened_memory(tenant) as memory:
             return await memory.records.export(memory.of(patient), actor=ACTOR)
 
     typer.echo(run(work()).decode())
@@ -237,13 +253,33 @@ def import_facts(
     """Take in the facts of a FHIR R4 bundle."""
 
     async def work() -> tuple[int, list[str]]:
-        async with _memory(tenant) as memory:
+        async with opened_memory(tenant) as memory:
             return await memory.records.take_in(memory.of(patient), file.read_bytes(), actor=ACTOR)
 
     taken, left_out = run(work())
     typer.echo(f"{taken} facts taken in, {len(left_out)} resources left out")
     for line in left_out:
         say(f"Left out: {line}")
+
+
+def consent(
+    given: Annotated[
+        Consenting, typer.Argument(help="give, withdraw, or show what was recorded last.")
+    ] = Consenting.show,
+    patient: Patient = "me",
+    tenant: Tenant = None,
+) -> None:
+    """Record whether models may be trained with a patient's turns; withdrawn, what was kept goes. Prints JSON."""
+
+    async def work() -> "Consent":
+        async with opened_memory(tenant) as memory:
+            who = memory.of(patient)
+            if given is Consenting.show:
+                return await memory.consents.read(who)
+            return await memory.consents.record(who, given is Consenting.give, ACTOR)
+
+    found = run(work())
+    print_json({**vars(found), "exports": found.exports.model_dump(mode="json")})
 
 
 def erase(
@@ -256,7 +292,7 @@ def erase(
         typer.confirm(f"Erase everything that is kept of the patient {patient}, for good?", abort=True, err=True)
 
     async def work() -> Any:
-        async with _memory(tenant) as memory:
+        async with opened_memory(tenant) as memory:
             return await memory.erasure.erase(memory.of(patient), ACTOR)
 
     print_json(run(work()).model_dump(mode="json"))
@@ -276,7 +312,7 @@ def verify(
         return
 
     async def work() -> Any:
-        async with _memory(tenant) as memory:
+        async with opened_memory(tenant) as memory:
             return await memory.audit.verify(memory.tenant)
 
     verdict = run(work())
@@ -316,7 +352,7 @@ def show(
         raise BadInput("A run is named by its run_id, such as 6f1e0c1e-0000-4000-8000-000000000000.") from None
 
     async def work() -> list[dict[str, Any]]:
-        async with _memory(tenant) as memory:
+        async with opened_memory(tenant) as memory:
             return await memory.replay(wanted)
 
     found = run(work())

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from primum.graph.errors import BadInput, PrimumError
-from primum.server import charts_cli, eval_cli, keys_cli, library_cli, terms_cli
+from primum.server import (
+    adapters_cli,
+    cases_cli,
+    charts_cli,
+    eval_cli,
+    finetune_cli,
+    keys_cli,
+    library_cli,
+    terms_cli,
+)
 from primum.server.terminal import AsJson, print_json, run, say
 
 if TYPE_CHECKING:
@@ -28,11 +37,15 @@ app.add_typer(imports, name="interactions")
 app.add_typer(charts_cli.facts, name="facts")
 app.add_typer(charts_cli.audit, name="audit")
 app.add_typer(keys_cli.keys, name="keys")
+app.command(epilog="Example: primum consent give --patient anna")(charts_cli.consent)
 app.command(epilog="Example: primum erase anna --yes")(charts_cli.erase)
 app.command(epilog="Example: primum ingest guidelines/ leaflet.pdf topics.jsonl.gz")(library_cli.ingest)
 app.command(epilog='Example: primum search "ibuprofen pregnancy" -k 5')(library_cli.search)
 app.command(epilog="Example: PRIMUM_EMBEDDER=BAAI/bge-m3 primum reembed")(library_cli.reembed)
 app.command("index", epilog="Example: primum index binary")(library_cli.vector_index)
+app.add_typer(cases_cli.case, name="case")
+app.add_typer(finetune_cli.finetune, name="finetune")
+app.add_typer(adapters_cli.adapters, name="adapters")
 app.add_typer(library_cli.documents, name="documents")
 app.add_typer(terms_cli.terms, name="terms")
 app.command("eval", epilog="Example: primum eval triage --data cases.jsonl --out report.json")(eval_cli.evaluate)
@@ -185,12 +198,19 @@ def serve_model(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="[default: PRIMUM_MODEL_PORT]")] = None,
     adapter: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER of a LoRA adapter; may be repeated.")] = None,
+    hot_load: Annotated[
+        bool, typer.Option("--hot-load", help="vLLM: let `primum adapters load` bring more while it runs.")
+    ] = False,
+    max_rank: Annotated[
+        int | None, typer.Option(min=1, max=512, help="vLLM: of adapters.  [default: the largest, 64 with --hot-load]")
+    ] = None,
     vllm: Annotated[Path | None, typer.Option(help="The vllm program.  [default: the one on the PATH]")] = None,
     dry_run: Annotated[bool, typer.Option(help="Print the command and end.")] = False,
 ) -> None:
     """The model server that fits this machine, with the flags that fit it."""
     from primum.graph.settings import read_settings
     from primum.server import engines, llamacpp
+    from primum.server.listener import is_loopback
 
     settings = read_settings()
     port = port or settings.model_port
@@ -200,13 +220,22 @@ def serve_model(
         if model is None:
             raise BadInput("vLLM has no model of its own: give --model FOLDER or --model HUB/NAME.")
         program = str(vllm or "vllm") if dry_run else engines.find_vllm(vllm)
-        adapters = engines.parse_adapters(adapter or [])
-        command = engines.vllm_command(program, hardware, model, settings.model_name, host, port, adapters)
+        key = settings.model_key.get_secret_value()
+        if hot_load and key == "none" and not is_loopback(host):
+            raise BadInput(f"With --hot-load on {host} anybody could load an adapter: set PRIMUM_MODEL_KEY.")
+        lora = engines.Lora(engines.parse_adapters(adapter or []), hot_load, max_rank)
+        engines.lint_adapters(lora.adapters, model, max_rank)
+        command = engines.vllm_command(program, hardware, model, settings.model_name, host, port, lora)
         if not dry_run:
-            engines.become(command, settings.model_key.get_secret_value())
+            engines.become(command, key)
     else:
-        if adapter or vllm:
-            raise BadInput("--adapter and --vllm are for --engine vllm.")
+        if adapter or hot_load or max_rank:
+            raise BadInput(
+                "llama.cpp serves one model under one name. Merge the adapter (`primum finetune merge`, then `export "
+                "--gguf`) and serve that file with --model; or use --engine vllm."
+            )
+        if vllm:
+            raise BadInput("--vllm is for --engine vllm.")
         file = llamacpp.model_file(model)
         command = engines.Command(["primum", "serve", "model", "--engine", "llamacpp", "--model", str(file)])
         command.argv.extend(["--host", host, "--port", str(port)])

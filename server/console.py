@@ -53,6 +53,8 @@ def show_answer(answer: "Answer") -> None:
         console.print(f"\n[{citation.marker}] {source}", soft_wrap=True, markup=False)
         console.print(f"    “{citation.quote}”", soft_wrap=True, markup=False)
         console.print(f"    {citation.url}", soft_wrap=True, markup=False)
+    if answer.reasoning:
+        console.print(f"\nThe model's reasoning, not audited:\n{answer.reasoning}", soft_wrap=True, markup=False)
     status = answer.status.replace("_", " ")
     console.print(f"\n{status} · confidence {answer.confidence:.0%}", soft_wrap=True, markup=False)
 

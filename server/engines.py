@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+from primum.finetune.adapter import RANKS, checked, largest_rank
 from primum.graph.errors import BadInput, LocalServerFailed
 
 Engine = Literal["vllm", "llamacpp"]
 
 LONGEST = 16_384  # tokens of a prompt and its answer: history, six passages, a draft and its audit fit twice
-RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # the LoRA ranks that vLLM has kernels for
+ROOM = 2  # adapters that a server has room for beside those that it starts with, if it takes more while it runs
+RANK = 64  # up to which it does, unless told otherwise
 # How a model writes tool calls, which vLLM has no way to tell: by a word of its tokenizer, or of its name on a hub.
 # A parser whose word the tokenizer lacks keeps vLLM from starting, so the architecture does not decide.
 TOOL_PARSERS = {"llama3_json": ("<|python_tag|>", "llama-3"), "mistral": ("[TOOL_CALLS]", "mistral")}
@@ -73,9 +75,16 @@ def find_vllm(given: Path | None) -> str:
     return found
 
 
-def vllm_command(
-    program: str, hardware: Hardware, model: str, name: str, host: str, port: int, adapters: Mapping[str, str]
-) -> Command:
+@dataclass(frozen=True)
+class Lora:
+    """The adapters of a server. `hot`: more may be loaded while it runs, of up to `rank`."""
+
+    adapters: Mapping[str, str] = field(default_factory=dict)
+    hot: bool = False
+    rank: int | None = None
+
+
+def vllm_command(program: str, hardware: Hardware, model: str, name: str, host: str, port: int, lora: Lora) -> Command:
     """`vllm serve` for this model and hardware."""
     config = _read(Path(model) / "config.json")
     argv = [program, "serve", model, "--host", host, "--port", str(port), "--served-model-name", name]
@@ -84,8 +93,10 @@ def vllm_command(
     argv += ["--enable-auto-tool-choice", "--tool-call-parser", _tool_parser(model)]
     # Else a model that is unsure may fill a form with blank lines until its tokens are used up.
     argv += ["--structured-outputs-config", json.dumps({"backend": "xgrammar", "disable_any_whitespace": True})]
-    argv += _lora(adapters)
+    argv += _lora(lora)
     env = {"VLLM_NO_USAGE_STATS": "1"}
+    if lora.hot:
+        env["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "True"
     if Path(model).is_dir():
         env["HF_HUB_OFFLINE"] = "1"
     if hardware.gpus:
@@ -125,20 +136,29 @@ def parse_adapters(given: Sequence[str]) -> dict[str, str]:
             raise BadInput(f"--adapter {text}: give NAME=FOLDER, each name once.")
         if not (Path(folder) / "adapter_config.json").is_file():
             raise BadInput(f"--adapter {text}: {folder} has no adapter_config.json.")
-        adapters[name] = folder
+        adapters[name] = str(Path(folder).resolve())  # as the server lists it, for whoever hashes it
     return adapters
 
 
-def _lora(adapters: Mapping[str, str]) -> list[str]:
-    if not adapters:
+def lint_adapters(adapters: Mapping[str, str], model: str, rank: int | None) -> None:
+    """Raises BadInput for an adapter that vLLM would refuse, or serve as something else than was trained."""
+    base = Path(model) if Path(model).is_dir() else None
+    for folder in adapters.values():
+        checked(Path(folder), base, rank or RANKS[-1])
+
+
+def _lora(lora: Lora) -> list[str]:
+    if not (lora.adapters or lora.hot):
         return []
-    largest = max(int(_read(Path(folder) / "adapter_config.json").get("r", RANKS[0])) for folder in adapters.values())
+    configs = [_read(Path(folder) / "adapter_config.json") for folder in lora.adapters.values()]
+    largest = max([lora.rank or (RANK if lora.hot else RANKS[0]), *map(largest_rank, configs)])
     rank = next((rank for rank in RANKS if rank >= largest), None)
     if rank is None:
         raise BadInput(f"An adapter has rank {largest}; vLLM serves at most {RANKS[-1]}.")
-    modules = [f"{name}={folder}" for name, folder in adapters.items()]
-    limits = ["--max-lora-rank", str(rank), "--max-loras", str(len(adapters))]
-    return ["--enable-lora", *limits, "--lora-modules", *modules]
+    room = len(lora.adapters) + (ROOM if lora.hot else 0)
+    argv = ["--enable-lora", "--max-lora-rank", str(rank), "--max-loras", str(room)]
+    modules = [f"{name}={folder}" for name, folder in lora.adapters.items()]
+    return [*argv, "--lora-modules", *modules] if modules else argv
 
 
 def _tool_parser(model: str) -> str:

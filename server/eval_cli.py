@@ -22,11 +22,19 @@ if TYPE_CHECKING:
     from primum.retrieval.ingest import Progress
 
 ON_A_LIBRARY = ("retrieval", "sufficiency")
+OF_A_MODEL = ("mcq", "answers", "audit", "rubric")
+PARTS = ".rows.jsonl"  # of a run that was broken off, beside its report
 TAKEN_BY = {
     "--rules-only": ("triage", "safety"),
     "--with-model": ("memory",),
     "--beside": ON_A_LIBRARY,
-    "--baseline": ("retrieval",),
+    "--baseline": ("retrieval", *OF_A_MODEL),
+    **dict.fromkeys(("--url", "--model", "--folder", "--base", "--limit", "--at-once", "--max-tokens"), OF_A_MODEL),
+    "--evidence": ("mcq",),
+    "--installed": ("mcq",),
+    "--bert-model": ("answers",),
+    "--judge-url": ("rubric",),
+    "--judge-model": ("rubric",),
 }
 
 
@@ -43,6 +51,11 @@ def evaluate(
             "sufficiency",
             "understanding",
             "phi",
+            "cases",
+            "mcq",
+            "answers",
+            "audit",
+            "rubric",
         ],
         typer.Argument(help="What."),
     ],
@@ -62,16 +75,55 @@ def evaluate(
         typer.Option(help="Retrieval and sufficiency: other documents in the same library.", exists=True),
     ] = None,
     baseline: Annotated[
-        Path | None, typer.Option(help="Retrieval: the report of another run to compare with.", exists=True)
+        Path | None, typer.Option(help="The report of another run to compare with.", exists=True)
     ] = None,
+    url: Annotated[str | None, typer.Option(help="An OpenAI-compatible endpoint.  [default: PRIMUM_MODEL_URL]")] = None,
+    model: Annotated[str | None, typer.Option(help="The model's name there.  [default: PRIMUM_MODEL_NAME]")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="A Hugging Face folder, or an adapter's, loaded here instead.", exists=True)
+    ] = None,
+    base: Annotated[
+        Path | None, typer.Option(help="The adapter's base, if its note of it is old.", exists=True)
+    ] = None,
+    evidence: Annotated[
+        list[Path] | None, typer.Option(help="Mcq: once more with what is found in these.", exists=True)
+    ] = None,
+    installed: Annotated[bool, typer.Option("--installed", help="Mcq: evidence from the installed library.")] = False,
+    bert_model: Annotated[
+        Path | None, typer.Option(help="Answers: folder of the model that BERTScore uses.", exists=True)
+    ] = None,
+    judge_url: Annotated[str | None, typer.Option(help="Rubric: the judge's endpoint.  [default: the model's]")] = None,
+    judge_model: Annotated[str | None, typer.Option(help="Rubric: the judge's name.  [default: the model's]")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many rows, drawn by --seed.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    at_once: Annotated[int | None, typer.Option(min=1, max=512, help="Requests at a time.  [default: 8]")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Of an answer.")] = None,
 ) -> None:
     """Measure what is found on cases of your own; prints the report as JSON."""
     from primum.evals.report import LOOKED_AT_TWICE, evaluate
     from primum.graph.rules import rules_in_use
     from primum.graph.settings import read_settings
     from primum.server.console import log_to_stderr
+    from primum.server.model_eval_cli import Asked, measure
 
-    given = {"--rules-only": rules_only, "--with-model": with_model, "--beside": beside, "--baseline": baseline}
+    given = {
+        "--rules-only": rules_only,
+        "--with-model": with_model,
+        "--beside": beside,
+        "--baseline": baseline,
+        "--url": url,
+        "--model": model,
+        "--folder": folder,
+        "--base": base,
+        "--evidence": evidence,
+        "--installed": installed,
+        "--bert-model": bert_model,
+        "--judge-url": judge_url,
+        "--judge-model": judge_model,
+        "--limit": limit,
+        "--at-once": at_once,
+        "--max-tokens": max_tokens,
+    }
     _check_options(task, [name for name, value in given.items() if value])
     missing = [str(path) for path in data if not (path.is_dir() if task in ON_A_LIBRARY else path.is_file())]
     if missing:
@@ -81,16 +133,37 @@ def evaluate(
     with rules_in_use(settings):
         look = _second_look(settings) if task in LOOKED_AT_TWICE and not rules_only else None
         try:
-            if task in ON_A_LIBRARY:
+            if task in OF_A_MODEL:
+                asked = Asked(
+                    url=url,
+                    model=model,
+                    folder=folder,
+                    base=base,
+                    judge_url=judge_url,
+                    judge_model=judge_model,
+                    evidence=evidence or (),
+                    installed=installed,
+                    bert_model=bert_model,
+                    limit=limit,
+                    seed=seed,
+                    at_once=at_once or 8,
+                    max_tokens=max_tokens,
+                    kept=out.with_suffix(PARTS) if out else None,
+                )
+                report = run(measure(task, data, asked, settings, baseline))
+            elif task in ON_A_LIBRARY:
                 report = _on_a_library(task, data, beside or [], baseline, settings)
             elif task == "understanding":
                 report = run(_understood(data, settings))
+            elif task == "cases":
+                report = run(_worked_up(data))
             else:
                 report = run(_with_model(task, data)) if with_model else evaluate(task, data, look)
         except ValueError as error:
             raise BadInput(str(error)) from None
     if out is not None:
         out.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        out.with_suffix(PARTS).unlink(missing_ok=True)  # a model trained anew may have the same name
     print_json(report)
 
 
@@ -140,16 +213,30 @@ async def _understood(data: list[Path], settings: "Settings") -> Any:
     from primum.evals import cases, understanding
 
     rows = [case for path in data for case in cases.read(path, understanding.Row)]
-    async with _library(settings, "understanding", []) as (database, embedder, advance):
+    async with library(settings, "understanding", []) as (database, embedder, advance):
         found = await understanding.run(rows, database, embedder, advance)
     return {"task": "understanding", "data": [str(path) for path in data], **found}
+
+
+async def _worked_up(data: list[Path]) -> Any:
+    from primum import open_agent
+    from primum.evals import cases, work_ups
+
+    rows = [case for path in data for case in cases.read(path, work_ups.Row)]
+    async with open_agent(work=False) as agent:
+        found = await work_ups.run(
+            rows,
+            lambda text: agent.ask(text, audience="clinician", form="case"),
+            lambda done: say(f"{done} of {len(rows)} cases"),
+        )
+    return {"task": "cases", "data": [str(path) for path in data], **found}
 
 
 async def _searched(task: str, cases: "Beir", beside: list[Path], settings: "Settings") -> dict[str, Any]:
     from primum.evals import retrieval, sufficiency
 
     work = sufficiency.run if task == "sufficiency" else retrieval.run
-    async with _library(settings, "retrieval", [cases.corpus, *beside]) as (database, embedder, advance):
+    async with library(settings, "retrieval", [cases.corpus, *beside]) as (database, embedder, advance):
         return await work(cases, beside, database, embedder, advance)
 
 
@@ -163,7 +250,7 @@ def library_key(paths: Sequence[Path], embedder: "Model") -> str:
 
 
 @asynccontextmanager
-async def _library(
+async def library(
     settings: "Settings", name: str, paths: Sequence[Path]
 ) -> AsyncIterator[tuple["Database", "Embedder", "Callable[[Progress], None]"]]:
     """A library of these files alone, kept for the next time; the embedder, and what shows how far its ingestion is."""
@@ -179,6 +266,26 @@ async def _library(
         database = Database(url_of(ready), owner=True)
         try:
             with progress_bar("Ingesting") as advance:
+                yield database, embedder, advance
+        finally:
+            await database.close()
+
+
+@asynccontextmanager
+async def installed_library(
+    settings: "Settings",
+) -> AsyncIterator[tuple["Database", "Embedder", "Callable[[Progress], None]"]]:
+    """The library of this installation, as `library` gives one."""
+    from primum.graph.resources import embedder_of
+    from primum.memory.session import Database
+    from primum.server.console import progress_bar
+    from primum.server.local import DATABASE, embedded, url_of
+
+    embedder = await asyncio.to_thread(embedder_of, settings)
+    async with embedded(settings, say, need=DATABASE) as ready:
+        database = Database(url_of(ready))
+        try:
+            with progress_bar("Searching") as advance:
                 yield database, embedder, advance
         finally:
             await database.close()

@@ -23,7 +23,7 @@ from primum.graph.context import Audience
 from primum.graph.errors import BadInput, UnknownModel
 from primum.graph.request import MAX_QUESTION
 from primum.graph.settings import Settings
-from primum.graph.state import Exchange
+from primum.graph.state import Exchange, Form
 from primum.memory.identity import Identity
 from primum.safety.injection import suspicious
 from primum.server.access import ME, Access, access_of, agent_of
@@ -81,6 +81,8 @@ class Metadata(BaseModel):
 
     thread: str | None = Field(None, description="A conversation that Primum keeps; its own turns are the history.")
     patient: str | None = Field(None, description="Whose chart counts; unset, that of a patient's key, else nobody's.")
+    form: Form | None = Field(None, description=f"`case`: a clinician's case, worked up; ask {CLINICIAN}.")
+    reasoning: bool = Field(False, description="The model's reasoning in `primum`, not audited; for clinicians.")
 
 
 class ChatRequest(BaseModel):
@@ -227,6 +229,8 @@ def _how(body: ChatRequest, wanted: Asked, access: Access, thread: str) -> dict[
         "max_words": body.max_words,
         "temperature": body.temperature,
         "history": wanted.history,
+        "form": body.metadata.form if body.metadata else None,
+        "reasoning": bool(body.metadata and body.metadata.reasoning),
         "actor": access.actor,
     }
 

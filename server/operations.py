@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from primum import __version__
 from primum.graph.answer import Answer
+from primum.graph.senses import Sense
 from primum.memory.identity import Identity
 from primum.memory.scopes import Role, Scope
 from primum.server.access import access_of, agent_of
@@ -55,6 +56,7 @@ class Who(BaseModel):
     patient: str | None = Field(description="The only one that a patient's key or token speaks for.")
     scopes: list[Scope]
     sign_off: bool = Field(description="Whether answers to patients wait for a clinician.")
+    senses: list[Sense] = Field(description="What POST /words reads.")
 
 
 class Day(BaseModel):
@@ -148,6 +150,7 @@ def add_operation_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) 
             patient=access.patient,
             scopes=sorted(access.scopes),
             sign_off=settings.sign_off == "patients",
+            senses=agent_of(request).resources.senses.able,
         )
 
     @app.get("/patients", responses=errors)

@@ -10,6 +10,7 @@ from primum.graph.request import MAX_NAME
 from primum.graph.resources import Resources
 from primum.memory.chart import Known, Open, Recalled, Right, Source
 from primum.memory.erasure import Receipt
+from primum.memory.exports import TakenOut
 from primum.memory.facts import Fact, Kind
 from primum.memory.forms import entered
 from primum.memory.identity import Identity
@@ -106,6 +107,22 @@ class Unclear(BaseModel):
     kept: Literal["known", "new"] = Field(description="The one that answers go by until it is settled.")
 
 
+class Consenting(_Body):
+    """Whether models may be trained with what this patient asked and was answered."""
+
+    given: bool
+
+
+class ConsentView(BaseModel):
+    """What was recorded last; `given` is null where nobody was asked."""
+
+    given: bool | None
+    at: datetime | None
+    by: str | None = Field(description="Who recorded it: a key or a token, not a name.")
+    removed: int = Field(0, description="Turns whose drafts went, as it was withdrawn.")
+    exports: TakenOut = Field(TakenOut(), description="Where rows were exported to before, and what became of them.")
+
+
 class Chart(BaseModel):
     facts: list[FactView]
     unclear: list[Unclear] = Field(default_factory=list)
@@ -199,6 +216,18 @@ def add_patient_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) ->
         resources, identity, actor = _allowed(request, patient)
         taken, left_out = await resources.records.take_in(identity, body, actor)
         return {"taken": taken, "left_out": left_out}
+
+    @app.get("/patients/{patient}/consent", responses=errors)
+    async def read_consent(request: Request, patient: Annotated[str, PATIENT]) -> ConsentView:
+        """Whether models may be trained with this patient's turns, since when, and who recorded it."""
+        resources, identity, _ = _allowed(request, patient)
+        return ConsentView(**vars(await resources.consents.read(identity)))
+
+    @app.put("/patients/{patient}/consent", responses=errors)
+    async def record_consent(request: Request, patient: Annotated[str, PATIENT], body: Consenting) -> ConsentView:
+        """Records it. Withdrawn, all drafts that were kept go, and the rows made of them."""
+        resources, identity, actor = _allowed(request, patient)
+        return ConsentView(**vars(await resources.consents.record(identity, body.given, actor)))
 
     @app.delete("/patients/{patient}", responses=errors)
     async def erase(request: Request, patient: Annotated[str, PATIENT]) -> Receipt:

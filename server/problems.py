@@ -7,6 +7,7 @@ from primum.graph.errors import (
     BadInput,
     LookUpFailed,
     MemoryUnavailable,
+    ModelUnavailable,
     NotAllowed,
     PrimumError,
     ThreadBusy,
@@ -31,6 +32,7 @@ _CODES: dict[type[PrimumError], int] = {
     ThreadBusy: 409,
     AlreadyDecided: 409,
     MemoryUnavailable: 503,
+    ModelUnavailable: 503,
     LookUpFailed: 503,
 }
 # OpenAI's names for kinds of errors, by which its clients decide what to raise and whether to try again.

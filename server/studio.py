@@ -68,6 +68,7 @@ def graph() -> "CompiledStateGraph[Conversation, Asking, Asked, Conversation]":
         run, identity = resources.new_run(), resources.identity(asking.patient)
         thread = str(config["configurable"].get("thread_id", run.id))
         question, before = check_text(state["question"]), state.get("before", [])
+        await resources.adapters.look()
         context = resources.context(run, identity, thread, asking.audience)
         asked = {"question": question, "before": before[-resources.settings.history_turns :]}
         ended = await inner.ainvoke(asked, config, context=context)  # type: ignore[call-overload]

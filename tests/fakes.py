@@ -79,6 +79,7 @@ class FakeVLLM:
         self.requests: list[Body] = []
         self.abandoned = Event()  # set when a client leaves in mid-stream
         self.models: list[Body] = [{"id": name, "object": "model", "owned_by": "vllm", "parent": None}]
+        self.hot = True  # whether adapters may be loaded while it runs
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
@@ -172,6 +173,8 @@ class FakeVLLM:
                 await _stream(writer, request, reply)
             else:
                 await _send(writer, 200, json.dumps(_whole(request, reply)).encode())
+        elif path in ("/v1/load_lora_adapter", "/v1/unload_lora_adapter") and self.hot:
+            await _send(writer, *self._change(path, json.loads(body)))
         elif path == "/v1/embeddings":
             vectors = FakeEmbedder().embed_passages(json.loads(body)["input"])
             rows = [{"index": number, "embedding": vector} for number, vector in enumerate(vectors)]
@@ -189,6 +192,20 @@ class FakeVLLM:
         if callable(reply):
             reply = reply(request)
         return Says(reply) if isinstance(reply, str) else reply
+
+    def _change(self, path: str, body: Body) -> tuple[int, bytes]:
+        """Loads or unloads an adapter as vLLM does, with its words where it refuses."""
+        name, there = body["lora_name"], any(model["id"] == body["lora_name"] for model in self.models)
+        if there == ("unload" not in path):
+            said = f"The lora adapter '{name}' " + ("has already been loaded." if there else "cannot be found.")
+            error = {"message": said, "type": "InvalidUserInput", "param": None, "code": 400}
+            return 400 if there else 404, json.dumps({"error": error}).encode()
+        if there:
+            self.models = [model for model in self.models if model["id"] != name]
+        else:
+            base = self.models[0]["id"]
+            self.models = [*self.models, {"id": name, "object": "model", "parent": base, "root": body["lora_path"]}]
+        return 200, b"Success"
 
 
 class _Broken(Exception):

@@ -33,6 +33,7 @@ def test_after_triage(disposition: str, refusal: str, audience: Audience, then: 
     ("route", "acts", "then"),
     [
         ("evidence", False, "rewrite"),
+        ("case", False, "gather"),
         ("chat", False, "draft"),
         ("outside", False, "respond"),
         ("evidence", True, "act"),

@@ -30,7 +30,7 @@ EMPTY = "The model answered with nothing."
 
 FAULTS: dict[str, tuple[Reply, str]] = {
     "refuses": (Says(status=500), "The model server answered with HTTP 500."),
-    "has no such model": (Says(status=404), "The model server answered with HTTP 404."),
+    "has no such model": (Says(status=404), "The model server does not serve primum."),
     "is overloaded": (Says(status=503), "The model server answered with HTTP 503."),
     "is killed in mid-stream": (Says(f"{DOSE} [1].", breaks_after=5), BROKEN),
     "repeats itself": ("take one tablet, and then " * 5000, "The model repeated itself without end."),

@@ -45,7 +45,7 @@ async def test_for_a_clinician_it_is_a_banner_and_the_turn_goes_on(agent: Agent,
 
 
 async def test_a_case_is_looked_for_by_what_its_signs_may_be(agent: Agent, vllm: FakeVLLM) -> None:
-    await agent.ask(CRUSHING, thread="t", audience="clinician")
+    await agent.ask(CRUSHING, thread="t", audience="clinician", form="answer")
     state = await state_of(agent)
     assert state["queries"][0] == CRUSHING and "a heart attack" in state["queries"]
 

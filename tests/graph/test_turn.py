@@ -213,7 +213,7 @@ async def test_only_clinicians_see_what_the_model_thought(agent: Agent, vllm: Fa
     assert callable(thought)
     vllm.default = lambda request: thought(cited(f"{DOSE} [every 4 to 6 hours].")(request))
     for_patient = await agent.ask(ASKED)
-    for_clinician = await agent.ask(ASKED, audience="clinician")
+    for_clinician = await agent.ask(ASKED, audience="clinician", reasoning=True)
     assert for_patient.text == for_clinician.text == f"{DOSE} [1]."
     assert for_patient.reasoning is None
     assert for_clinician.reasoning == "The reader is an adult."

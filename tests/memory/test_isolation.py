@@ -20,7 +20,8 @@ from tests.rows import rows, state_of
 ASKED = "I'm allergic to penicillin and I take warfarin. What is gout?"
 ANNA, BEN = Identity("north", "anna"), Identity("north", "ben")
 SAME_NAME = Identity("south", "anna")
-OURS = sorted(set(Base.metadata.tables) - {"documents", "chunks", "lexemes", "corpus", "installation", "fetched"})
+SHARED = {"documents", "chunks", "lexemes", "corpus", "installation", "fetched", "releases"}
+OURS = sorted(set(Base.metadata.tables) - SHARED)
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ NEW: dict[str, Any] = {"facts": [], "summary": {}, "history": []}
 WARNINGS = ["Ibuprofen with warfarin: bleeding. Use paracetamol."]
 
 RENDERED: dict[str, tuple[str, dict[str, Any]]] = {
+    "look": ("look", {}),
     "system-patient": ("system", {"audience": "patient"}),
     "system-clinician": ("system", {"audience": "clinician"}),
     "draft": (
@@ -52,6 +53,18 @@ RENDERED: dict[str, tuple[str, dict[str, Any]]] = {
             "max_words": 200,
         },
     ),
+    "work_up": (
+        "work_up",
+        {
+            "passages": PASSAGES,
+            "facts": FACTS,
+            "summary": SUMMARY,
+            "history": HISTORY,
+            "question": "58-year-old man, painful toe",
+            "warnings": WARNINGS,
+        },
+    ),
+    "mend": ("mend", {"findings": FINDINGS}),
     "draft-first-turn": (
         "draft",
         {"passages": PASSAGES, **NEW, "question": QUESTION, "warnings": [], "max_words": 200},

@@ -36,7 +36,7 @@ def tiny(folder: Path, kind: Any, **options: Any) -> Path:
     )
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="<pad>", cls_token="<s>", eos_token="</s>", unk_token="<unk>"
-    )  # type: ignore[no-untyped-call]
+    )
     fast.save_pretrained(folder)
     config = XLMRobertaConfig(
         vocab_size=len(words),

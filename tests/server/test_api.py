@@ -157,7 +157,7 @@ def test_health_is_up_if_every_part_is(api: httpx.Client) -> None:
 
 def test_health_names_the_adapter(api: httpx.Client, vllm: FakeVLLM) -> None:
     vllm.models = [{"id": "base", "parent": None}, {"id": "primum", "parent": "base", "root": "/adapters/primum"}]
-    assert api.get("/health").json()["model"]["adapter"] == "primum"
+    assert api.get("/health").json()["model"]["adapter"] == "primum@unknown"
 
 
 def test_health_is_degraded_without_the_model(api: httpx.Client, vllm: FakeVLLM) -> None:

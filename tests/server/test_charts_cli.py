@@ -1,17 +1,14 @@
 """What is kept of patients, from the command line."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.commands import Done, primum
 from tests.conftest import Cluster
-from tests.server.test_cli import primum
-
-Done = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture

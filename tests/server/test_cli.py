@@ -1,32 +1,19 @@
 """The command line as a user meets it: exit codes, and what goes to stdout and what to stderr."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from primum.graph.answer import Answer, Citation, Trace
 from primum.server.console import show_answer
+from tests.commands import primum
 
 AWAY = "postgresql://primum@127.0.0.1:1/primum"
-HOME = tempfile.TemporaryDirectory()  # no command uses the home of whoever runs the tests
 HEAVY = ("torch", "streamlit", "langgraph", "sqlalchemy", "FlagEmbedding", "transformers")
-
-
-def primum(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "primum", *arguments],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env={**os.environ, "PRIMUM_HOME": HOME.name, "NO_COLOR": "1", "COLUMNS": "200", **environment},
-        check=False,
-    )
 
 
 COMMANDS = [
@@ -38,6 +25,12 @@ COMMANDS = [
     ["serve"],
     ["serve", "api"],
     ["serve", "model"],
+    ["adapters"],
+    ["adapters", "load"],
+    ["adapters", "use"],
+    ["finetune", "lint"],
+    ["finetune", "merge"],
+    ["finetune", "export"],
     ["serve", "mcp"],
     ["db"],
     ["check"],
@@ -57,12 +50,18 @@ COMMANDS = [
 ]
 
 
+GROUPS = ("serve", "db", "interactions", "terms", "facts", "audit", "adapters")
+
+
 @pytest.mark.parametrize("command", [*COMMANDS, ["serve", "model"], ["db"], ["db", "upgrade"]], ids=" ".join)
 def test_every_command_explains_itself(command: list[str]) -> None:
     done = primum(*command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"Usage: {' '.join(['primum', *command])}" in done.stdout
-    if command not in ([], ["serve"], ["db"], ["interactions"], ["terms"], ["facts"], ["audit"]):
+    if command not in (
+        [],
+        *([name] for name in ("serve", "db", "interactions", "terms", "facts", "audit", "adapters")),
+    ):
         assert f"primum {' '.join(command)}" in done.stdout.partition("Example:")[2]
 
 
@@ -102,7 +101,7 @@ def test_help_imports_nothing_heavy() -> None:
         (["ingest", ".", "--workers", "2"], "--workers goes with --ray"),
         (["index", "abacus"], "abacus"),
         (["serve", "model", "--engine", "vllm"], "give --model"),
-        (["serve", "model", "--engine", "llamacpp", "--adapter", "a=b"], "--engine vllm"),
+        (["serve", "model", "--engine", "llamacpp", "--adapter", "a=b"], "finetune merge"),
         (["serve", "model", "--engine", "abacus"], "--engine"),
         (["serve", "api", "--port", "70000"], "--port"),
     ],

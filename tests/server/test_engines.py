@@ -7,7 +7,7 @@ import pytest
 
 from primum.graph.errors import BadInput, LocalServerFailed
 from primum.server import llamacpp
-from primum.server.engines import Hardware, find_hardware, find_vllm, parse_adapters, vllm_command
+from primum.server.engines import Hardware, Lora, find_hardware, find_vllm, parse_adapters, vllm_command
 
 LAPTOP = Hardware(gpus=0, cores=(0, 1), memory=16)
 SERVER = Hardware(gpus=0, cores=(4, 5, 6, 7), memory=64)
@@ -15,7 +15,7 @@ ONE_GPU = Hardware(gpus=1, cores=(0,), memory=64)
 
 
 def command(hardware: Hardware, model: str = "Qwen/Qwen3-32B", **adapters: str) -> tuple[str, dict[str, str]]:
-    made = vllm_command("vllm", hardware, model, "primum", "127.0.0.1", 8401, adapters)
+    made = vllm_command("vllm", hardware, model, "primum", "127.0.0.1", 8401, Lora(adapters))
     return " ".join(made.argv), made.env
 
 

@@ -56,10 +56,11 @@ def test_a_folder_beside_counts_with_each_of_its_files(corpus: Path, tmp_path: P
         *(("triage", "--with-model"), ("retrieval", "--with-model"), ("understanding", "--with-model")),
         *(("triage", "--beside"), ("understanding", "--beside")),
         *(("sufficiency", "--baseline"), ("safety", "--baseline")),
+        *(("triage", "--model"), ("audit", "--evidence"), ("mcq", "--bert-model"), ("answers", "--judge-model")),
     ],
 )
 def test_an_option_that_a_task_would_ignore_is_refused(corpus: Path, task: str, option: str) -> None:
-    value = [str(corpus)] if option in ("--beside", "--baseline") else []
+    value = [] if option in ("--rules-only", "--with-model") else [str(corpus)]
     data = corpus.parent if task in ("retrieval", "sufficiency") else corpus
     done = CliRunner().invoke(app, ["eval", task, "--data", str(data), option, *value])
     assert isinstance(done.exception, BadInput)
