@@ -1,6 +1,5 @@
 """The model that is trained: its weights, its tokenizer and its adapter, as the recipe wants them."""
 
-import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -75,7 +74,7 @@ def model_of(recipe: Recipe) -> Any:
     if start and adapted:
         _check_base(recipe, start)
     source = folder_of(recipe) if not start or adapted else str(start)
-    with _found(recipe), _quiet():
+    with _found(recipe):
         model = kind.from_pretrained(source, **_loading(recipe))
     if not start or not adapted:
         return model
@@ -162,15 +161,3 @@ def _found(recipe: Recipe) -> Iterator[None]:
             f"model: {recipe.model} can't be loaded. Give a folder with config.json and weights, the name of one on a "
             f"hub that is reachable, or `packaged`. ({said})"
         ) from None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """bitsandbytes complains as it is imported that a kernel is missing, which only makes a CPU faster."""
-    logger = logging.getLogger("bitsandbytes.backends.cpu.ops")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)

@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
 from primum.finetune import policy
+from primum.finetune.learned import score_learned_alone
 from primum.finetune.prepared import Data
 from primum.finetune.recipe import Recipe, arguments
 from primum.graph.errors import BadInput, PrimumError, TrainingFailed
@@ -87,6 +88,7 @@ class Run:
         if first:
             self.out.mkdir(parents=True, exist_ok=True)
             self._write(outcome="running")
+        score_learned_alone(trainer)
         bar = _Bar()
         stop = _watched(trainer, self.recipe, bar)
         began = time.perf_counter()

@@ -73,6 +73,25 @@ def up() -> None:
     run(up(settings))
 
 
+@app.command(epilog="Example: primum doctor --json")
+def doctor(as_json: AsJson = False) -> None:
+    """Look at every part of this installation, and say what to mend; exits 1 if something is broken."""
+    from dataclasses import asdict
+
+    from primum.graph.settings import read_settings
+    from primum.server.doctor import examine
+
+    findings = run(examine(read_settings()))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        from primum.server.console import show_findings
+
+        show_findings(findings)
+    if any(finding.state == "failed" for finding in findings):
+        raise typer.Exit(1)
+
+
 @app.command(epilog='Example: primum ask "What are the symptoms of type 2 diabetes?"')
 def ask(
     question: Annotated[str, typer.Argument(help="The question, up to 8,000 characters.")],
@@ -204,6 +223,9 @@ def serve_model(
     max_rank: Annotated[
         int | None, typer.Option(min=1, max=512, help="vLLM: of adapters.  [default: the largest, 64 with --hot-load]")
     ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="vLLM: a file of its arguments, or one of Primum's own: deploy/vllm.")
+    ] = None,
     vllm: Annotated[Path | None, typer.Option(help="The vllm program.  [default: the one on the PATH]")] = None,
     dry_run: Annotated[bool, typer.Option(help="Print the command and end.")] = False,
 ) -> None:
@@ -215,20 +237,27 @@ def serve_model(
     settings = read_settings()
     port = port or settings.model_port
     hardware = engines.find_hardware()
-    chosen = engine or hardware.engine
+    chosen = engine or ("vllm" if profile else hardware.engine)
     if chosen == "vllm":
-        if model is None:
-            raise BadInput("vLLM has no model of its own: give --model FOLDER or --model HUB/NAME.")
+        if model is None and profile is None:
+            raise BadInput("vLLM has no model of its own: give --model FOLDER or --model HUB/NAME, or a --profile.")
         program = str(vllm or "vllm") if dry_run else engines.find_vllm(vllm)
         key = settings.model_key.get_secret_value()
         if hot_load and key == "none" and not is_loopback(host):
             raise BadInput(f"With --hot-load on {host} anybody could load an adapter: set PRIMUM_MODEL_KEY.")
         lora = engines.Lora(engines.parse_adapters(adapter or []), hot_load, max_rank)
-        engines.lint_adapters(lora.adapters, model, max_rank)
-        command = engines.vllm_command(program, hardware, model, settings.model_name, host, port, lora)
+        engines.lint_adapters(lora.adapters, model or "", max_rank)
+        name = settings.model_name
+        if profile:
+            file = engines.find_profile(profile)
+            command = engines.profile_command(program, file, model, name, host, port, lora)
+        else:
+            command = engines.vllm_command(program, hardware, str(model), name, host, port, lora)
         if not dry_run:
             engines.become(command, key)
     else:
+        if profile:
+            raise BadInput("--profile is for --engine vllm.")
         if adapter or hot_load or max_rank:
             raise BadInput(
                 "llama.cpp serves one model under one name. Merge the adapter (`primum finetune merge`, then `export "

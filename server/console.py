@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from primum.retrieval.ingest import Progress as Ingested
     from primum.retrieval.search import Passage
     from primum.safety.findings import SafetyReport
+    from primum.server.doctor import Finding
 
 RISK = ("nothing found", "take care", "serious", "dangerous")
 
@@ -79,3 +80,16 @@ def show_passages(passages: Sequence["Passage"]) -> None:
         source = " – ".join(filter(None, (passage.title, passage.heading)))
         console.print(f"{rank}. {source}  ({passage.score:.3f})\n   {passage.url}", soft_wrap=True, markup=False)
         console.print(Padding(" ".join(passage.text.split()), (0, 0, 1, 3)), markup=False)
+
+
+def show_findings(findings: Sequence["Finding"]) -> None:
+    """Each part in a line, and below it what mends it."""
+    console = Console(highlight=False)
+    width = max(len(finding.part) for finding in findings)
+    for finding in findings:
+        state = "FAILED" if finding.state == "failed" else finding.state
+        style = {"failed": "bold red", "warning": "yellow"}.get(finding.state, "green")
+        console.print(f"{state:<8}", style=style, end="")
+        console.print(f" {finding.part:<{width}}  {finding.says}", soft_wrap=True, markup=False)
+        if finding.mend:
+            console.print(f"{'':<8} {'':<{width}}  → {finding.mend}", soft_wrap=True, markup=False)

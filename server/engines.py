@@ -22,6 +22,8 @@ RANK = 64  # up to which it does, unless told otherwise
 # A parser whose word the tokenizer lacks keeps vLLM from starting, so the architecture does not decide.
 TOOL_PARSERS = {"llama3_json": ("<|python_tag|>", "llama-3"), "mistral": ("[TOOL_CALLS]", "mistral")}
 
+PROFILES = Path(__file__).resolve().parent.parent / "deploy" / "vllm"  # files of vLLM's own arguments
+
 
 @dataclass(frozen=True)
 class Hardware:
@@ -84,6 +86,28 @@ class Lora:
     rank: int | None = None
 
 
+def find_profile(given: str) -> Path:
+    """The file of a profile: one of ours by its name, or any.
+
+    Raises:
+        BadInput: there is none.
+    """
+    ours = sorted(path.stem for path in PROFILES.glob("*.yaml"))
+    path = PROFILES / f"{given}.yaml" if given in ours else Path(given)
+    if not path.is_file():
+        raise BadInput(f"--profile {given}: give a file, or one of {', '.join(ours)}.")
+    return path
+
+
+def profile_command(
+    program: str, profile: Path, model: str | None, name: str, host: str, port: int, lora: Lora
+) -> Command:
+    """`vllm serve` as a profile says; what is given beside it holds in its stead."""
+    argv = [program, "serve", *([model] if model else []), "--config", str(profile)]
+    argv += ["--host", host, "--port", str(port), "--served-model-name", name, *_lora(lora)]
+    return Command(argv, _env(model, lora))
+
+
 def vllm_command(program: str, hardware: Hardware, model: str, name: str, host: str, port: int, lora: Lora) -> Command:
     """`vllm serve` for this model and hardware."""
     config = _read(Path(model) / "config.json")
@@ -94,11 +118,7 @@ def vllm_command(program: str, hardware: Hardware, model: str, name: str, host: 
     # Else a model that is unsure may fill a form with blank lines until its tokens are used up.
     argv += ["--structured-outputs-config", json.dumps({"backend": "xgrammar", "disable_any_whitespace": True})]
     argv += _lora(lora)
-    env = {"VLLM_NO_USAGE_STATS": "1"}
-    if lora.hot:
-        env["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "True"
-    if Path(model).is_dir():
-        env["HF_HUB_OFFLINE"] = "1"
+    env = _env(model, lora)
     if hardware.gpus:
         # A model's attention heads divide by powers of two, seldom by three.
         argv += ["--tensor-parallel-size", str(1 << (hardware.gpus.bit_length() - 1))]
@@ -145,6 +165,15 @@ def lint_adapters(adapters: Mapping[str, str], model: str, rank: int | None) -> 
     base = Path(model) if Path(model).is_dir() else None
     for folder in adapters.values():
         checked(Path(folder), base, rank or RANKS[-1])
+
+
+def _env(model: str | None, lora: Lora) -> dict[str, str]:
+    env = {"VLLM_NO_USAGE_STATS": "1"}
+    if lora.hot:
+        env["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "True"
+    if model and Path(model).is_dir():
+        env["HF_HUB_OFFLINE"] = "1"
+    return env
 
 
 def _lora(lora: Lora) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from primum.graph.errors import BadInput
-from primum.server.terminal import print_json, run, say
+from primum.server.terminal import print_json, quiet_libraries, run, say
 
 if TYPE_CHECKING:
     from primum.finetune.recipe import Method, Recipe
@@ -79,7 +79,11 @@ def _add_training(name: str, methods: tuple["Method", ...], told: str, given: st
         changes: Changes = None,
         resume: Resume = False,
     ) -> None:
-        _train(_recipe(recipe, data, model, start_from, changes, methods), out, resume)
+        say("Loading the libraries")
+        quiet_libraries()
+        from primum.finetune.training import train
+
+        print_json(train(_recipe(recipe, data, model, start_from, changes, methods), out, resume=resume))
 
 
 _add_training("sft", ("sft",), "Learn the answers of a prepared folder.", "smoke-sft --data prepared/")
@@ -113,8 +117,8 @@ def search(
     resume: Resume = False,
 ) -> None:
     """Find the learning rate, rank and epochs that leave the lowest loss on the validation rows."""
+    quiet_libraries()
     chosen = _recipe(recipe, data, model, None, changes, ("sft", "dpo", "orpo", "kto", "seq2seq"))
-    _quiet()
     from primum.finetune.search import search
 
     print_json(search(chosen, out, resume=resume))
@@ -146,6 +150,7 @@ def merge(
     ] = None,
 ) -> None:
     """Fold an adapter into its base model, in bf16, and prove that the two say the same."""
+    quiet_libraries()
     from primum.finetune.merge import merge
 
     say("Merging, then reading what was written")
@@ -161,6 +166,7 @@ def export(
     quantize: Annotated[Literal["f16", "bf16", "q8_0"], typer.Option(help="How weights are kept in a GGUF.")] = "q8_0",
 ) -> None:
     """Write a model for llama.cpp or Ollama, or push it to a hub; its hash and cards go along."""
+    quiet_libraries()
     from primum.finetune.export import export_gguf
     from primum.finetune.hub import push
     from primum.finetune.ollama import export_ollama
@@ -254,6 +260,7 @@ def evaluate(
     from primum.finetune.evaluation import Asking, evaluated
     from primum.server.model_eval_cli import progress
 
+    quiet_libraries()
     asking = Asking(base=base, limit=limit, seed=seed, max_tokens=max_tokens)
     print_json(run(evaluated(reports, out, data, runs or [], asking, title, progress)))
 
@@ -276,24 +283,3 @@ def _recipe(
     if start_from and adapter_of(start_from):  # which is trained on; of a whole model a new one is
         kept["adapter"] = None
     return recipe.model_copy(update=kept)
-
-
-def _train(recipe: "Recipe", out: Path, resume: bool) -> None:
-    say("Loading the libraries")
-    _quiet()
-    from primum.finetune.training import train
-
-    print_json(train(recipe, out, resume=resume))
-
-
-def _quiet() -> None:
-    """The libraries' own bars and warnings, for which ours stand."""
-    import warnings
-
-    import datasets
-    import transformers
-
-    datasets.disable_progress_bars()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    warnings.filterwarnings("ignore", category=FutureWarning)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from primum.graph.errors import BadInput
-from primum.server.terminal import say
+from primum.server.terminal import quiet_libraries, say
 
 if TYPE_CHECKING:
     from primum.evals.endpoint import Progress, Writer
@@ -79,6 +79,7 @@ async def writer_of(asked: Asked, settings: "Settings") -> AsyncIterator[tuple["
         from primum.evals.folder import Folder
 
         say(f"Loading {asked.folder}")
+        quiet_libraries()
         yield Folder(asked.folder, asked.base), settings
         return
     own = settings.model_copy(update={"model_url": asked.url}) if asked.url else settings

@@ -24,6 +24,23 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
+def quiet_libraries() -> None:
+    """The training libraries' own bars and warnings, for which ours stand; before the first of them is imported."""
+    import logging
+    import warnings
+
+    # bitsandbytes complains as it is imported that a kernel is missing, which only makes a CPU faster.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+
+    import datasets
+    import transformers
+
+    datasets.disable_progress_bars()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+
+
 def run(work: Coroutine[Any, Any, T], log_level: str = "warning") -> T:
     """Run to the end; SIGTERM and a closed terminal stop it as Ctrl-C does, so that nothing is left running.
 

@@ -9,12 +9,13 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
-from primum.finetune import sft
+from primum.finetune import policy, sft
 from primum.finetune.prepared import open_data
 from primum.finetune.recipe import Recipe
-from primum.finetune.run import failures
+from primum.finetune.run import _Bar, failures
 from primum.graph.errors import BadInput, TrainingFailed
-from primum.graph.fingerprint import file_hash
+from primum.graph.fingerprint import file_hash, model_fingerprint
+from tests.finetune.conftest import Prepare
 from tests.finetune.recipes import recipe
 
 BIG: Any = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2, "gradient_checkpointing": False}
@@ -89,3 +90,47 @@ def test_empty_rows_are_told(tmp_path: Path) -> None:
     (tmp_path / "pairs.jsonl").write_text("")
     with pytest.raises(BadInput, match="is empty"):
         open_data(tmp_path, "dpo")
+
+
+def test_a_split_without_rows_is_told_with_the_way_without_it(llama: Path, prepare: Prepare, tmp_path: Path) -> None:
+    data = prepare([])
+    with pytest.raises(BadInput, match=r"no rows in this split: .*training\.eval_strategy=no"):
+        sft.train(recipe("sft", llama, data), tmp_path / "run")
+
+
+def test_the_bar_lets_go_of_the_terminal_where_training_breaks(
+    llama: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars: list[_Bar] = []
+    made = _Bar.__init__
+
+    def noted(self: _Bar) -> None:
+        made(self)
+        self.bar.disable = False
+        bars.append(self)
+
+    monkeypatch.setattr(_Bar, "__init__", noted)
+    with pytest.raises(TrainingFailed, match="no number any more"):
+        sft.train(recipe("sft", llama, sums, {"learning_rate": 1e30}), tmp_path / "run")
+    assert bars[0].bar.tasks and not bars[0].bar.live.is_started
+
+
+def test_what_the_trainer_wrote_beside_a_model_is_no_part_of_it(llama: Path, tmp_path: Path) -> None:
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((llama / name).read_bytes())
+    (tmp_path / "training_args.bin").write_bytes(b"paths and times")
+    assert model_fingerprint(tmp_path) == model_fingerprint(llama)
+
+
+def test_a_base_is_compared_by_its_files_and_not_with_a_hubs_commit(llama: Path, sums: Path, tmp_path: Path) -> None:
+    """The run was trained on what a hub serves, and goes on from a folder with the same weights."""
+    sft.train(recipe("sft", llama, sums), tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+
+    def begun_on(told: str) -> Recipe:
+        (tmp_path / "run" / "run.json").write_text(json.dumps(record | {"base": {"hash": told}}))
+        return recipe("sft", llama, sums, start_from=tmp_path / "run")
+
+    assert policy.model_of(begun_on("c" * 40))
+    with pytest.raises(BadInput, match="trained on another base model"):
+        policy.model_of(begun_on("c" * 64))

@@ -134,8 +134,19 @@ async def test_health_tells_when_another_adapter_is_loaded_than_was_released(
     await releases.use("main", "me", "writer", "med", adapter=fingerprint(folder))
     write_adapter(folder, seed=9)
     health = (await agent.resources.health())["model"]
-    assert health["state"] == "mismatch" and "primum adapters use med" in health["reason"]
-    assert (await agent.ask(ASKED)).trace.adapter == f"med@{fingerprint(folder)[:12]}"
+    assert health["state"] == "mismatch" and "`primum adapters unload med`" in health["reason"]
+    # Whether the server read these files or those before them, nobody can tell.
+    assert (await agent.ask(ASKED)).trace.adapter == "med@unknown"
+
+
+async def test_an_adapter_without_a_folder_has_no_card_of_another(
+    agent: Agent, vllm: FakeVLLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "card.json").write_text('{"licences": ["CC0-1.0"]}')
+    monkeypatch.chdir(tmp_path)
+    vllm.models = [*vllm.models, {"id": "far", "parent": "primum", "root": None}]
+    (adapter,) = (await agent.resources.health())["model"]["adapters"]
+    assert adapter["name"] == "far" and adapter["card"] == {}
 
 
 async def test_health_tells_when_a_released_adapter_is_not_loaded(agent: Agent, releases: Releases) -> None:

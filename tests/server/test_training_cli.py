@@ -127,3 +127,25 @@ def test_grounded_rows_are_audited_and_others_are_refused(
     assert found["rules"] == {"unsupported": 1}
     rows.write_text(json.dumps(row("o", "open", "Why?", "So.")) + "\n")
     assert "No row of kind `grounded`" in run("eval", "audit", "--data", str(rows), code=2).stderr
+
+
+@pytest.mark.parametrize(("given", "wanted"), [(None, "none"), ("theirs", "theirs")])
+def test_a_judge_in_another_house_never_gets_our_key(
+    database_url: str, vllm: FakeVLLM, tmp_path: Path, given: str | None, wanted: str
+) -> None:
+    cases = tmp_path / "rubric.jsonl"
+    rubric = [{"criterion": "Names rest", "points": 5, "tags": []}]
+    prompt = [{"role": "user", "content": "How is gout treated?"}]
+    cases.write_text(json.dumps({"prompt_id": "1", "prompt": prompt, "rubrics": rubric}) + "\n")
+    vllm.default = "Rest."
+    with FakeVLLM("judge") as judge:
+        judge.forms["Grade"] = json.dumps({"criteria_met": True, "explanation": "it does"})
+        keys = {"PRIMUM_JUDGE_KEY": given} if given else {}
+        done = primum(
+            "eval", "rubric", "--data", str(cases), "--judge-url", judge.url, "--judge-model", "judge",
+            PRIMUM_DATABASE_URL=database_url, PRIMUM_SECRET="s" * 40, PRIMUM_MODEL_URL=vllm.url,
+            PRIMUM_MODEL_KEY="ours", **keys,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert judge.requests and judge.keys == {wanted}
+    assert vllm.keys == {"ours"}
