@@ -57,6 +57,14 @@ def test_dpo_over_an_earlier_run_is_measured_from_that_run(
     PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(llama), str(tmp_path / "dpo"))
 
 
+def test_a_file_of_pairs_has_no_validation_rows_and_the_way_without_is_told(
+    llama: Path, pairs: Path, tmp_path: Path
+) -> None:
+    wanted = recipe("dpo", llama, pairs, {"eval_strategy": "steps", "eval_steps": 2})
+    with pytest.raises(BadInput, match=r"no rows in this split: .*training\.eval_strategy=no"):
+        dpo.train(wanted, tmp_path / "run")
+
+
 def test_dpo_on_all_weights_is_measured_from_a_copy(llama: Path, pairs: Path, tmp_path: Path) -> None:
     done = dpo.train(recipe("dpo", llama, pairs, adapter=None), tmp_path / "run")
     assert done["reference"] == "a frozen copy of the model"

@@ -92,12 +92,6 @@ def test_empty_rows_are_told(tmp_path: Path) -> None:
         open_data(tmp_path, "dpo")
 
 
-def test_a_split_without_rows_is_told_with_the_way_without_it(llama: Path, prepare: Prepare, tmp_path: Path) -> None:
-    data = prepare([])
-    with pytest.raises(BadInput, match=r"no rows in this split: .*training\.eval_strategy=no"):
-        sft.train(recipe("sft", llama, data), tmp_path / "run")
-
-
 def test_the_bar_lets_go_of_the_terminal_where_training_breaks(
     llama: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,10 +4,21 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from primum.graph.errors import BadInput, LocalServerFailed
 from primum.server import llamacpp
-from primum.server.engines import Hardware, Lora, find_hardware, find_vllm, parse_adapters, vllm_command
+from primum.server.engines import (
+    PROFILES,
+    Hardware,
+    Lora,
+    find_hardware,
+    find_profile,
+    find_vllm,
+    parse_adapters,
+    profile_command,
+    vllm_command,
+)
 
 LAPTOP = Hardware(gpus=0, cores=(0, 1), memory=16)
 SERVER = Hardware(gpus=0, cores=(4, 5, 6, 7), memory=64)
@@ -145,3 +156,29 @@ def test_a_folder_with_no_or_many_model_files_is_refused(tmp_path: Path) -> None
     with pytest.raises(BadInput, match="has 2"):
         llamacpp.model_file(str(tmp_path))
     assert llamacpp.model_file(str(tmp_path / "a.gguf")) == tmp_path / "a.gguf"
+
+
+@pytest.mark.parametrize("profile", sorted(path.stem for path in PROFILES.glob("*.yaml")))
+def test_a_profile_is_a_file_of_vllms_own_arguments(profile: str) -> None:
+    """Whether vLLM knows them, its own parser says: `.ci/vllm test`."""
+    told = yaml.safe_load(find_profile(profile).read_text())
+    assert {"model", "max-model-len", "max-num-seqs", "enable-prefix-caching", "structured-outputs-config"} <= set(told)
+    for value in told.values():
+        assert isinstance(value, int | float | str)
+        if isinstance(value, str) and value.startswith("{"):
+            assert json.loads(value)
+
+
+def test_what_is_given_beside_a_profile_holds_in_its_stead(tmp_path: Path) -> None:
+    lora = Lora(parse_adapters([f"med={adapter(tmp_path / 'med', 16)}"]), hot=True)
+    made = profile_command("vllm", find_profile("gpu-24gb"), "own/model", "primum", "127.0.0.1", 8401, lora)
+    assert made.argv[:5] == ["vllm", "serve", "own/model", "--config", str(PROFILES / "gpu-24gb.yaml")]
+    assert made.argv[5:11] == ["--host", "127.0.0.1", "--port", "8401", "--served-model-name", "primum"]
+    assert "--lora-modules" in made.argv and made.env["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] == "True"
+    alone = profile_command("vllm", find_profile("gpu-80gb"), None, "primum", "127.0.0.1", 8401, Lora())
+    assert alone.argv[:3] == ["vllm", "serve", "--config"]
+
+
+def test_a_profile_that_is_not_there_is_told_with_those_that_are() -> None:
+    with pytest.raises(BadInput, match=r"--profile gpu: give a file, or one of gpu-24gb, gpu-80gb, .*nodes"):
+        find_profile("gpu")

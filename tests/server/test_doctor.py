@@ -1,0 +1,168 @@
+"""`primum doctor`: each part that is broken is found, with what mends it, and nothing is changed by looking."""
+
+import json
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from primum.graph.settings import Settings, read_settings
+from primum.server import doctor
+from primum.server.doctor import Finding, examine
+from primum.server.port import free_port
+from tests.commands import primum
+from tests.conftest import Cluster
+from tests.fakes import FakeVLLM, Says
+
+
+@pytest.fixture
+def given(environment: dict[str, str], vllm: FakeVLLM) -> dict[str, str]:
+    """The settings of an installation in which all is well."""
+    vllm.forms["Form"] = '{"ok": true}'
+    own = {name: value for name, value in environment.items() if name.startswith("PRIMUM_")}
+    return own | {"PRIMUM_SECRET": "s" * 40}
+
+
+def settings_of(given: dict[str, str], **changed: str | None) -> Settings:
+    named: dict[str, str | None] = {name.removeprefix("PRIMUM_").lower(): value for name, value in given.items()}
+    return read_settings(**named | changed)
+
+
+async def found(settings: Settings) -> dict[str, Finding]:
+    return {finding.part: finding for finding in await examine(settings)}
+
+
+async def test_where_all_is_well_it_says_so_of_each_part(given: dict[str, str]) -> None:
+    findings = await found(settings_of(given))
+    assert {finding.state for finding in findings.values()} == {"ok"}, findings
+    parts = ["home", "database", "pgvector", "tables", "patients", "secret", "jobs", "embedder", "library", "model"]
+    assert list(findings) == [*parts, "access"]
+    assert not any(finding.mend for finding in findings.values())
+
+
+async def test_looking_changes_nothing(given: dict[str, str], tmp_path: Path) -> None:
+    home = tmp_path / "none"
+    del given["PRIMUM_SECRET"]
+    findings = await found(settings_of(given, home=str(home)))
+    assert findings["secret"].says == "None yet: it is made with the first start."
+    assert not home.exists()
+    with psycopg.connect(given["PRIMUM_DATABASE_URL"]) as connection:
+        assert connection.execute("select count(*) from installation").fetchone() == (0,)
+
+
+async def test_an_installation_that_does_not_run_is_no_broken_one(tmp_path: Path) -> None:
+    settings = read_settings(home=tmp_path, database_url=None, model_url=None)
+    findings = await found(settings)
+    assert {finding.state for finding in findings.values()} == {"ok"}
+    assert "`primum up` starts it" in findings["database"].says and "`primum up` starts it" in findings["model"].says
+
+
+@pytest.mark.parametrize(
+    ("changed", "part", "says", "mend"),
+    [
+        ({"database_url": "postgresql://primum@127.0.0.1:1/primum"}, "database", "refused", "PRIMUM_DATABASE_URL"),
+        ({"database_url": "postgresql://primum@no.invalid/primum"}, "database", "No connection", "PRIMUM_DATABASE_URL"),
+        ({"model_url": "http://127.0.0.1:1/v1"}, "model", "does not answer", "PRIMUM_MODEL_URL"),
+        ({"model_name": "med"}, "model", "serves primum, and not med", "PRIMUM_MODEL_NAME"),
+        ({"critic_model": "judge"}, "model", "and not judge", "PRIMUM_MODEL_NAME"),
+        ({"embedder": "/no/such/folder", "embedder_url": None}, "embedder", "/no/such/folder", ""),
+        ({"api_host": "0.0.0.0"}, "access", "does not start", "PRIMUM_AUTH=required"),
+    ],
+)
+async def test_what_is_set_wrong_is_named(
+    given: dict[str, str], changed: dict[str, str | None], part: str, says: str, mend: str
+) -> None:
+    finding = (await found(settings_of(given, **changed)))[part]
+    assert finding.state == "failed"
+    assert says in finding.says and mend in finding.mend
+
+
+async def test_a_database_without_tables_wants_an_upgrade(given: dict[str, str], empty_database_url: str) -> None:
+    findings = await found(settings_of(given, database_url=empty_database_url))
+    assert (findings["tables"].state, findings["tables"].mend) == ("failed", "primum db upgrade")
+    assert "patients" not in findings and findings["model"].state == "ok"
+
+
+async def test_a_database_without_pgvector_wants_it(
+    given: dict[str, str], empty_database_url: str, cluster: Cluster
+) -> None:
+    cluster.run("drop extension vector", empty_database_url.rpartition("/")[2].partition("?")[0])
+    findings = await found(settings_of(given, database_url=empty_database_url))
+    assert findings["pgvector"].state == "failed" and "create extension vector" in findings["pgvector"].mend
+
+
+async def test_another_secret_and_none_are_told_apart(given: dict[str, str], tmp_path: Path) -> None:
+    from primum.memory.secret import Secret
+
+    with psycopg.connect(given["PRIMUM_DATABASE_URL"], autocommit=True) as connection:
+        kept = Secret("another" * 8).check
+        connection.execute("insert into installation (id, secret_check) values (1, %s)", [kept])
+    finding = (await found(settings_of(given)))["secret"]
+    assert finding.state == "failed" and "another PRIMUM_SECRET" in finding.says
+    del given["PRIMUM_SECRET"]
+    finding = (await found(settings_of(given, home=str(tmp_path / "empty"))))["secret"]
+    assert finding.state == "failed" and "not here" in finding.says
+
+
+async def test_a_role_that_sees_every_patient_is_found(
+    given: dict[str, str], cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.run("create role sees_all bypassrls")
+    monkeypatch.setattr(doctor, "APP", "sees_all")
+    try:
+        assert (await found(settings_of(given)))["patients"].state == "failed"
+    finally:
+        cluster.run("drop role sees_all")
+
+
+async def test_a_library_of_another_embedder_finds_nothing_and_it_is_told(given: dict[str, str]) -> None:
+    with psycopg.connect(given["PRIMUM_DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("update corpus set embedder = 'other'")
+    finding = (await found(settings_of(given)))["library"]
+    assert finding.state == "failed" and "primum reembed" in finding.mend
+
+
+async def test_a_database_that_copies_no_other_is_no_replica(given: dict[str, str]) -> None:
+    settings = settings_of(given, database_replica_url=given["PRIMUM_DATABASE_URL"])
+    assert (await found(settings))["replica"].state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("reply", "state", "says"),
+    [
+        (Says("Yes, it is."), "warning", "does not keep to a form"),
+        (Says(status=400), "failed", "refuses a question with a form (HTTP 400)"),
+        (Says('{"ok": true}', first=30), "failed", "No answer within"),
+    ],
+)
+async def test_a_model_that_is_no_use_to_the_audit_is_told(
+    given: dict[str, str], vllm: FakeVLLM, monkeypatch: pytest.MonkeyPatch, reply: Says, state: str, says: str
+) -> None:
+    monkeypatch.setattr(doctor, "PATIENCE", 3.0)
+    vllm.forms["Form"] = reply
+    finding = (await found(settings_of(given)))["model"]
+    assert finding.state == state and says in finding.says
+
+
+async def test_a_secret_that_others_read_is_told(given: dict[str, str], tmp_path: Path) -> None:
+    del given["PRIMUM_SECRET"]
+    home = tmp_path / "own"
+    home.mkdir()
+    (home / "secret").write_text("x" * 64)
+    (home / "secret").chmod(0o644)
+    states = [one for one in await examine(settings_of(given, home=str(home))) if one.part == "secret"]
+    assert states[0].state == "failed" and states[0].mend.startswith("chmod 600")
+
+
+async def test_keys_that_are_asked_for_must_be_there(given: dict[str, str]) -> None:
+    finding = (await found(settings_of(given, auth="required")))["keys"]
+    assert finding.state == "warning" and "primum keys create" in finding.mend
+
+
+def test_the_command_exits_1_where_something_is_broken(given: dict[str, str]) -> None:
+    well = primum("doctor", "--json", **given)
+    assert well.returncode == 0, well.stdout
+    assert {finding["state"] for finding in json.loads(well.stdout)} == {"ok"}
+    broken = primum("doctor", **given | {"PRIMUM_MODEL_URL": f"http://127.0.0.1:{free_port(9)}/v1"})
+    assert broken.returncode == 1
+    assert "FAILED   model" in broken.stdout and "→ Is PRIMUM_MODEL_URL right" in broken.stdout
