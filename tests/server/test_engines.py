@@ -163,10 +163,6 @@ def test_a_profile_is_a_file_of_vllms_own_arguments(profile: str) -> None:
     """Whether vLLM knows them, its own parser says: `.ci/vllm test`."""
     told = yaml.safe_load(find_profile(profile).read_text())
     assert {"model", "max-model-len", "max-num-seqs", "enable-prefix-caching", "structured-outputs-config"} <= set(told)
-    for value in told.values():
-        assert isinstance(value, int | float | str)
-        if isinstance(value, str) and value.startswith("{"):
-            assert json.loads(value)
 
 
 def test_what_is_given_beside_a_profile_holds_in_its_stead(tmp_path: Path) -> None:
