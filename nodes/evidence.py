@@ -7,6 +7,7 @@ from primum.graph.context import Context
 from primum.graph.state import State
 from primum.retrieval.search import Passage
 from primum.safety.findings import Disposition
+from primum.safety.phrases import plain
 from primum.safety.profile import Profile
 from primum.safety.remembered import remembered
 from primum.safety.sentences import split_answer
@@ -36,11 +37,12 @@ async def read_passages(state: State, context: Context) -> dict[int, Passage]:
 def judge(text: str, passages: Mapping[int, Passage | Evidence], state: State) -> list[Verdict]:
     """The audit by code: each sentence of an answer against the passages, and against the rules for this person.
 
-    What is said twice counts, and is shown, once.
+    What is said twice counts, and is shown, once. A passage's own title or heading is no sentence: it goes.
     """
     evidence = {n: Evidence(p.text, p.title, p.heading) for n, p in passages.items()}
+    heads = {plain(head) for p in evidence.values() for head in (p.title, p.heading, f"{p.title} {p.heading}")}
     first = {s.text.casefold().rstrip(".!? "): id(s) for s in reversed(split_answer(text))}
-    sentences = [s for s in split_answer(text) if id(s) in first.values()]
+    sentences = [s for s in split_answer(text) if id(s) in first.values() and plain(s.text) not in heads]
     verdicts = check(sentences, evidence, f"{state['question']} {state.get('english', '')}".strip())
     found = unsafe(tuple(sentence.text for sentence in sentences), state)
     return [

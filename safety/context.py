@@ -70,7 +70,9 @@ _NOT_A_NO = re.compile(
     r"(?:no|not|isn't|without|never|don't|doesn't|didn't|haven't|hasn't) (?:only|just|sure|certain|relieved|relief"
     r"|better"
     r"|improv\w*|getting|going|gone|helping|help|stop\w*|change|changes|worse|doubt|idea|matter|longer|able|one|warning"
-    r"|obvious|reason|known?|inhaler|again|well|right|making|make|good|enough|feel(?:ing)? (?:well|good|right|my)|sleep"
+    r"|obvious|reason"
+    r"|known?(?! (?:[a-z]+ ){0,2}(?:allerg|intoleranc|history|disease|exposure|contact|trauma|injur))"
+    r"|inhaler|again|well|right|making|make|good|enough|feel(?:ing)? (?:well|good|right|my)|sleep"
     r"|go(?:ing)? away|work\w*|normal|have (?:any )?(?:insurance|money|time|(?:a )?(?:car|phone))|want|let|like|much)\b"
     r"|no,|no (?:se|sabe|para|puedo|puede|mejora|cede|cesa|deja|responde|respira|despierta|aguanto|quiero|orina|come"
     r"|reacciona|habla|siente las|siento las|solo|estoy segur\w|es normal|aguanta|se (?:me )?(?:quita|pasa|le quita))\b"
@@ -86,7 +88,8 @@ _NO_AFTER = re.compile(
 
 _PAST_BEFORE = re.compile(
     r"\b(?:(?:past |previous |prior |known |remote |medical |family |long )*(?:history|hx|h/o)(?: of)?|pmhx?|history:"
-    r"|used to (?:have|get)|previous(?:ly)?|prior|status post|s/p|survived|recovered from|antecedentes?(?: de)?"
+    r"|used to (?:have|get)|previous(?:ly)?(?! (?:fit|well|healthy|asymptomatic|independent|stable|normal|active))"
+    r"|prior(?! to)|status post|s/p|survived|recovered from|antecedentes?(?: de)?"
     r"|historia de|tuve|solia|previ[oa]s?)\b|病史|曾经|以前|既往|曾有|曾患|得过|有过"
 )
 _PAST_AROUND = re.compile(
@@ -262,30 +265,35 @@ def _cues(text: str) -> _Cues:
     return _Cues(*(may_match(known, text) for known in _LITERALS))
 
 
-def status(text: str, start: int, stop: int) -> Status:
-    """What the words around `text[start:stop]` say of it. The text is one that `normalise` gave."""
+def status(text: str, start: int, stop: int, *, measured: bool = False) -> Status:
+    """What the words around `text[start:stop]` say of it. The text is one that `normalise` gave.
+
+    Args:
+        measured: it is a value, which a history does not take in beyond a comma: "PMH asthma, SpO2 91%".
+    """
     cues, ends, turns = _cues(text), _ends(text), _turns(text)
     first, last = _last_before(ends, start + 1, 0), _first_from(ends, start + 1, len(text))
     left, right = max(first, _last_before(turns, start, 0)), min(last, _first_from(turns, stop, last))
     before, clause = text[left:start], text[left:right]
-    if _negated(before, text[stop:right], cues):
+    if _negated(before, text[start:stop], text[stop:right], cues):
         return "negated"
     if cues.family and _FAMILY.search(clause):
         return "family"
-    if ((cues.past_around and _dated(clause)) or (cues.past_before and _past(before))) and not _ongoing(clause):
+    past = before.rpartition(",")[2] if measured else before
+    if ((cues.past_around and _dated(clause)) or (cues.past_before and _past(past))) and not _ongoing(clause):
         return "historical"
     if _hypothetical(text[first:last], text[first:start], text[stop:last], cues):
         return "hypothetical"
     return "present"
 
 
-def _negated(before: str, after: str, cues: _Cues) -> bool:
+def _negated(before: str, said: str, after: str, cues: _Cues) -> bool:
     if _NO_AFTER.match(after):
         return True
     false: list[tuple[int, int]] | None = None
     for cue in _NO.finditer(before):
         if false is None:
-            false = [match.span() for match in _NOT_A_NO.finditer(before + after[:20])]
+            false = [match.span() for match in _NOT_A_NO.finditer(before + said + after[:20])]
         if any(a <= cue.start() < b for a, b in false):
             continue
         gap = before[cue.end() :]
@@ -295,7 +303,8 @@ def _negated(before: str, after: str, cues: _Cues) -> bool:
             return True
         rest = gap[gap.rfind(",") + 1 :] if "," in gap else ""
         if "," in gap and not re.search(r"\b(?:and|y|plus)\b", gap):
-            tail = after.split(",")[0] if not _LISTED.search(rest) else ""
+            # The last of a list may be said in one with the one before: "no fever, cough or haemoptysis".
+            tail = (said + after).split(",")[0] if not _LISTED.search(rest) else ""
             if _LISTED.search(rest) or _LISTED.search(tail) or re.match(r"[^.]*, *(?:or|nor|ni|o) ", after):
                 return True
     for cue in _DENIES.finditer(before) if cues.denies else ():

@@ -107,7 +107,7 @@ def _celsius(value: float, unit: str) -> float:
 
 
 def _current(text: str, match: re.Match[str]) -> bool:
-    return status(text, match.start(), match.end()) not in ("historical", "hypothetical")
+    return status(text, match.start(), match.end(), measured=True) not in ("historical", "hypothetical")
 
 
 @remembered(maxsize=4)

@@ -34,3 +34,9 @@ def test_a_sentence_that_stands_twice_is_judged_once() -> None:
     text = "Uric acid crystals cause gout [1]. URIC acid crystals cause gout. Uric acid crystals cause gout [1]"
     (verdict,) = judge(text, {1: FIRST}, State(question=""))
     assert verdict.stands
+
+
+@pytest.mark.parametrize("head", ["Gout – Causes [1][2]", "## Gout", "**Causes**", "Gout: Causes"])
+def test_a_passages_own_heading_is_no_sentence_of_the_answer(head: str) -> None:
+    (verdict,) = judge(f"{head}\nUric acid crystals cause gout [1].", {1: FIRST}, State(question=""))
+    assert verdict.sentence.text == "Uric acid crystals cause gout." and verdict.stands

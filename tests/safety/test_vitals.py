@@ -33,6 +33,9 @@ READ = [
     ("fiebre de 38,5", {"temperature": 38.5}),
     ("fever for 3 days", {}),
     ("my blood pressure was 210/120 last year", {}),
+    ("previously well, BP 100/60, SpO2 91%", {"systolic": 100, "diastolic": 60, "spo2": 91}),
+    ("PMH asthma, RR 30, SpO2 88%", {"respiratory_rate": 30, "spo2": 88}),
+    ("previously BP 80/40", {}),
     ("call 911 on 10/12", {}),
 ]
 
