@@ -17,7 +17,7 @@ from primum.safety.recommends import recommended
 from primum.safety.remembered import remembered
 from primum.safety.sentences import split_plain
 
-RULES_VERSION = "rules-2"
+RULES_VERSION = "rules-3"
 BLOCKED = SEVERITIES.index("major")  # from this severity on, an answer must not say it
 RISK = {"info": 0, "minor": 1, "moderate": 1, "major": 2, "contraindicated": 3}
 
