@@ -27,8 +27,10 @@ def print_json(value: object) -> None:
 def quiet_libraries() -> None:
     """The training libraries' own bars and warnings, for which ours stand; before the first of them is imported."""
     import logging
+    import os
     import warnings
 
+    os.environ.setdefault("TQDM_DISABLE", "1")
     # bitsandbytes complains as it is imported that a kernel is missing, which only makes a CPU faster.
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", category=FutureWarning)
