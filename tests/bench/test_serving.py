@@ -1,0 +1,47 @@
+"""The bench of a model server counts what comes, and asks with prompts that share what they share in use."""
+
+import argparse
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from bench.serving import measure, prompts, spread
+from tests.fakes import FakeVLLM, Says
+
+
+def given(url: str, **changed: Any) -> argparse.Namespace:
+    told = {"url": [url], "model": "primum", "key": "none", "at_once": [2], "prompt": [512], "tokens": 16}
+    told |= {"requests": 4, "first": 2000.0, "between": 1000.0, "agent": None, "second_opinion": None, "plot": None}
+    return argparse.Namespace(**told | changed)
+
+
+def test_prompts_share_their_rules_and_nothing_else() -> None:
+    first, second = islice(prompts(500), 2)
+    assert first[0] == second[0] and first[1] != second[1]
+    words = sum(len(message["content"].split()) for message in first)
+    assert 500 <= words <= 540
+
+
+async def test_a_row_tells_of_tokens_times_and_errors(vllm: FakeVLLM) -> None:
+    vllm.default = Says(" ".join(["word"] * 16), first=0.1, each=0.01)
+    (row,) = (await measure(given(vllm.url)))["servers"]
+    assert (row["requests"], row["errors"], row["at_once"]) == (4, [], 2)
+    assert row["first_ms"]["p50"] >= 100 and row["whole_ms"]["p50"] > row["first_ms"]["p50"]
+    assert row["goodput_a_second"] == row["requests_a_second"] > 0
+    assert row["prefix_cache"] is None  # this server counts none
+    assert len({str(body["messages"]) for body in vllm.written}) == 5  # four, and one before them
+
+
+async def test_what_comes_late_is_no_goodput_and_an_error_is_none_either(vllm: FakeVLLM) -> None:
+    vllm.default = Says("word " * 16, first=0.2)
+    (row,) = (await measure(given(vllm.url, first=50.0)))["servers"]
+    assert row["goodput_a_second"] == 0 < row["requests_a_second"]
+    vllm.default = Says(status=500)
+    (row,) = (await measure(given(vllm.url)))["servers"]
+    assert row["errors"] == ["HTTPStatusError"] * 4 and row["tokens_a_second"] == 0
+
+
+@pytest.mark.parametrize(("seconds", "told"), [([], None), ([1.0], None), ([1.0, 1.0], {"p50": 1000.0, "p95": 1000.0})])
+def test_a_spread_is_of_two_at_least(seconds: list[float], told: dict[str, float] | None) -> None:
+    assert spread(seconds) == told
