@@ -29,6 +29,7 @@ from primum.graph.context import Form, Message, Reply, Run, ToolCall
 from primum.graph.errors import InvalidModelOutput, ModelUnavailable
 from primum.safety.sentences import strip_thinking, whole_sentences
 
+SESSION = "X-Session-ID"
 CONNECT_TIMEOUT = 5.0
 CONNECTIONS = 1000  # of one process; what comes above waits, within its turn's time
 IDLE_TIMEOUT = 30.0  # seconds without a token, after the first, after which a server counts as hanging
@@ -65,9 +66,11 @@ class EndpointChat(ChatOpenAI):
         body = self._get_request_payload(messages, stop=stop, **kwargs)
         body |= body.pop("extra_body", None) or {}
         body |= {"stream": True, "stream_options": {"include_usage": True}}
+        headers = body.pop("extra_headers", None)
         client: httpx.AsyncClient = self.http_async_client  # type: ignore[assignment]
         timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT)
-        async with client.stream("POST", "chat/completions", json=body, timeout=timeout) as response:
+        sent = client.stream("POST", "chat/completions", json=body, headers=headers, timeout=timeout)
+        async with sent as response:
             response.raise_for_status()
             piece, events = _Piece(), 0
             async for lines in _steady(response.aiter_bytes()):
@@ -172,17 +175,22 @@ class Endpoint:
             )
         )
 
-    def bind(self, role: str, run: Run) -> "EndpointModel":
-        return EndpointModel(self.chat, role, run)
+    def bind(self, role: str, run: Run, session: str = "") -> "EndpointModel":
+        return EndpointModel(self.chat, role, run, session)
 
 
 @dataclass(frozen=True)
 class EndpointModel:
-    """A model in one role of one run."""
+    """A model in one role of one run.
+
+    `session` goes along as `X-Session-ID`, by which a router before several servers finds the one that has read the
+    thread's prompts already.
+    """
 
     chat: EndpointChat
     role: str
     run: Run
+    session: str = ""
 
     async def write(
         self,
@@ -245,6 +253,8 @@ class EndpointModel:
         started = time.perf_counter()
         # `from None`, everywhere: a server's error may repeat the prompt, and LangGraph logs what it tries again.
         try:
+            if self.session:
+                options["extra_headers"] = {SESSION: self.session}
             stream = cast(AsyncGenerator[AIMessageChunk, None], self.chat.astream(list(messages), **options))
             # Closed at once, or a server would go on writing for nobody until the garbage collector comes.
             async with asyncio.timeout(max(0.05, self.run.seconds_left() * CALL_SHARE)), aclosing(stream):

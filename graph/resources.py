@@ -1,6 +1,7 @@
 """What lives as long as the process: pools, clients, the embedder and the compiled graph. Opened once."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -81,7 +82,8 @@ class Resources:
         """`Adapters.look` before it, or the releases are those of the last turn."""
         settings = self.settings
         models = self.adapters.models(identity.tenant, thread)
-        writer, critic, router = (self.adapters.endpoint(models[role]).bind(role, run) for role in ROLES)
+        session = hashlib.sha256(f"{identity.tenant}\0{thread}".encode()).hexdigest()[:32]
+        writer, critic, router = (self.adapters.endpoint(models[role]).bind(role, run, session) for role in ROLES)
 
         async def loaded() -> dict[ModelRole, str]:
             return await self.adapters.labels(models)

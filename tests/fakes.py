@@ -68,7 +68,7 @@ class FakeVLLM:
     A request for a JSON form is answered from `forms`, by the form's name; one that offers tools from `choices`, then
     from `replies`, and with "done" when none is left; any other from `replies`, in their order, or by `default` when
     none is left.
-    `requests` holds the bodies that came, the first first; `keys` the keys that they came with.
+    `requests` holds the bodies that came, the first first; `keys` and `sessions` what they came with.
     """
 
     def __init__(self, name: str = "primum") -> None:
@@ -78,6 +78,7 @@ class FakeVLLM:
         self.forms: dict[str, Reply] = {"Routing": '{"route": "evidence"}', "Audit": '{"objections": []}'}
         self.requests: list[Body] = []
         self.keys: set[str] = set()
+        self.sessions: list[str] = []  # of each request for a completion
         self.abandoned = Event()  # set when a client leaves in mid-stream
         self.models: list[Body] = [{"id": name, "object": "model", "owned_by": "vllm", "parent": None}]
         self.hot = True  # whether adapters may be loaded while it runs
@@ -148,6 +149,8 @@ class FakeVLLM:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 size = re.search(rb"(?i)content-length: *(\d+)", head)
                 self.keys |= {key.decode() for key in re.findall(rb"(?i)authorization: *bearer +(\S+)", head)}
+                if session := re.search(rb"(?i)x-session-id: *(\S+)", head):
+                    self.sessions.append(session[1].decode())
                 body = await reader.readexactly(int(size[1]) if size else 0)
                 await self._answer(head.split()[1].decode(), body, writer)
         except (asyncio.IncompleteReadError, asyncio.CancelledError, _Broken):

@@ -66,6 +66,14 @@ async def test_an_answer_is_valid_by_its_json_schema(agent: Agent, vllm: FakeVLL
     jsonschema.validate(json.loads(answer.model_dump_json()), Answer.model_json_schema())
 
 
+async def test_all_calls_of_a_thread_carry_its_session_and_no_name(agent: Agent, vllm: FakeVLLM) -> None:
+    for thread in ("anna-1", "anna-1", "ben-1"):
+        vllm.says(cited(f"{DOSE} [every 4 to 6 hours]."))
+        await agent.ask(ASKED, thread=thread)
+    assert len(vllm.sessions) == len(vllm.requests) and len(set(vllm.sessions)) == 2
+    assert all(len(session) == 32 and "anna" not in session for session in vllm.sessions)
+
+
 async def test_a_wrong_marker_is_put_right_by_code_alone(agent: Agent, vllm: FakeVLLM) -> None:
     vllm.says(cited(f"{DOSE} [Call an ambulance]."))
     answer = await agent.ask(ASKED)
