@@ -13,6 +13,7 @@ BETTER: dict[str, dict[str, int]] = {
     "answers": {"rouge1": 1, "rougeL": 1, "bleu": 1, "bertscore": 1, "support": 1, "words_to_reference": -1},
     "audit": {"clean": 1, "support": 1, "findings": -1},
     "rubric": {"score": 1},
+    "rewards": {"choice": 1, "number": 1, "support": 1, "format": 1, "safety": 1, "length": 1},
 }
 
 

@@ -40,6 +40,14 @@ FIGURES: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "rubric": (("score", "Rubric score", "share"),),
     "number": (("accuracy", "Right numbers", "share"),),
+    "rewards": (
+        ("choice", "Right choice", "score"),
+        ("number", "Right number", "score"),
+        ("support", "Proven sentences", "score"),
+        ("format", "Form, such as a marker to each sentence", "score"),
+        ("safety", "Safety (0, or −1 with a finding)", "score"),
+        ("length", "Length as asked for", "score"),
+    ),
 }
 _COMPARED = {"support_per_answer": "support", "findings_per_answer": "findings"}
 COUNTS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -48,6 +56,7 @@ COUNTS: dict[str, tuple[tuple[str, str], ...]] = {
     "audit": (("useless", "Safe but useless"), ("empty", "Empty"), ("rightly_declined", "Rightly declined")),
     "rubric": (("unscored", "Unscored"), ("criteria_unscored", "Criteria unscored")),
     "number": (("unparsable", "Without a number"), ("cut", "Cut off")),
+    "rewards": (),
 }
 TASKS = {
     "mcq": "Multiple choice",
@@ -55,6 +64,7 @@ TASKS = {
     "audit": "The audit of answers with passages",
     "rubric": "Graded along a rubric",
     "number": "Answers that are a number",
+    "rewards": "What GRPO pays for",
 }
 CURVES = ("loss", "eval_loss", "reward", "rewards/margins", "mean_token_accuracy")
 _COLOURS = ("#4b5f78", "#1f7a6d", "#a4541d", "#6d3f8c")
@@ -68,6 +78,7 @@ class Asking:
     limit: int | None = None
     seed: int = 0
     max_tokens: int = 256
+    temperature: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -123,7 +134,7 @@ async def _side(path: Path, data: Path | None, asking: Asking, on_progress: Call
     from primum.evals.folder import Folder
 
     rows = _test_rows(data, asking)
-    found = await asked(Folder(path, asking.base), rows, asking.max_tokens, on_progress(path.name or str(path)))
+    found = await asked(Folder(path, asking.base), rows, asking, on_progress(path.name or str(path)))
     return Side(_name(path), found.reports, found.failures)
 
 
@@ -159,12 +170,11 @@ def _test_rows(data: Path, asking: Asking) -> list[dict[str, Any]]:
 
 
 async def asked(
-    writer: Writer, rows: Sequence[Mapping[str, Any]], max_tokens: int, on_progress: Progress = lambda _done, _of: None
+    writer: Writer, rows: Sequence[Mapping[str, Any]], asking: Asking, on_progress: Progress = lambda _done, _of: None
 ) -> Side:
     """Asks each row once and judges the answer by the row's kind. Raises ModelUnavailable."""
-    written = await writer.write(
-        [answers.prompt(row) for row in rows], Sampling(max_tokens, logprobs=True), on_progress
-    )
+    sampling = Sampling(asking.max_tokens, asking.temperature, seed=asking.seed, logprobs=True)
+    written = await writer.write([answers.prompt(row) for row in rows], sampling, on_progress)
     both = list(zip(rows, written, strict=True))
     reports: dict[str, Mapping[str, Any]] = {}
     if choice := [one for one in both if one[0]["kind"] == "choice"]:
@@ -178,6 +188,7 @@ async def asked(
         reports["answers"] = {"task": "answers", **found, "cut": sum(said.cut for _, said in prose), **likely}
     if number := [one for one in both if one[0]["kind"] == "number"]:
         reports["number"] = {"task": "number", **_numbers(number)}
+    reports["rewards"] = {"task": "rewards", **_rewards(both)}
     failed = [failure for row, said in both for failure in failures.of(row, said.answer)]
     return Side(writer.name, reports, failures.grouped(failed, len(both)))
 
@@ -211,6 +222,19 @@ def _numbers(both: Sequence[tuple[Mapping[str, Any], Written]]) -> dict[str, Any
         "cut": sum(said.cut for _, said in both),
         "rows": rows,
     }
+
+
+def _rewards(both: Sequence[tuple[Mapping[str, Any], Written]]) -> dict[str, Any]:
+    """What each answer would earn by each rule of `finetune.rewards`; None where a rule has nothing to say."""
+    from primum.evals.metrics import bootstrap
+    from primum.finetune.rewards import REWARDS
+
+    rows = [
+        {"id": row["id"], **{name: rule(row["messages"][:-1], said.text, dict(row)) for name, rule in REWARDS.items()}}
+        for row, said in both
+    ]
+    figures = {name: bootstrap([row[name] for row in rows if row[name] is not None]) for name in REWARDS}
+    return {"n": len(rows), **figures, "rows": rows}
 
 
 def _against(before: Side, after: Side) -> dict[str, Any]:

@@ -254,6 +254,9 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Of the test split, so many rows.")] = None,
     seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
     max_tokens: Annotated[int, typer.Option(min=1, help="Of an answer.")] = 256,
+    temperature: Annotated[
+        float, typer.Option(min=0, max=2, help="Above 0 answers are drawn, as GRPO draws them.")
+    ] = 0.0,
     title: Annotated[str, typer.Option(help="Of the page.")] = "Before and after training",
 ) -> None:
     """Whether training helped: one page with figures, intervals, plots, failures and the card of the data."""
@@ -261,7 +264,7 @@ def evaluate(
     from primum.server.model_eval_cli import progress
 
     quiet_libraries()
-    asking = Asking(base=base, limit=limit, seed=seed, max_tokens=max_tokens)
+    asking = Asking(base=base, limit=limit, seed=seed, max_tokens=max_tokens, temperature=temperature)
     print_json(run(evaluated(reports, out, data, runs or [], asking, title, progress)))
 
 

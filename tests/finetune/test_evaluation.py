@@ -60,7 +60,7 @@ class Scripted:
 @pytest.fixture
 async def sides() -> tuple[Side, Side]:
     before, after = Scripted("base", WRONG, "Hm.", "five"), Scripted("tuned", RIGHT, "A", "It is 4.")
-    return await asked(before, rows(), 60), await asked(after, rows(), 60)
+    return await asked(before, rows(), Asking(max_tokens=60)), await asked(after, rows(), Asking(max_tokens=60))
 
 
 async def test_each_row_is_judged_by_its_kind(sides: tuple[Side, Side]) -> None:
@@ -69,6 +69,11 @@ async def test_each_row_is_judged_by_its_kind(sides: tuple[Side, Side]) -> None:
     assert before.reports["mcq"]["unparsable"] == 12 and after.reports["mcq"]["accuracy"]["mean"] == 1
     assert before.reports["number"]["unparsable"] == 4 and after.reports["number"]["accuracy"]["mean"] == 1
     assert after.reports["answers"]["rougeL"]["mean"] == 1
+    earned = after.reports["rewards"]
+    assert {name: earned[name]["mean"] for name in ("choice", "number", "support", "safety")} == {
+        "choice": 1, "number": 1, "support": 1, "safety": 0,
+    }  # fmt: skip
+    assert comparison.compare(before.reports["rewards"], earned)["choice"]["verdict"] == "better"
     assert [one["kind"] for one in before.failures] == ["format", "unsupported"]
     assert after.failures == []
 
@@ -82,8 +87,8 @@ async def test_what_lies_beyond_its_interval_is_called_better_or_worse(sides: tu
 
 
 async def test_silence_is_no_fall_of_findings() -> None:
-    before = await asked(Scripted("base", WRONG, "A", "4"), rows(), 60)
-    silent = await asked(Scripted("silent", "I can't tell.", "A", "4"), rows(), 60)
+    before = await asked(Scripted("base", WRONG, "A", "4"), rows(), Asking(max_tokens=60))
+    silent = await asked(Scripted("silent", "I can't tell.", "A", "4"), rows(), Asking(max_tokens=60))
     found = comparison.compare(before.reports["audit"], silent.reports["audit"])
     assert "findings" not in found
     assert silent.reports["audit"]["useless"] == 12 and silent.reports["audit"]["clean"]["mean"] == 0
@@ -100,7 +105,7 @@ async def test_the_page_needs_nothing_else_and_names_what_it_shows(sides: tuple[
     assert not re.search(r"(?:src|href)=\"(?!data:)|<script|@import|url\(", page)
     assert "Before &lt;and&gt; after" in page and "Training of dpo&lt;run&gt;: loss by step" in page
     assert "CC0-1.0: 28" in page
-    assert page.count("<img") == len(re.findall(r'<img [^>]*alt="[^"]{20,}"', page)) == 5
+    assert page.count("<img") == len(re.findall(r'<img [^>]*alt="[^"]{20,}"', page)) == 6
     assert "<caption>12 rows" in page and 'scope="row">Answers without a finding' in page
     assert "Without a readable choice" in page and "+100.0 points" in page
 

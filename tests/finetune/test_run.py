@@ -15,7 +15,6 @@ from primum.finetune.recipe import Recipe
 from primum.finetune.run import _Bar, failures
 from primum.graph.errors import BadInput, TrainingFailed
 from primum.graph.fingerprint import file_hash, model_fingerprint
-from tests.finetune.conftest import Prepare
 from tests.finetune.recipes import recipe
 
 BIG: Any = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2, "gradient_checkpointing": False}
