@@ -216,10 +216,10 @@ class Agent:
             raise UnknownThread("The conversation was removed in the meantime.")
         return await asyncio.shield(self._run(_turn(identity, found[1])))
 
-    async def forget(self, thread: str, patient: str, tenant: str | None = None) -> None:
+    async def forget(self, thread: str, patient: str, tenant: str | None = None, actor: str = "patient") -> None:
         """Removes a thread with its turns and checkpoints. Raises UnknownThread, and ThreadBusy in mid-turn."""
         identity = self.resources.identity(patient, tenant)
-        key = await self.resources.threads.delete(identity, check_name(thread, "thread"))
+        key = await self.resources.threads.delete(identity, check_name(thread, "thread"), actor)
         saver = self.resources.graph.checkpointer
         if isinstance(saver, BaseCheckpointSaver):
             await saver.adelete_thread(str(key))

@@ -13,12 +13,17 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from packaging.version import InvalidVersion, Version
 
 from primum.graph.errors import MemoryUnavailable
 from primum.memory.session import CONNECT_TIMEOUT, sqlalchemy_url
 
 T = TypeVar("T")
 _ALEMBIC = threading.Lock()  # its `op` and `context` are global to a process; env.py's lock is for several
+_NOTES = sa.text(
+    "select obj_description(to_regnamespace('checkpoints'), 'pg_namespace') as checkpoints, "
+    "obj_description(to_regnamespace('jobs'), 'pg_namespace') as jobs"
+)
 SCRIPTS = Path(__file__).resolve().parent.parent / "alembic"
 
 
@@ -75,20 +80,45 @@ def downgrade(url: str, revision: str) -> None:
     _run(url, lambda config, _: command.downgrade(config, revision))
 
 
+def revisions() -> list[str]:
+    """All versions that the tables ever had, the oldest first."""
+    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+
+
 def is_current(url: str) -> bool:
     """True if nothing is left to migrate."""
-    heads = set(ScriptDirectory.from_config(_config()).get_heads())
-    notes = sa.text(
-        "select obj_description(to_regnamespace('checkpoints'), 'pg_namespace') as checkpoints, "
-        "obj_description(to_regnamespace('jobs'), 'pg_namespace') as jobs"
-    )
+    return _run(url, lambda _, connection: _found(connection) == (_head(), _langgraph(), version("procrastinate")))
+
+
+def fits(url: str) -> bool:
+    """True if this code can work on the tables: they are its own, or a newer version's, which only added to them."""
 
     def look(_: Config, connection: sa.Connection) -> bool:
-        found = set(MigrationContext.configure(connection).get_current_heads())
-        made_by = tuple(connection.execute(notes).one())
-        return found == heads and made_by == (_langgraph(), version("procrastinate"))
+        revision, checkpoints, jobs = _found(connection)
+        known = revision in revisions()
+        libraries = _as_new(checkpoints, _langgraph()) and _as_new(jobs, version("procrastinate"))
+        return revision != "" and libraries and (not known or revision == _head())
 
     return _run(url, look)
+
+
+def _found(connection: sa.Connection) -> tuple[str, str, str]:
+    """The tables' revision, and the versions of the libraries that made theirs; '' where there is none."""
+    row = connection.execute(_NOTES).one()
+    heads = MigrationContext.configure(connection).get_current_heads()
+    return (heads[0] if len(heads) == 1 else ""), row.checkpoints or "", row.jobs or ""
+
+
+def _head() -> str:
+    return revisions()[-1]
+
+
+def _as_new(found: str, ours: str) -> bool:
+    """Whether a library's version is at least ours."""
+    try:
+        return Version(found) >= Version(ours)
+    except InvalidVersion:
+        return False
 
 
 def _langgraph() -> str:

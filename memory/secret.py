@@ -30,6 +30,11 @@ class Secret:
     def _key(self, purpose: str) -> bytes:
         return HKDF(SHA256(), 32, b"primum", purpose.encode()).derive(self._value)
 
+    @property
+    def value(self) -> str:
+        """The secret itself: for a backup that is to hold it."""
+        return self._value.decode()
+
     @cached_property
     def check(self) -> bytes:
         """By which the same secret is known again; tells nothing of it."""
@@ -52,8 +57,20 @@ class Secret:
         return Ed25519PrivateKey.from_private_bytes(self._key("receipts"))
 
     @cached_property
+    def _removals_key(self) -> bytes:
+        return self._key("removals")
+
+    @cached_property
     def _token_key(self) -> bytes:
         return self._key("api keys")
+
+    def backup_key(self, salt: bytes) -> bytes:
+        """Of one backup, which has a salt of its own: 32 bytes."""
+        return HKDF(SHA256(), 32, salt, b"backups").derive(self._value)
+
+    def proof(self, content: bytes) -> bytes:
+        """By which a list of removals is known to be ours and whole: HMAC-SHA256."""
+        return hmac.digest(self._removals_key, content, "sha256")
 
     def token_hash(self, token: bytes) -> bytes:
         """What is kept of an API key: HMAC-SHA256, so that who has the tables alone can make and try none."""
@@ -110,12 +127,17 @@ def find_secret(given: str | None, home: Path) -> Secret:
         if len(given) < SHORTEST:
             raise BadInput(f"PRIMUM_SECRET has {len(given)} characters; give at least {SHORTEST} random ones.")
         return Secret(given)
+    return keep_secret(Secret(secrets.token_urlsafe(48)), home)
+
+
+def keep_secret(secret: Secret, home: Path) -> Secret:
+    """Makes it that of a PRIMUM_HOME, readable by its owner alone; the one that is there already stays."""
     file = home / "secret"
     home.mkdir(parents=True, exist_ok=True)
     draft = home / f"secret.{os.getpid()}.{secrets.token_hex(4)}"
     if not file.exists():
         with open(draft, "w", opener=lambda path, flags: os.open(path, flags | os.O_EXCL, 0o600)) as out:
-            out.write(secrets.token_urlsafe(48))
+            out.write(secret.value)
         try:
             os.link(draft, file)  # the first of several processes wins
         except FileExistsError:

@@ -288,13 +288,14 @@ class Threads:
             await self._own(connection, thread)
             return await self._turns(connection, Turn.thread_id == thread)
 
-    async def delete(self, identity: Identity, thread: str) -> UUID:
+    async def delete(self, identity: Identity, thread: str, actor: str = "patient") -> UUID:
         """Removes a thread and its turns; its name in the checkpoints, which are the saver's. Raises as `admit`."""
         async with self.database.begin(identity) as connection:
             key = await self._own(connection, thread)
             if (await connection.execute(text(_RUNNING), {"thread": thread})).first() is not None:
                 raise ThreadBusy(BUSY)
             await connection.execute(delete(Thread).where(Thread.id == thread))
+            await self.audit.add(connection, identity, actor, "remove conversation", {"removed": [str(key)]})
         forget_texts()
         return key
 

@@ -345,8 +345,8 @@ def _add_thread_routes(app: FastAPI) -> None:
         request: Request, thread: Annotated[str, thread_path], patient: Annotated[Name, Query()] = ME
     ) -> Response:
         """Removes a conversation, its turns and its checkpoints."""
-        _, identity = _asking(request, patient)
-        await agent_of(request).forget(thread, identity.patient, identity.tenant)
+        access, identity = _asking(request, patient)
+        await agent_of(request).forget(thread, identity.patient, identity.tenant, access.actor)
         return Response(status_code=204)
 
 

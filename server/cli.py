@@ -9,6 +9,7 @@ import typer
 from primum.graph.errors import BadInput, PrimumError
 from primum.server import (
     adapters_cli,
+    backup_cli,
     cases_cli,
     charts_cli,
     eval_cli,
@@ -43,6 +44,7 @@ app.command(epilog="Example: primum ingest guidelines/ leaflet.pdf topics.jsonl.
 app.command(epilog='Example: primum search "ibuprofen pregnancy" -k 5')(library_cli.search)
 app.command(epilog="Example: PRIMUM_EMBEDDER=BAAI/bge-m3 primum reembed")(library_cli.reembed)
 app.command("index", epilog="Example: primum index binary")(library_cli.vector_index)
+app.add_typer(backup_cli.backup, name="backup")
 app.add_typer(cases_cli.case, name="case")
 app.add_typer(finetune_cli.finetune, name="finetune")
 app.add_typer(adapters_cli.adapters, name="adapters")

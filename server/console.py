@@ -1,15 +1,17 @@
 """What people see on a terminal. Results go to stdout, progress to stderr."""
 
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import structlog
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from structlog.typing import ExcInfo
 
 if TYPE_CHECKING:
     from primum.graph.answer import Answer
@@ -24,9 +26,21 @@ RISK = ("nothing found", "take care", "serious", "dangerous")
 def log_to_stderr(level: str) -> None:
     """What is logged from `level` on. Standard output is for results."""
     structlog.configure(
+        processors=[
+            *structlog.get_config()["processors"][:-1],
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_places),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _places(out: TextIO, raised: ExcInfo) -> None:
+    """Where an error was raised, and its name: its text, and what the functions were given, may be a patient's."""
+    kind, _, trace = raised
+    for frame in traceback.extract_tb(trace):
+        out.write(f"\n  {frame.filename}:{frame.lineno} in {frame.name}")
+    out.write(f"\n{kind.__name__}")
 
 
 @contextmanager

@@ -10,13 +10,13 @@ from fastapi.responses import JSONResponse
 from primum import __version__
 from primum.graph.errors import MemoryUnavailable
 from primum.graph.resources import Resources
-from primum.memory.schema import is_current
+from primum.memory.schema import fits
 
 LOOK = 30.0  # seconds for which tables that fit are taken to fit still: each look is a connection of its own
 
 
 class Readiness:
-    """Whether turns can be answered: with a database whose tables are this version's, and a model if one is wanted."""
+    """Whether turns can be answered: with tables of this version or a newer one, and a model if one is wanted."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
@@ -36,8 +36,8 @@ class Readiness:
         async with self._looking:
             if monotonic() - self._looked > LOOK:
                 try:
-                    if not await asyncio.to_thread(is_current, self._resources.database.url):
-                        return {"state": "outdated", "reason": "Run `primum db upgrade`, or a Primum that is as new."}
+                    if not await asyncio.to_thread(fits, self._resources.database.url):
+                        return {"state": "outdated", "reason": "Run `primum db upgrade`."}
                 except MemoryUnavailable as error:
                     return {"state": "unknown", "reason": str(error)}
                 self._looked = monotonic()

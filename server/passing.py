@@ -44,7 +44,7 @@ async def _remove(agent: Agent, identity: Identity, thread: str, *, of_nobody: b
             if of_nobody:
                 await agent.resources.erasure.erase(identity, "system")
             else:
-                await agent.forget(thread, identity.patient, identity.tenant)
+                await agent.forget(thread, identity.patient, identity.tenant, "system")
             return
         except ThreadBusy:
             if asyncio.get_running_loop().time() > until:

@@ -5,8 +5,10 @@ Whatever fails is told with its reason and stops nothing else. Only what `deiden
 
 import asyncio
 import time
+import traceback
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import structlog
@@ -94,7 +96,8 @@ async def _answer(
     except LookUpFailed as error:
         reason = str(error)
     except Exception as error:  # a fault of ours in one service must not cost the answers of the others
-        log.exception("a service broke", service=service.name)
+        # Neither its text nor a traceback, which may hold what was asked.
+        log.error("a service broke", service=service.name, error=type(error).__name__, at=_place(error))
         reason = f"{service.label} could not be used ({type(error).__name__})."
     took = round(time.monotonic() - started, 3)
     if found is not None:
@@ -105,6 +108,12 @@ async def _answer(
         return kept.documents, Report(service.name, state, len(kept.documents), took, since)
     log.warning("look up failed", service=service.name, reason=reason)
     return [], Report(service.name, "failed", 0, took, reason)
+
+
+def _place(error: Exception) -> str:
+    """The line in which an error was raised."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
 async def _search(service: Service, query: Query, limit: int) -> list[Source]:

@@ -70,3 +70,17 @@ def test_without_its_database_it_lives_and_is_not_ready(
                 assert api.get("/health/live").json()["state"] == "up"
         finally:
             postgres.stop(data)
+
+
+def test_on_tables_of_a_newer_version_it_goes_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a new version's upgrade takes no process of the old one away."""
+    monkeypatch.setattr(health, "LOOK", -1.0)
+    assert settings.database_url is not None
+    with served(settings) as api:
+        with psycopg.connect(settings.database_url.get_secret_value()) as connection:
+            connection.execute("update alembic_version set version_num = '9999'")
+            connection.execute("comment on schema checkpoints is '999.0.0'")
+        assert api.get("/health/ready").status_code == 200
+        with psycopg.connect(settings.database_url.get_secret_value()) as connection:
+            connection.execute("update alembic_version set version_num = '0003'")
+        assert api.get("/health/ready").status_code == 503

@@ -176,6 +176,7 @@ async def test_a_fault_of_ours_in_one_service_costs_only_that_one(
     assert [one.state for one in found.reports] == ["failed", "answered"]
     assert found.reports[0].reason == "Mistaken could not be used (KeyError)."
     assert [one["event"] for one in logged] == ["a service broke", "look up failed"]
+    assert "exc_info" not in logged[0] and logged[0]["at"]
 
 
 async def test_whoever_stops_waiting_stops_the_requests(answering: FakeAPI, services: list[Service]) -> None:
