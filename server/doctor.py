@@ -109,7 +109,7 @@ async def _database(settings: Settings) -> list[Finding]:
         if any(finding.state == "failed" for finding in findings):
             return findings
         tables = await asyncio.to_thread(_tables, url)
-        if tables.state != "ok":
+        if tables.state == "failed":
             return [*findings, tables]
         findings += [tables, *await _kept_apart(connection, settings), *await _jobs(connection)]
         return [*findings, *await _keys(connection, settings)]
@@ -174,11 +174,14 @@ async def _vector(connection: psycopg.AsyncConnection[Any]) -> list[Finding]:
 
 
 def _tables(url: str) -> Finding:
-    from primum.memory.schema import is_current
+    from primum.memory.schema import fits, is_current
 
     try:
         if is_current(url):
             return Finding("tables", "ok", "The tables are this version's.")
+        if fits(url):
+            said = "The tables are a newer version's, which only added to them: this one goes on working."
+            return Finding("tables", "warning", said, "Bring this Primum up to the version of the others.")
     except PrimumError as error:
         return Finding("tables", "failed", str(error), "Run a Primum that is as new as the tables.")
     return Finding("tables", "failed", "The tables are missing, or another version's.", "primum db upgrade")
