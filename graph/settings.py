@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 PREFIX = "PRIMUM_"
+SECRETS = Path("/run/secrets")  # where Docker, Podman and the chart put a file for each secret: primum_database_url
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 T = TypeVar("T")
@@ -30,10 +31,15 @@ Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute(
 
 
 class Settings(BaseSettings):
-    """Every setting is the environment variable `PRIMUM_<NAME>`, or a line of `.env`."""
+    """Every setting is the environment variable `PRIMUM_<NAME>`, a line of `.env`, or a file in SECRETS."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,
+        extra="ignore",
+        frozen=True,
     )
 
     home: Folder = Field(Path("~/.primum"), description="Folder of the embedded database, model and logs.")
@@ -199,6 +205,12 @@ class Settings(BaseSettings):
     api_port: Port = 8400
     model_port: Port = 8401
     page_port: Port = 8501
+    worker_port: Port = 8402
+    work: bool = Field(
+        True,
+        description="Whether the API also does what comes after the reply, and follows PRIMUM_WATCH. `false` where "
+        "`primum serve worker` does.",
+    )
     allowed_hosts: list[str] = Field(
         ["127.0.0.1", "localhost", "[::1]", "testserver"],
         description="Host headers that the API accepts (a guard against DNS rebinding).",

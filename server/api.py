@@ -25,22 +25,20 @@ from primum.graph.agent import Agent
 from primum.graph.answer import Answer
 from primum.graph.errors import PrimumError
 from primum.graph.request import MAX_NAME, MAX_QUESTION
-from primum.graph.resources import Resources, open_resources
+from primum.graph.resources import open_resources
 from primum.graph.settings import Settings, read_settings
 from primum.graph.state import Form
 from primum.graph.stream import INTERNAL, LAST, Event, of_answer
 from primum.memory.identity import Identity
 from primum.memory.keys import Keys
-from primum.memory.session import Database
 from primum.nodes.sign_off import UNSAID
 from primum.retrieval.embedder import Embedder
-from primum.retrieval.follow import follow
 from primum.safety.findings import SafetyReport
 from primum.safety.profile import Profile
 from primum.server.access import ME, Access, Authentication, Door, access_of, agent_of
 from primum.server.documents import MAX_DOCUMENT, add_document_routes
 from primum.server.health import Readiness, add_health_routes
-from primum.server.local import embedded, url_of
+from primum.server.local import embedded
 from primum.server.mcp import add_mcp, serving_mcp
 from primum.server.openai import add_openai_routes
 from primum.server.operations import Metrics, add_operation_routes
@@ -49,6 +47,7 @@ from primum.server.patients import add_patient_routes
 from primum.server.problems import OPENAI, problem, told
 from primum.server.reviews import add_review_routes, answered_at_once
 from primum.server.senses import MAX_RECORDING, add_sense_routes
+from primum.server.worker import open_writer, tell_end, working
 
 FOR_CLINICIANS = "A clinician worked up your case here. Ask them what it means for you."
 MAX_BODY = 256 * 1024  # bytes; a question has at most 8,000 characters
@@ -146,7 +145,7 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with embedded(given) as ready, open_resources(ready, embedder) as resources, _writer(ready) as writer:
+        async with embedded(given) as ready, open_resources(ready, embedder) as resources, open_writer(ready) as writer:
             app.state.metrics = Metrics()
             app.state.agent = Agent(resources, app.state.metrics)
             app.state.readiness = Readiness(resources)
@@ -155,15 +154,14 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
             # What was loaded stays, and looking through it for garbage would stop every turn for half a second.
             gc.collect()
             gc.freeze()
-            beside = [asyncio.create_task(_recover(app.state.agent)), asyncio.create_task(_follow(resources, writer))]
-            for task in beside:
-                task.add_done_callback(_tell_end)
-            async with app.state.agent.working(), serving_mcp(app, app.state.agent):
+            recovering = asyncio.create_task(_recover(app.state.agent))
+            recovering.add_done_callback(tell_end)
+            works = working(app.state.agent, writer) if ready.work else contextlib.nullcontext()
+            async with works, serving_mcp(app, app.state.agent):
                 try:
                     yield
                 finally:
-                    for task in beside:
-                        task.cancel()
+                    recovering.cancel()
                     await app.state.agent.close()
 
     app = FastAPI(
@@ -188,28 +186,6 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
     add_operation_routes(app, ERRORS)
     add_review_routes(app, ERRORS)
     return app
-
-
-@contextlib.asynccontextmanager
-async def _writer(settings: Settings) -> AsyncIterator[Database]:
-    """The tables' owner, who alone writes the library."""
-    database = Database(url_of(settings), pool=4, owner=True)
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
-async def _follow(resources: Resources, writer: Database) -> None:
-    """Keeps the library as the watched folders are."""
-    if resources.settings.watch:
-        await follow(resources.settings.watch, writer, resources.library.embedder)
-
-
-def _tell_end(task: "asyncio.Task[None]") -> None:
-    """Nobody waits for these tasks: one that broke would end unseen."""
-    if not task.cancelled() and (error := task.exception()):
-        log.error("a task in the background broke", error=type(error).__name__)
 
 
 async def _recover(agent: Agent) -> None:

@@ -1,12 +1,15 @@
 """The command line. What is heavy is imported inside the commands, so that `--help` is there at once."""
 
+import importlib.util
+import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from primum.graph.errors import BadInput, PrimumError
+from primum.graph.errors import BadInput, LocalServerFailed, PrimumError
 from primum.server import (
     adapters_cli,
     backup_cli,
@@ -194,6 +197,42 @@ def serve_api(
     app = create_app(settings)
     level = settings.log_level
     run(listen(app, address, port or settings.api_port, level), level)
+
+
+@serving.command("worker", epilog="Example: PRIMUM_WORK=false primum serve api & primum serve worker")
+def serve_worker(
+    host: Annotated[str, typer.Option(help="Address of its health and metrics, which tell of nobody.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="[default: PRIMUM_WORKER_PORT]")] = None,
+) -> None:
+    """What comes after the reply: facts, summaries, what is too old, watched folders. Any number of them may run."""
+    from primum.graph.settings import read_settings
+    from primum.server.listener import listen
+    from primum.server.worker import create_worker
+
+    settings = read_settings()
+    level = settings.log_level
+    run(listen(create_worker(settings), host, port or settings.worker_port, level), level)
+
+
+@serving.command("page", epilog="Example: primum serve page --host 0.0.0.0 --api http://api:8400")
+def serve_page(
+    api: Annotated[str, typer.Option(help="Address of the HTTP API, whose keys visitors show.")] = "",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="[default: PRIMUM_PAGE_PORT]")] = None,
+) -> None:
+    """The page alone, of an API that runs elsewhere."""
+    from primum.graph.settings import read_settings
+    from primum.server.up import PAGE, page_command
+
+    settings = read_settings()
+    api = api or f"http://127.0.0.1:{settings.api_port}"
+    if not re.fullmatch(r"https?://[^\s/]+/?", api):
+        raise BadInput(f"--api {api}: an address like http://api:8400 is meant.")
+    if importlib.util.find_spec("streamlit") is None:
+        raise LocalServerFailed("The page needs `pip install 'primum[ui]'`.")
+    os.chdir(PAGE.parent)  # so that the .streamlit beside it is read, and none of the current folder
+    argv = page_command(api.rstrip("/"), host, port or settings.page_port)
+    os.execv(argv[0], argv)  # noqa: S606 (no shell is meant)
 
 
 @serving.command("mcp", epilog="Example: primum serve mcp --patient anna")

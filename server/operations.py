@@ -1,5 +1,7 @@
 """What whoever runs Primum sees: who they are, how it goes, Prometheus' metrics. Nothing of a patient is in it."""
 
+import math
+import shutil
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
@@ -9,6 +11,8 @@ from sqlalchemy import text
 
 from primum import __version__
 from primum.graph.answer import Answer
+from primum.graph.errors import MemoryUnavailable
+from primum.graph.resources import Resources
 from primum.graph.senses import Sense
 from primum.memory.identity import Identity
 from primum.memory.scopes import Role, Scope
@@ -44,6 +48,7 @@ from audit_events where action = 'feedback' and at > now() - make_interval(days 
 _JOBS = text("""
 select queue_name as queue, status::text, count(*) from jobs.procrastinate_jobs group by 1, 2 order by 1, 2
 """)
+_WAITING = text("select count(*) from jobs.procrastinate_jobs where status = 'todo'")
 
 
 class Who(BaseModel):
@@ -118,7 +123,15 @@ class Metrics:
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120),
             registry=self.registry,
         )
-        self._running = Gauge("primum_running_turns", "Turns under way in this process", registry=self.registry)
+
+        def gauge(name: str, told: str, *labels: str) -> Gauge:
+            return Gauge(f"primum_{name}", told, labels, registry=self.registry)
+
+        self._running = gauge("running_turns", "Turns under way in this process")
+        self._parts = gauge("part_up", "1 if this part is up, else 0", "part")
+        self._jobs = gauge("waiting_jobs", "Jobs of the whole installation that wait; NaN without the database")
+        self._free = gauge("disk_free_bytes", "Left on the disk of PRIMUM_HOME; NaN if that is not there")
+        self._disk = gauge("disk_bytes", "Size of the disk of PRIMUM_HOME; NaN if that is not there")
 
     def answered(self, answer: Answer, seconds: float) -> None:
         self._answers.labels(answer.status).inc()
@@ -136,6 +149,24 @@ class Metrics:
 
     def running(self, turns: int) -> None:
         self._running.set(turns)
+
+    async def exposed(self, resources: Resources) -> Response:
+        """All of it as Prometheus reads it; asks each part how it is."""
+        for part, known in (await resources.health()).items():
+            self._parts.labels(part).set(known["state"] == "up")
+        try:
+            async with resources.database.begin_as_worker() as connection:
+                self._jobs.set((await connection.execute(_WAITING)).scalar_one())
+        except MemoryUnavailable:
+            self._jobs.set(math.nan)
+        try:
+            disk = shutil.disk_usage(resources.settings.home)
+            self._free.set(disk.free)
+            self._disk.set(disk.total)
+        except OSError:
+            self._free.set(math.nan)
+            self._disk.set(math.nan)
+        return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def add_operation_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> None:
@@ -186,5 +217,5 @@ def add_operation_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) 
     async def metrics(request: Request) -> Response:
         """This process' metrics, as Prometheus reads them."""
         access_of(request).need("operate")
-        registry: CollectorRegistry = request.app.state.metrics.registry
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        counts: Metrics = request.app.state.metrics
+        return await counts.exposed(agent_of(request).resources)

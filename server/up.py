@@ -124,9 +124,13 @@ def _api(settings: Settings, home: Path) -> Child:
 def _page(settings: Settings, home: Path, api: str) -> Child:
     port = _port("page", settings.page_port, "127.0.0.1")
     url = f"http://127.0.0.1:{port}"
-    # All else stands in .streamlit/config.toml beside the page; started from there, no other such file joins in.
-    argv = [sys.executable, "-P", "-m", "streamlit", "run", str(PAGE), "--server.port", str(port), "--", "--api", api]
-    return Child(home, "page", argv, url, f"{url}/_stcore/health", cwd=PAGE.parent)
+    return Child(home, "page", page_command(api, "127.0.0.1", port), url, f"{url}/_stcore/health", cwd=PAGE.parent)
+
+
+def page_command(api: str, host: str, port: int) -> list[str]:
+    """Serves the page of this API. To be started beside it: all else stands in .streamlit/config.toml there."""
+    listening = ["--server.address", host, "--server.port", str(port)]
+    return [sys.executable, "-P", "-m", "streamlit", "run", str(PAGE), *listening, "--", "--api", api]
 
 
 def _port(what: str, wanted: int, host: str) -> int:

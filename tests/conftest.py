@@ -31,6 +31,7 @@ hypothesis.settings.load_profile("primum")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--vllm-url", help="address of a vLLM server, for the tests that are marked `vllm`")
+    parser.addoption("--deploy-tools", help="python of the environment that .ci/deploy makes, for tests/deploy")
 
 
 def pytest_runtest_setup() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 from httpx_sse import connect_sse
 
 from primum.graph.settings import Settings
@@ -25,14 +26,20 @@ ASKED = "How much paracetamol can adults take?"
 @contextmanager
 def served(settings: Settings, embedder: FakeEmbedder | None = None) -> Iterator[httpx.Client]:
     """The API on a free port, in a thread of its own; a request waits until it is ready."""
+    with serving(create_app(settings, embedder or FakeEmbedder())) as client:
+        yield client
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[httpx.Client]:
+    """The same of any app with our health routes."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        app = create_app(settings, embedder or FakeEmbedder())
         server = uvicorn.Server(uvicorn.Config(app, log_config=None))
         thread = Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as client:
-                client.get("/openapi.json").raise_for_status()
+                client.get("/health/live").raise_for_status()
                 yield client
         finally:
             server.should_exit = True

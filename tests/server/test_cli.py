@@ -32,6 +32,8 @@ COMMANDS = [
     ["finetune", "merge"],
     ["finetune", "export"],
     ["serve", "mcp"],
+    ["serve", "worker"],
+    ["serve", "page"],
     ["db"],
     ["check"],
     ["eval"],

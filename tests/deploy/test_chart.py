@@ -1,0 +1,259 @@
+"""deploy/helm/primum as Helm renders it, under the rules that a cluster of patients' data is held to."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+
+from primum import __version__
+from primum.graph.settings import Settings
+from tests.deploy.conftest import Tools
+
+CHART = Path(__file__).resolve().parents[2] / "deploy/helm/primum"
+VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+SCHEMA = Draft7Validator(json.loads((CHART / "values.schema.json").read_text()))
+FULL: dict[str, Any] = {
+    "image": {"digest": "sha256:" + "0" * 64},
+    "ingress": {"enabled": True, "apiHost": "api.care.example", "pageHost": "care.example"},
+    "api": {"autoscaling": {"runningTurns": 20}},
+    "networkPolicy": {
+        "from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}],
+        "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+        "outside": {"enabled": True},
+    },
+    "metrics": {"monitor": True, "rules": True, "dashboard": True, "labels": {"release": "prometheus"}},
+}
+SMALL: dict[str, Any] = {
+    "model": {"enabled": False, "url": "https://gpu.care.example/v1"},
+    "page": {"enabled": False},
+    "starter": False,
+    "api": {"autoscaling": {"enabled": False}},
+}
+COMPONENTS = {"api", "worker", "page", "model", "migrate", "library"}
+Documents = list[dict[str, Any]]
+
+
+class Rendered:
+    def __init__(self, documents: Documents) -> None:
+        self.documents = documents
+
+    def of(self, kind: str) -> dict[str, dict[str, Any]]:
+        found = [one for one in self.documents if one["kind"] == kind]
+        return {one["metadata"]["name"].removeprefix("primum-"): one for one in found}
+
+    def pods(self) -> dict[str, dict[str, Any]]:
+        """The pods' specs by component."""
+        workloads = [one for one in self.documents if "template" in one.get("spec", {})]
+        templates = [one["spec"]["template"] for one in workloads]
+        return {one["metadata"]["labels"]["app.kubernetes.io/component"]: one["spec"] for one in templates}
+
+
+def rendered(tools: Tools, values: dict[str, Any]) -> Rendered:
+    answer = tools("chart", values)
+    assert "error" not in answer, answer
+    assert answer["lint"] == []
+    return Rendered(answer["documents"])
+
+
+@pytest.fixture(scope="module")
+def plain(tools: Tools) -> Rendered:
+    return rendered(tools, {})
+
+
+@pytest.fixture(scope="module")
+def full(tools: Tools) -> Rendered:
+    return rendered(tools, FULL)
+
+
+@pytest.fixture(scope="module")
+def small(tools: Tools) -> Rendered:
+    return rendered(tools, SMALL)
+
+
+def test_the_values_fit_their_schema_and_name_settings() -> None:
+    Draft7Validator.check_schema(SCHEMA.schema)
+    assert list(SCHEMA.iter_errors(VALUES)) == []
+    assert {name.removeprefix("PRIMUM_").lower() for name in VALUES["settings"]} <= Settings.model_fields.keys()
+    assert set(VALUES) <= SCHEMA.schema["properties"].keys() <= {*VALUES, "global"}
+    wrong: Documents = [
+        {"apii": {}},
+        {"settings": {"PRIMUM_SECRET": "s"}},
+        {"model": {**VALUES["model"], "profile": "x"}},
+    ]
+    assert all(list(SCHEMA.iter_errors({**VALUES, **one})) for one in wrong)
+
+
+def test_a_setting_that_is_a_secret_has_no_place_among_the_settings() -> None:
+    secret = {
+        f"PRIMUM_{name}".upper()
+        for name, field in Settings.model_fields.items()
+        if "SecretStr" in str(field.annotation)
+    }
+    assert set(SCHEMA.schema["properties"]["settings"]["propertyNames"]["not"]["enum"]) == secret
+
+
+def test_chart_and_program_are_of_one_version_and_the_profiles_are_those_of_one_machine() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["version"] == chart["appVersion"] == __version__
+    files = {path.stem for path in (CHART / "profiles").glob("*.yaml")}
+    assert set(SCHEMA.schema["properties"]["model"]["properties"]["profile"]["enum"]) == files - {"nodes"}
+    for name in ("alerts.yaml", "dashboard.json", "profiles"):
+        assert (CHART / name).is_symlink() and (CHART / name).exists()
+
+
+@pytest.mark.parametrize("which", ["plain", "full", "small"])
+def test_no_container_can_do_more_than_it_must(which: str, request: pytest.FixtureRequest) -> None:
+    pods = request.getfixturevalue(which).pods()
+    assert {"api", "worker", "migrate"} <= pods.keys() <= COMPONENTS
+    for pod in pods.values():
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["runAsUser"] > 0
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+        assert not any("hostPath" in volume for volume in pod["volumes"])
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert container["resources"]["limits"]["memory"] and container["resources"]["requests"]["cpu"]
+            mounted = {mount["name"] for mount in container["volumeMounts"]}
+            assert mounted == {volume["name"] for volume in pod["volumes"]} | (mounted & {"models"})
+
+
+@pytest.mark.parametrize("which", ["plain", "full", "small"])
+def test_what_runs_on_is_probed_in_three_ways_and_may_be_moved_one_by_one(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    chart: Rendered = request.getfixturevalue(which)
+    pods = chart.pods()
+    for name in pods.keys() - {"migrate", "library"}:
+        (container,) = pods[name]["containers"]
+        assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys()
+        assert len(pods[name]["topologySpreadConstraints"]) == 2
+    budgets = chart.of("PodDisruptionBudget")
+    assert budgets.keys() == {"api", "worker", "page"} & pods.keys()
+    assert all(budget["spec"]["maxUnavailable"] == 1 for budget in budgets.values())
+    assert pods["api"]["containers"][0]["readinessProbe"]["httpGet"]["path"] == "/health/ready"
+    assert pods["api"]["containers"][0]["livenessProbe"]["httpGet"]["path"] == "/health/live"
+
+
+def test_a_service_a_budget_and_a_policy_select_the_pods_that_they_are_for(full: Rendered) -> None:
+    labels = {
+        one["metadata"]["name"]: one["spec"]["template"]["metadata"]["labels"]
+        for one in full.documents
+        if "template" in one.get("spec", {})
+    }
+    for kind in ("Service", "PodDisruptionBudget", "NetworkPolicy", "Deployment", "StatefulSet"):
+        for found in full.of(kind).values():
+            spec, name = found["spec"], found["metadata"]["name"]
+            chosen = spec.get("podSelector", spec.get("selector"))
+            wanted = chosen.get("matchLabels", chosen)
+            hit = {one for one, its in labels.items() if wanted.items() <= its.items()}
+            assert hit == (labels.keys() if (kind, name) == ("NetworkPolicy", "primum") else {name}), (kind, name)
+
+
+def test_every_setting_that_it_gives_is_one_and_no_secret_is_in_the_environment(full: Rendered) -> None:
+    for name, pod in full.pods().items():
+        for container in pod["containers"]:
+            given = [entry["name"] for entry in container.get("env", [])]
+            ours = {one.removeprefix("PRIMUM_").lower() for one in given if one.startswith("PRIMUM_")}
+            assert ours <= Settings.model_fields.keys() and len(given) == len(set(given))
+            assert not ours & {"database_url", "secret", "model_key"}
+            secret = [mount for mount in container["volumeMounts"] if mount["name"] == "secrets"]
+            assert bool(secret) == (name not in ("page", "model"))
+            assert all(mount["mountPath"] == "/run/secrets" and mount["readOnly"] for mount in secret)
+    api = {entry["name"]: entry.get("value") for entry in full.pods()["api"]["containers"][0]["env"]}
+    assert api["PRIMUM_AUTH"] == "required" and api["PRIMUM_WORK"] == "false"
+    hosts = json.loads(api["PRIMUM_ALLOWED_HOSTS"])
+    assert {"localhost", "$(POD_IP)", "primum-api", "api.care.example"} <= set(hosts) and "*" not in hosts
+
+
+def ports(rules: Documents) -> set[int]:
+    return {port["port"] for rule in rules for port in rule["ports"]}
+
+
+def test_nothing_comes_in_or_goes_out_but_what_is_needed(plain: Rendered, full: Rendered, small: Rendered) -> None:
+    rules = plain.of("NetworkPolicy")
+    assert rules.keys() == {"primum"} | COMPONENTS
+    assert all(rule["spec"]["policyTypes"] == ["Ingress", "Egress"] for rule in rules.values())
+    out = {name: ports(rule["spec"].get("egress", [])) for name, rule in rules.items()}
+    needed = {"primum": {53}, "api": {5432, 8000}, "worker": {5432, 8000}, "migrate": {5432}, "library": {5432}}
+    assert out == {**needed, "page": {8400}, "model": {443}}
+    comes = {name: ports(rule["spec"].get("ingress", [])) for name, rule in rules.items()}
+    assert comes == {name: {"api": {8400}, "model": {8000}}.get(name, set()) for name in rules}
+    for policy in full.of("NetworkPolicy").values():
+        for rule in policy["spec"].get("egress", []):
+            if ports([rule]) == {443}:
+                (public,) = rule["to"]
+                assert "169.254.0.0/16" in public["ipBlock"]["except"] and "10.0.0.0/8" in public["ipBlock"]["except"]
+    assert ports(full.of("NetworkPolicy")["api"]["spec"]["egress"]) == {5432, 8000, 443}
+    assert ports(full.of("NetworkPolicy")["page"]["spec"]["ingress"]) == {8501}
+    assert small.of("NetworkPolicy").keys() == {"primum", "api", "worker", "migrate", "library"}
+
+
+def test_weights_that_are_there_close_the_model_servers_way_out(tools: Tools) -> None:
+    closed = rendered(tools, {"model": {"download": False}})
+    assert "egress" not in closed.of("NetworkPolicy")["model"]["spec"]
+    environment = {one["name"]: one.get("value") for one in closed.pods()["model"]["containers"][0]["env"]}
+    assert environment["HF_HUB_OFFLINE"] == "1"
+
+
+def test_the_tables_are_brought_up_before_and_the_library_is_read_after(plain: Rendered, small: Rendered) -> None:
+    jobs = plain.of("Job")
+    hooks = {name: job["metadata"]["annotations"]["helm.sh/hook"] for name, job in jobs.items()}
+    assert hooks == {"migrate": "pre-install,pre-upgrade", "library": "post-install"}
+    # Nothing of the release is there yet when a hook before the installation runs.
+    spec = jobs["migrate"]["spec"]["template"]["spec"]
+    assert spec["serviceAccountName"] == "default" and "configMap" not in json.dumps(spec)
+    assert spec["containers"][0]["args"] == ["db", "upgrade"]
+    assert small.of("Job").keys() == {"migrate"}
+
+
+def test_the_model_server_gets_the_profile_its_gpus_and_the_key(tools: Tools) -> None:
+    chart = rendered(tools, {"model": {"profile": "gpus-4-one", "gpus": 4}})
+    profile = chart.of("ConfigMap")["model"]["data"]["profile.yaml"]
+    assert yaml.safe_load(profile) == yaml.safe_load((CHART / "profiles/gpus-4-one.yaml").read_text())
+    pod = chart.pods()["model"]
+    (container,) = pod["containers"]
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == 4 and pod["nodeSelector"] and pod["tolerations"]
+    key = {one["name"]: one for one in container["env"]}["VLLM_API_KEY"]["valueFrom"]["secretKeyRef"]
+    assert key == {"name": "primum", "key": "primum_model_key"}
+
+
+def test_it_scales_by_processor_and_where_asked_by_turns(plain: Rendered, full: Rendered, small: Rendered) -> None:
+    def metrics(chart: Rendered) -> list[str]:
+        asked = chart.of("HorizontalPodAutoscaler")["api"]["spec"]["metrics"]
+        return [one.get("resource", one.get("pods", {}).get("metric"))["name"] for one in asked]
+
+    assert metrics(plain) == ["cpu"] and metrics(full) == ["cpu", "primum_running_turns"]
+    assert "replicas" not in plain.of("Deployment")["api"]["spec"]
+    assert small.of("HorizontalPodAutoscaler") == {} and small.of("Deployment")["api"]["spec"]["replicas"] == 2
+
+
+def test_what_is_off_is_not_there_and_what_is_on_is_the_same_as_in_compose(plain: Rendered, full: Rendered) -> None:
+    off = {"Ingress", "ServiceMonitor", "PrometheusRule"}
+    assert not off & {one["kind"] for one in plain.documents} and off <= {one["kind"] for one in full.documents}
+    deploy = CHART.parents[1]
+    alerts = yaml.safe_load((deploy / "prometheus/alerts.yaml").read_text())
+    assert full.of("PrometheusRule")["primum"]["spec"] == alerts
+    shown = full.of("ConfigMap")["dashboard"]["data"]["primum.json"]
+    assert json.loads(shown) == json.loads((deploy / "grafana/dashboard.json").read_text())
+    assert full.pods()["api"]["containers"][0]["image"] == f"primum@sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"model": {"enabled": False}}, "model.url"),
+        ({"settings": {"PRIMUM_SECRET": "s"}}, "PRIMUM_SECRET"),
+        ({"ingress": {"enabled": True}}, "ingress.apiHost"),
+        ({"api": {"replicas": 0}}, "replicas"),
+    ],
+)
+def test_values_that_can_not_work_are_refused_by_name(values: dict[str, Any], said: str, tools: Tools) -> None:
+    assert said in tools("chart", values)["error"]

@@ -1,0 +1,123 @@
+"""deploy/compose.yaml: hardened throughout, closed but for its front, and of commands that there are."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+import yaml
+
+from primum.graph.settings import Settings
+from primum.server.cli import app
+from primum.server.engines import find_profile
+from tests.deploy.conftest import Tools
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = ("migrate", "library", "api", "worker", "page")
+ONCE = ("migrate", "library")
+each = pytest.mark.parametrize("name", SERVICES)
+
+
+@each
+def test_a_service_can_do_no_more_than_it_must(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "network_mode", "pid", "ipc", "userns_mode", "devices"} & service.keys()
+    assert {"cpus", "memory", "pids"} <= service["deploy"]["resources"]["limits"].keys()
+    assert not any("docker.sock" in str(volume) for volume in service.get("volumes", []))
+
+
+@each
+def test_an_image_is_pinned_by_a_variable_and_its_default_is_no_moving_tag(name: str) -> None:
+    found = re.fullmatch(r"\$\{[A-Z_]+_IMAGE:-([\w./-]+):([\w.-]+)\}", SERVICES[name]["image"])
+    assert found is not None and re.search(r"\d+\.\d+", found[2]) and "latest" not in found[2]
+
+
+@each
+def test_what_runs_on_is_asked_how_it_is_and_what_ends_is_not(name: str) -> None:
+    service = SERVICES[name]
+    if name in ONCE:
+        assert service["restart"] == "no" and service["healthcheck"] == {"disable": True}
+    else:
+        assert service["restart"] == "unless-stopped" and service["healthcheck"]["test"][0] == "CMD"
+
+
+def test_only_the_front_and_grafana_are_published_and_nothing_beyond_this_machine_unless_told() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published.keys() == {"front", "grafana"}
+    assert all(port.startswith("${BIND:-127.0.0.1}:") for port in published["front"])
+    assert [port.rsplit(":", 1)[1] for port in published["front"]] == ["8400", "8501"]
+    assert all(port.startswith("127.0.0.1:") for port in published["grafana"])
+
+
+def test_no_part_but_the_model_server_has_a_way_out() -> None:
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+    ways = {name: set(service["networks"]) for name, service in SERVICES.items()}
+    assert {name for name, networks in ways.items() if "outside" in networks} == {"model", "model-cpu"}
+    assert {name for name, networks in ways.items() if "edge" in networks} == {"front", "grafana"}
+    outside = yaml.safe_load((DEPLOY / "compose.outside.yaml").read_text())["services"]
+    assert {name: set(service["networks"]) for name, service in outside.items()} == {
+        "api": {"inside", "outside"},
+        "worker": {"inside", "outside"},
+    }
+
+
+def test_everybody_shows_a_key_and_the_api_leaves_the_work_to_the_worker() -> None:
+    for name in OURS:
+        environment = SERVICES[name]["environment"]
+        assert environment["PRIMUM_AUTH"] == "required" and environment["PRIMUM_WORK"] == "false"
+        named = {key.removeprefix("PRIMUM_").lower() for key in environment if key.startswith("PRIMUM_")}
+        assert named <= Settings.model_fields.keys()
+    assert SERVICES["page"]["secrets"] == []
+    assert SERVICES["api"]["deploy"]["replicas"] >= 2
+
+
+def test_no_secret_stands_in_the_file_and_each_that_is_used_is_made() -> None:
+    made = set(re.findall(r"^(?:make|for name in)(.*?)(?:;|$)", (DEPLOY / "make-secrets").read_text(), re.MULTILINE))
+    words = {word for line in made for word in line.split()}
+    used = {secret for service in SERVICES.values() for secret in service.get("secrets", [])}
+    assert used == COMPOSE["secrets"].keys() <= words
+    for service in SERVICES.values():
+        for key, value in (service.get("environment") or {}).items():
+            assert key.endswith(("_FILE", "__FILE")) or not re.search(r"PASSWORD|SECRET|_KEY$", key), (key, value)
+
+
+def test_all_wait_for_the_tables() -> None:
+    assert SERVICES["migrate"]["depends_on"] == {"database": {"condition": "service_healthy"}}
+    for name in ("api", "worker", "library"):
+        assert SERVICES[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_its_commands_are_commands(name: str) -> None:
+    command: Any = typer.main.get_command(app)
+    words = list(SERVICES[name]["command"])
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= options
+
+
+def test_its_model_server_takes_a_profile_of_ours_and_its_library_is_there() -> None:
+    (profile,) = re.findall(r"/profiles/\$\{VLLM_PROFILE:-([\w-]+)\}\.yaml", " ".join(SERVICES["model"]["command"]))
+    assert find_profile(profile).parent.samefile(DEPLOY / "vllm")
+    starter = SERVICES["library"]["command"][1]
+    assert starter.startswith("/opt/primum/lib/python3.11/") and "python:3.11" in (DEPLOY / "Dockerfile").read_text()
+    assert (DEPLOY.parent / "src" / starter.partition("site-packages/")[2]).is_dir()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_file_that_is_mounted_is_there(name: str) -> None:
+    for volume in SERVICES[name].get("volumes", []):
+        source = volume.split(":")[0]
+        assert (DEPLOY / source).exists() if source.startswith("./") else source in COMPOSE["volumes"]
+        assert not source.startswith("./") or volume.endswith(":ro")
+
+
+@pytest.mark.parametrize("path", ["compose.yaml", "compose.outside.yaml"])
+def test_the_specification_knows_all_of_it(path: str, tools: Tools) -> None:
+    assert tools("compose", path) == []
