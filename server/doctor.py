@@ -245,7 +245,7 @@ async def _jobs(connection: psycopg.AsyncConnection[Any]) -> list[Finding]:
     )
     said = f"{waiting} jobs wait, {failed} failed, {workers} workers."
     if waiting and oldest > LATE:
-        mend = "Look at the model: memory is written by it." if workers else "Start `primum serve api`, or `primum serve worker`."
+        mend = "See the model: memory is written by it." if workers else "primum serve worker, or primum serve api"
         return [Finding("jobs", "warning", f"{said} The oldest waits for {oldest / 60:.0f} minutes.", mend)]
     if failed:
         return [Finding("jobs", "warning", said, "The log of `primum serve api` says why, by the run's id.")]
