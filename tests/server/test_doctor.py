@@ -16,11 +16,12 @@ from tests.fakes import FakeVLLM, Says
 
 
 @pytest.fixture
-def given(environment: dict[str, str], vllm: FakeVLLM) -> dict[str, str]:
+def given(library_url: str, vllm: FakeVLLM, tmp_path: Path) -> dict[str, str]:
     """The settings of an installation in which all is well."""
     vllm.forms["Form"] = '{"ok": true}'
-    own = {name: value for name, value in environment.items() if name.startswith("PRIMUM_")}
-    return own | {"PRIMUM_SECRET": "s" * 40}
+    told = {"home": str(tmp_path), "database_url": library_url, "model_url": vllm.url, "embedder": "fake"}
+    told |= {"embedder_url": vllm.url, "secret": "s" * 40}
+    return {f"PRIMUM_{name.upper()}": value for name, value in told.items()}
 
 
 def settings_of(given: dict[str, str], **changed: str | None) -> Settings:
