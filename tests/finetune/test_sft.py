@@ -16,7 +16,7 @@ from primum.finetune.chat import Chat
 from primum.finetune.prepared import open_data
 from primum.finetune.rows import Message
 from primum.graph.errors import BadInput, TrainingFailed
-from primum.graph.fingerprint import model_fingerprint
+from primum.graph.fingerprint import fingerprint, model_fingerprint
 from tests.finetune.conftest import Prepare
 from tests.finetune.recipes import recipe
 from tests.finetune.tiny import example
@@ -160,7 +160,7 @@ def test_an_adapter_goes_on_from_an_earlier_run(llama: Path, sums: Path, tmp_pat
     sft.train(recipe("sft", llama, sums, {"max_steps": 12}), first)
     sft.train(recipe("sft", llama, sums, start_from=first), more)
     assert losses(more)[0] < losses(first)[0]
-    assert json.loads((more / "run.json").read_text())["start_from"] == model_fingerprint(first)
+    assert json.loads((more / "run.json").read_text())["start_from"] == fingerprint(first)
 
 
 def test_an_adapter_of_another_base_model_is_refused(llama: Path, sums: Path, tmp_path: Path) -> None:
