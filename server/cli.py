@@ -287,7 +287,7 @@ def serve_model(
         if hot_load and key == "none" and not is_loopback(host):
             raise BadInput(f"With --hot-load on {host} anybody could load an adapter: set PRIMUM_MODEL_KEY.")
         lora = engines.Lora(engines.parse_adapters(adapter or []), hot_load, max_rank)
-        engines.lint_adapters(lora.adapters, model or "", max_rank)
+        engines.lint_adapters(lora.adapters, model, max_rank)
         name = settings.model_name
         if profile:
             file = engines.find_profile(profile)

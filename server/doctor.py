@@ -26,7 +26,7 @@ from primum.server import record
 from primum.server.listener import is_loopback
 from primum.server.llamacpp import packaged_model
 
-State = Literal["ok", "warning", "failed", "unknown"]
+State = Literal["ok", "warning", "failed"]
 
 PATIENCE = 60.0  # seconds for one part: a model on a CPU reads its first prompt slowly
 ENOUGH, LITTLE = 5, 1  # GiB of free disk, below which is warned, and nothing should be begun

@@ -160,9 +160,13 @@ def parse_adapters(given: Sequence[str]) -> dict[str, str]:
     return adapters
 
 
-def lint_adapters(adapters: Mapping[str, str], model: str, rank: int | None) -> None:
-    """Raises BadInput for an adapter that vLLM would refuse, or serve as something else than was trained."""
-    base = Path(model) if Path(model).is_dir() else None
+def lint_adapters(adapters: Mapping[str, str], model: str | None, rank: int | None) -> None:
+    """Raises BadInput for an adapter that vLLM would refuse, or serve as something else than was trained.
+
+    Args:
+        model: the base; None if a profile names it, which is then not looked at.
+    """
+    base = Path(model) if model and Path(model).is_dir() else None
     for folder in adapters.values():
         checked(Path(folder), base, rank or RANKS[-1])
 

@@ -30,7 +30,7 @@ class Shared(ABC):
         place = lock.share(run_folder(self.home) / f"{self.name}.users")
         try:
             return self.ensure(), place
-        except BaseException:
+        except BaseException:  # also Ctrl-C: who did not join holds no place
             place.close()
             raise
 

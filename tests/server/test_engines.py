@@ -15,10 +15,12 @@ from primum.server.engines import (
     find_hardware,
     find_profile,
     find_vllm,
+    lint_adapters,
     parse_adapters,
     profile_command,
     vllm_command,
 )
+from tests.adapters import write_adapter
 
 LAPTOP = Hardware(gpus=0, cores=(0, 1), memory=16)
 SERVER = Hardware(gpus=0, cores=(4, 5, 6, 7), memory=64)
@@ -178,3 +180,11 @@ def test_what_is_given_beside_a_profile_holds_in_its_stead(tmp_path: Path) -> No
 def test_a_profile_that_is_not_there_is_told_with_those_that_are() -> None:
     with pytest.raises(BadInput, match=r"--profile gpu: give a file, or one of gpu-24gb, gpu-80gb, .*nodes"):
         find_profile("gpu")
+
+
+def test_an_adapter_of_a_profiles_own_model_is_not_held_against_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
+    monkeypatch.chdir(tmp_path)
+    lint_adapters({"med": str(write_adapter(tmp_path / "med"))}, None, None)
