@@ -55,12 +55,12 @@ class Told:
         return (self.whole - self.first) / (self.tokens - 1) if self.tokens > 1 else 0.0
 
 
-def prompts(words: int) -> Iterator[list[dict[str, str]]]:
-    """Prompts of about so many words, each other than all before; the rules at their head are the same."""
+def prompts(words: int, run: str) -> Iterator[list[dict[str, str]]]:
+    """Prompts of about so many words, each other than all before and than another run's; their rules are the same."""
     sources = sorted((one for one in load(STARTER) if isinstance(one, Source)), key=lambda one: one.uri)
     system = render("system", audience="patient")
     for number in count():
-        chosen = random.Random(number)
+        chosen = random.Random(f"{run} {number}")
         left = words - len(system.split())
         parts: list[str] = []
         while left > 0:
@@ -68,8 +68,8 @@ def prompts(words: int) -> Iterator[list[dict[str, str]]]:
             text = " ".join(source.text.split()[:left])
             parts.append(f"[{len(parts) + 1}] {source.title}\n{text}")
             left -= len(text.split())
-        question = f"QUESTION\nWhat should I know of {chosen.choice(sources).title}? (case {number})"
-        user = "\n\n".join(["PASSAGES", *parts, question])
+        question = f"QUESTION\nWhat should I know of {chosen.choice(sources).title}? (case {run}-{number})"
+        user = "\n\n".join([f"PASSAGES of case {run}-{number}", *parts, question])
         yield [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
 
@@ -77,6 +77,7 @@ async def ask(http: httpx.AsyncClient, url: str, model: str, messages: list[dict
     told = Told()
     body = {"model": model, "messages": messages, "max_tokens": tokens, "temperature": 0, "stream": True}
     body |= {"ignore_eos": True, "stream_options": {"include_usage": True}}
+    body |= {"chat_template_kwargs": {"enable_thinking": False}}
     began = last = perf_counter()
     try:
         async with http.stream("POST", f"{url}/chat/completions", json=body) as reply:
@@ -117,9 +118,10 @@ async def counters(http: httpx.AsyncClient, url: str) -> tuple[float, float] | N
     return (sums[0], sums[1]) if sums[1] else None
 
 
-async def row(http: httpx.AsyncClient, given: argparse.Namespace, url: str, at_once: int, size: int) -> dict[str, Any]:
+async def row(
+    http: httpx.AsyncClient, given: argparse.Namespace, url: str, at_once: int, asked: Iterator[list[dict[str, str]]]
+) -> dict[str, Any]:
     """One line of the table."""
-    asked = prompts(int(size * WORDS_A_TOKEN))
     await ask(http, url, given.model, next(asked), 8)  # the first of a length is compiled for
     todo = iter([next(asked) for _ in range(given.requests)])
     found: list[Told] = []
@@ -222,10 +224,11 @@ async def measure(given: argparse.Namespace) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {given.key}"}
     told: dict[str, Any] = {"run": uuid4().hex[:8], "model": given.model, "servers": [], "agent": []}
     async with httpx.AsyncClient(timeout=600, limits=limits, headers=headers) as http:
-        for url in given.url:
-            for size in given.prompt:
+        for size in given.prompt:
+            asked = prompts(int(size * WORDS_A_TOKEN), told["run"])  # of all rows: no server has read one before
+            for url in given.url:
                 for at_once in given.at_once:
-                    told["servers"].append({"asked_prompt": size, **await row(http, given, url, at_once, size)})
+                    told["servers"].append({"asked_prompt": size, **await row(http, given, url, at_once, asked)})
         for at_once in given.at_once if given.agent else ():
             told["agent"].append(await through_agent(http, given, at_once))
     if given.second_opinion:

@@ -74,6 +74,11 @@ async def _bounded(part: str, look: Awaitable[list[Finding]]) -> list[Finding]:
     except psycopg.Error as error:
         said = " ".join(str(error).split())[:300]
         return [Finding(part, "failed", said, "Let PRIMUM_DATABASE_URL name the role that owns Primum's tables.")]
+    except OSError as error:
+        return [Finding(part, "failed", f"{error.filename}: {error.strerror}.", "Run it as whom Primum runs as.")]
+    except Exception as error:  # a setting that a library takes amiss; the other parts are to be told all the same
+        said = f"It can't be looked at ({type(error).__name__})."
+        return [Finding(part, "failed", said, "See its settings: an address, a key, a folder.")]
 
 
 # The folder
@@ -235,8 +240,8 @@ async def _jobs(connection: psycopg.AsyncConnection[Any]) -> list[Finding]:
         select count(*) filter (where status = 'todo'),
                coalesce(extract(epoch from now() - min(at) filter (where status = 'todo')), 0)::float,
                count(*) filter (where status = 'failed')
-        from jobs.procrastinate_jobs
-        left join lateral (select min(e.at) as at from jobs.procrastinate_events e where e.job_id = id) e on true
+        from jobs.procrastinate_jobs j
+        left join lateral (select min(e.at) as at from jobs.procrastinate_events e where e.job_id = j.id) e on true
         """,
     )
     workers = await _one(
@@ -327,8 +332,10 @@ async def _model(settings: Settings) -> list[Finding]:
             return [Finding("model", "failed", said, "Is PRIMUM_MODEL_URL right, and does the server run?")]
         if listed.status_code in (401, 403):
             return [Finding("model", "failed", f"{url} refuses our key.", "Set PRIMUM_MODEL_KEY.")]
+        served: list[str] = []
         with suppress(ValueError, KeyError, TypeError):
             served = [str(one["id"]) for one in listed.json()["data"]]
+        if served:
             return await _written(http, url, settings, served)
     said = f"{url} lists no models (HTTP {listed.status_code})."
     return [Finding("model", "failed", said, "Does PRIMUM_MODEL_URL end in /v1, and is it OpenAI-compatible?")]
@@ -356,6 +363,7 @@ async def _written(http: httpx.AsyncClient, url: str, settings: Settings, served
         "max_tokens": 32,
         "temperature": 0,
         "response_format": {"type": "json_schema", "json_schema": schema},
+        "chat_template_kwargs": {"enable_thinking": False},  # as the audit asks: a thought would use its tokens up
     }
     began = monotonic()
     try:

@@ -89,6 +89,6 @@ async def _join(stack: AsyncExitStack, part: Shared) -> str:
 def _migrate(url: str, say: Say) -> None:
     from primum.memory import schema
 
-    if not schema.is_current(url):
+    if not schema.fits(url):
         say("Preparing the tables")
         schema.upgrade(url)

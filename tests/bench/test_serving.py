@@ -10,17 +10,18 @@ from bench.serving import measure, prompts, spread
 from tests.fakes import FakeVLLM, Says
 
 
-def given(url: str, **changed: Any) -> argparse.Namespace:
-    told = {"url": [url], "model": "primum", "key": "none", "at_once": [2], "prompt": [512], "tokens": 16}
+def given(address: str, **changed: Any) -> argparse.Namespace:
+    told = {"url": [address], "model": "primum", "key": "none", "at_once": [2], "prompt": [512], "tokens": 16}
     told |= {"requests": 4, "first": 2000.0, "between": 1000.0, "agent": None, "second_opinion": None, "plot": None}
     return argparse.Namespace(**told | changed)
 
 
 def test_prompts_share_their_rules_and_nothing_else() -> None:
-    first, second = islice(prompts(500), 2)
+    first, second = islice(prompts(500, "a"), 2)
     assert first[0] == second[0] and first[1] != second[1]
     words = sum(len(message["content"].split()) for message in first)
-    assert 500 <= words <= 540
+    assert 500 <= words <= 545
+    assert next(prompts(500, "b"))[1] != first[1]
 
 
 async def test_a_row_tells_of_tokens_times_and_errors(vllm: FakeVLLM) -> None:
@@ -31,6 +32,12 @@ async def test_a_row_tells_of_tokens_times_and_errors(vllm: FakeVLLM) -> None:
     assert row["goodput_a_second"] == row["requests_a_second"] > 0
     assert row["prefix_cache"] is None  # this server counts none
     assert len({str(body["messages"]) for body in vllm.written}) == 5  # four, and one before them
+
+
+async def test_no_row_asks_what_another_has_asked(vllm: FakeVLLM) -> None:
+    vllm.default = "word " * 16
+    rows = (await measure(given("", url=[vllm.url, vllm.url], at_once=[1, 2])))["servers"]
+    assert len(rows) == 4 and len({str(body["messages"][1]) for body in vllm.written}) == 4 * 5
 
 
 async def test_what_comes_late_is_no_goodput_and_an_error_is_none_either(vllm: FakeVLLM) -> None:

@@ -96,7 +96,7 @@ def test_an_alarm_says_what_is_wrong_what_to_do_and_where_it_is_told(rule: dict[
         re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-")
         for heading in re.findall(r"^#+ (.*)$", (ROOT / page).read_text(), re.MULTILINE)
     }
-    assert anchor in told or not told & ANCHORS, f"{page} has no heading for {anchor}"
+    assert anchor in told, f"{page} has no heading for {anchor}"
 
 
 def test_every_anchor_has_its_alarm() -> None:

@@ -145,6 +145,35 @@ async def test_a_model_that_is_no_use_to_the_audit_is_told(
     assert finding.state == state and says in finding.says
 
 
+@pytest.mark.parametrize(
+    ("status", "hours", "state", "said"),
+    [("todo", 0, "ok", "1 jobs wait"), ("todo", 2, "warning", "120 minutes"), ("failed", 2, "warning", "1 failed")],
+)
+async def test_jobs_that_wait_for_long_or_failed_are_told(
+    given: dict[str, str], status: str, hours: int, state: str, said: str
+) -> None:
+    with psycopg.connect(given["PRIMUM_DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("set search_path = jobs")
+        for kind, age in (("succeeded", 90), (status, hours)):  # the events' own numbers are not the jobs'
+            connection.execute("insert into procrastinate_events (job_id, type, at) select max(id), 'deferred', now() "
+                               "from procrastinate_jobs having max(id) is not null")  # fmt: skip
+            row = connection.execute(
+                "insert into procrastinate_jobs (queue_name, task_name, status) values ('memory', 'remember', %s) "
+                "returning id", [kind],
+            ).fetchone()  # fmt: skip
+            assert row is not None
+            connection.execute("update procrastinate_events set at = now() - make_interval(hours => %s) "
+                               "where job_id = %s", [age, row[0]])  # fmt: skip
+    finding = (await found(settings_of(given)))["jobs"]
+    assert finding.state == state and said in finding.says
+
+
+async def test_what_a_library_takes_amiss_costs_its_own_part_alone(given: dict[str, str]) -> None:
+    findings = await found(settings_of(given, model_key="schlüssel"))
+    assert findings["model"].state == "failed" and "UnicodeEncodeError" in findings["model"].says
+    assert findings["library"].state == "ok"
+
+
 async def test_a_secret_that_others_read_is_told(given: dict[str, str], tmp_path: Path) -> None:
     del given["PRIMUM_SECRET"]
     home = tmp_path / "own"
