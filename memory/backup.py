@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -26,6 +26,7 @@ from psycopg import sql
 from primum.graph.errors import BadInput, MemoryUnavailable
 from primum.memory import removals, schema
 from primum.memory.envelope import SealedReader, SealedWriter
+from primum.memory.files import drafted
 from primum.memory.removals import Again, Removal, Removals
 from primum.memory.secret import Secret
 from primum.memory.session import CONNECT_TIMEOUT, why
@@ -37,7 +38,7 @@ _BLOCK = 1 << 18  # bytes of rows that are written at once
 _LONGEST = 1 << 24  # bytes of a block or of a record: more is no backup of ours
 _HEADER = 1 << 12
 _ALEMBIC = 0x5072696D756D  # alembic/env.py's lock: no table changes while its rows are read
-# What the migrations and LangGraph note of themselves, and the programs that work at the moment.
+# What the migrations and LangGraph note of themselves.
 _NOT_KEPT = ("alembic_version", "checkpoint_migrations")
 _TABLES = """
 select n.nspname, c.relname, c.oid::int8, c.relrowsecurity and c.relforcerowsecurity,
@@ -164,7 +165,7 @@ def dump(url: str, path: Path, opener: Opener, *, with_secret: bool = False, say
         raise BadInput("A secret that seals the backup of itself can't be got out again: give a passphrase.")
     if not schema.is_current(url):
         raise MemoryUnavailable("The tables are another version's: run `primum db upgrade` first.")
-    with _connected(url) as connection, _draft(path) as file:
+    with _connected(url) as connection, drafted(path) as file:
         # For the whole session: a transaction that waited for it would see the rows of before it waited.
         connection.execute("select pg_advisory_lock_shared(%s)", [_ALEMBIC])
         connection.commit()
@@ -229,6 +230,11 @@ def load(
         raise BadInput(
             f"The backup is of Primum {backup.header.primum}, whose tables ({revision}) this one does not know. "
             "Install that version or a newer one. Nothing was changed."
+        )
+    if schema.revision(url) and not schema.is_current(url):
+        raise BadInput(
+            "The database holds the tables of another version, so it is not a new one. Make one and name it in "
+            "PRIMUM_DATABASE_URL. Nothing was changed."
         )
     schema.upgrade(url)
     _refuse_full(url)
@@ -391,9 +397,9 @@ def _copy_out(connection: psycopg.Connection[Any], table: _Table, sealed: Sealed
             block += data
             rows += bytes(data).count(b"\n")  # a line end within a value is written as two characters
             hashed.update(data)
-            if len(block) >= _BLOCK:
-                _put_block(sealed, bytes(block))
-                block.clear()
+            while len(block) >= _BLOCK:  # one row may be many
+                _put_block(sealed, bytes(block[:_BLOCK]))
+                del block[:_BLOCK]
     if block:
         _put_block(sealed, bytes(block))
     _put_block(sealed, b"")
@@ -523,23 +529,6 @@ def _connected(url: str) -> Iterator[psycopg.Connection[Any]]:
     except psycopg.Error as error:
         # Its text may hold a row.
         raise MemoryUnavailable(f"The database refused ({type(error).__name__}). Nothing was changed.") from None
-
-
-@contextmanager
-def _draft(path: Path) -> Iterator[BinaryIO]:
-    """A file for its owner alone that takes its name when it is whole and on the disk. Raises BadInput."""
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with open(beside, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise BadInput(f"{path} can't be written: {error.strerror}.") from None
-    finally:
-        with suppress(OSError):
-            beside.unlink()
 
 
 @contextmanager

@@ -1,14 +1,15 @@
 """What must not come back with a backup: erased patients, removed facts and conversations, withdrawn consents.
 
 A backup is older than what was erased after it. So the removals are listed outside of it, from the audit trail:
-pseudonyms, numbers and times, no name and no word of anybody. Held against a restored database, the list takes
-out again what had gone; somebody who came anew after their erasure stays, for they are younger than it.
+pseudonyms, numbers and times, no patient's name and no word of anybody. Held against a restored database, the list
+takes out again what had gone; somebody who came anew after their erasure stays, for they are younger than it.
 """
 
 import hmac
 import json
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 
 from primum.graph.errors import BadInput
 from primum.memory.erasure import SEALED, Receipt, is_genuine
+from primum.memory.files import drafted
 from primum.memory.identity import Identity
 from primum.memory.secret import Secret
 
@@ -26,6 +28,12 @@ _EVENTS = """
 select tenant, at, action, subject, details -> 'removed' from audit_events
 where action in ('erase', 'remove facts', 'remove conversation') or action = 'consent' and details ->> 'given' = 'false'
 order by at
+"""
+# What a restore took out again: its own trail is older than these.
+_RESTORED = """
+select tenant, (r ->> 'at')::timestamptz, r ->> 'action', r ->> 'subject', r -> 'removed'
+from audit_events, jsonb_array_elements(details -> 'removals') r
+where action = 'restore' and jsonb_typeof(details -> 'removals') = 'array'
 """
 _THREADS = "(select key::text from threads where tenant = %(tenant)s and patient = %(patient)s)"
 _ERASE = (
@@ -95,17 +103,37 @@ class Again:
 def listed(connection: psycopg.Connection[Any]) -> Removals:
     """All that the trails tell of, of a connection that sees every tenant's (`primum.memory.backup.sees_all`)."""
     made_at = datetime.now(UTC)
-    return Removals(
-        [
-            Removal(tenant, at.astimezone(UTC), action, subject, tuple(map(str, removed or ())))
-            for tenant, at, action, subject, removed in connection.execute(_EVENTS)
-        ],
-        made_at,
-    )
+    found = {
+        Removal(tenant, at.astimezone(UTC), action, subject, tuple(map(str, removed or ())))
+        for events in (_EVENTS, _RESTORED)
+        for tenant, at, action, subject, removed in connection.execute(events.encode())
+    }
+    return Removals(_in_order(found), made_at)
+
+
+def noted(removals: Iterable[Removal], tenant: str) -> list[dict[str, Any]]:
+    """Those of a tenant, as a restore's event keeps them: the trail that it put back does not tell of them."""
+    return [
+        {"at": one.at.isoformat(), "action": one.action, "subject": one.subject, "removed": list(one.removed)}
+        for one in removals
+        if one.tenant == tenant
+    ]
+
+
+def _in_order(removals: Iterable[Removal]) -> list[Removal]:
+    return sorted(removals, key=lambda one: (one.at, one.tenant, one.subject, one.action))
 
 
 def write(removals: Removals, path: Path, secret: Secret) -> None:
-    """As JSON lines; the last one proves the others. A list that was there gives way when this one is whole."""
+    """As JSON lines; the last one proves the others.
+
+    What a list that is there tells stays told: a database that was set back knows less than it did.
+
+    Raises:
+        BadInput: the file can't be written, or is there and no list of this installation.
+    """
+    if path.exists():
+        removals = replace(removals, removals=_in_order({*read(path, secret).removals, *removals.removals}))
     made_at = removals.made_at.isoformat() if removals.made_at else None
     lines = [
         {"format": FORMAT, "made_at": made_at},
@@ -113,9 +141,8 @@ def write(removals: Removals, path: Path, secret: Secret) -> None:
     ]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     text += json.dumps({"proof": secret.proof(text.encode()).hex()}) + "\n"
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    with drafted(path) as file:
+        file.write(text.encode())
 
 
 def read(path: Path, secret: Secret) -> Removals:
@@ -142,7 +169,7 @@ def _receipt(receipt: Receipt, path: Path, secret: Secret) -> Removals:
 
 
 def _list(text: str, path: Path, secret: Secret) -> Removals:
-    *lines, last = text.splitlines(keepends=True) or [""]
+    *lines, last = re.findall(r"[^\n]*\n", text) or [""]  # not by U+2028, which a tenant's name may hold
     try:
         head, *rows = [json.loads(line) for line in lines]
         proof = bytes.fromhex(json.loads(last)["proof"])

@@ -85,6 +85,11 @@ def revisions() -> list[str]:
     return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
 
 
+def revision(url: str) -> str:
+    """That of the tables; '' where there are none."""
+    return _run(url, lambda _, connection: _found(connection)[0])
+
+
 def is_current(url: str) -> bool:
     """True if nothing is left to migrate."""
     return _run(url, lambda _, connection: _found(connection) == (_head(), _langgraph(), version("procrastinate")))

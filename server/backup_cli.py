@@ -1,6 +1,7 @@
 """`primum backup`: every row in one sealed file, back from it, and what must not come back with it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -16,11 +17,12 @@ from primum.server.terminal import AsJson, print_json, run, say
 if TYPE_CHECKING:
     from primum.graph.settings import Settings
     from primum.memory.backup import Backup, Opener
-    from primum.memory.removals import Again
+    from primum.memory.removals import Again, Removals
     from primum.memory.secret import Secret
 
 backup = typer.Typer(help="Backups: every row in one sealed file, and back from it.", no_args_is_help=True)
 
+NAMED = re.compile(r"primum-\d{8}T\d{6}Z\.backup")  # by `create`; whatever else lies there is not ours to remove
 REMOVALS = "removals.jsonl"  # beside the backups of a folder
 ACTOR = "command line"
 File = Annotated[Path, typer.Argument(help="The backup.", exists=True, dir_okay=False)]
@@ -48,7 +50,8 @@ async def _opened(passphrase: Path | None = None) -> AsyncIterator[tuple["Settin
     from primum.memory.secret import find_secret
     from primum.server.local import DATABASE, embedded, url_of
 
-    async with embedded(read_settings(), say, need=DATABASE) as settings:
+    # As it is: what is backed up is not to be changed before, nor a database that was named by mistake.
+    async with embedded(read_settings(), say, need=DATABASE, migrate=False) as settings:
         secret = find_secret(settings.secret.get_secret_value() if settings.secret else None, settings.home)
         yield settings, url_of(settings), Opener(secret, _first_line(passphrase))
 
@@ -81,10 +84,15 @@ def create(
         from primum.memory import backup, removals
 
         made = backup.dump(url, file, opener, with_secret=with_secret, say=say)
-        backup.examine(file, opener)  # as it lies on the disk
+        try:
+            backup.examine(file, opener)  # as it lies on the disk
+        except BadInput:
+            file.unlink()  # or it would pass for one, and the older ones give way to it
+            raise
         if folder:
             removals.write(backup.list_removals(url, opener.secret), target / REMOVALS, opener.secret)
-            for old in sorted(target.glob("primum-*.backup"))[: -keep if keep else 0]:
+            others = sorted(old for old in target.iterdir() if NAMED.fullmatch(old.name) and old != file)
+            for old in others[: max(0, len(others) + 1 - keep)] if keep else ():
                 say(f"Removing {old.name}")
                 old.unlink()
         return made
@@ -149,7 +157,7 @@ def restore(
 
 @backup.command("removals", epilog="Example: primum backup removals /mnt/elsewhere/removals.jsonl")
 def list_removals(
-    file: Annotated[Path, typer.Argument(help="The list to be made; an older one gives way.", dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="The list; what one that is there tells stays told.", dir_okay=False)],
 ) -> None:
     """List who was erased and what was removed, by pseudonyms. Keep it away from the database; make it often."""
 
@@ -177,7 +185,7 @@ def remove_again(files: Lists, as_json: AsJson = False) -> None:
         async with _opened() as (_, url, opener):
             lists = [removals.read(file, opener.secret) for file in files]
             again = await asyncio.to_thread(backup.take_out_again, url, lists, opener.secret)
-            await _note(url, opener.secret, {"taken_out_again": asdict(again)})
+            await _note(url, opener.secret, {"taken_out_again": asdict(again)}, lists)
             return again
 
     again = run(work())
@@ -191,14 +199,14 @@ async def _restore(url: str, file: Path, opener: "Opener", lists: list[Path]) ->
     from primum.memory import backup, removals
 
     gone = [removals.read(one, opener.secret) for one in lists]
+    for file_, one in zip(lists, gone, strict=True):
+        if one.made_at:
+            say(f"{file_} tells of what was removed until {one.made_at:%d %B %Y, %H:%M UTC}")
     loaded, again = await asyncio.to_thread(backup.load, url, file, opener, gone, say)
-    for one in gone:
-        if one.made_at and one.made_at < datetime.fromisoformat(loaded.header.made_at):
-            say("A list of removals is older than the backup: whoever was erased since is not in it.")
     say("Making the index of vectors")
     await _index_vectors(url)
     told = {"made_at": loaded.header.made_at, "taken_out_again": asdict(again)}
-    await _note(url, opener.secret, told)
+    await _note(url, opener.secret, told, gone)
     return loaded, again
 
 
@@ -219,12 +227,13 @@ async def _index_vectors(url: str) -> None:
         await database.close()
 
 
-async def _note(url: str, secret: "Secret", told: dict[str, Any]) -> None:
-    """In each tenant's trail, so that it tells of its own past being set back."""
+async def _note(url: str, secret: "Secret", told: dict[str, Any], gone: "list[Removals]") -> None:
+    """In each tenant's trail, so that it tells of its own past being set back, and of what it no longer knows of."""
     import psycopg
 
     from primum.memory.audit import Audit
     from primum.memory.identity import Identity
+    from primum.memory.removals import noted
     from primum.memory.session import Database
 
     async with await psycopg.AsyncConnection.connect(url) as connection:
@@ -233,7 +242,8 @@ async def _note(url: str, secret: "Secret", told: dict[str, Any]) -> None:
     database = Database(url, pool=1)
     try:
         for (tenant,) in rows:
-            await Audit(database, secret).note(Identity(tenant, ""), ACTOR, "restore", told)
+            again = [removal for one in gone for removal in noted(one.removals, tenant)]
+            await Audit(database, secret).note(Identity(tenant, ""), ACTOR, "restore", {**told, "removals": again})
     finally:
         await database.close()
 

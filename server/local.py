@@ -22,13 +22,13 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def embedded(
-    settings: Settings, say: Say = lambda _line: None, need: Collection[Need] = BOTH
+    settings: Settings, say: Say = lambda _line: None, need: Collection[Need] = BOTH, *, migrate: bool = True
 ) -> AsyncIterator[Settings]:
     """The settings with the addresses of running servers: those given, embedded ones for the others.
 
     The embedded ones are attached to where they run, and started where not; the last program that uses one ends it.
-    The database's tables are brought up to date. If the embedded model does not start, its address is given all the
-    same: calls to it fail, so that answers are evidence only until it does.
+    The database's tables are brought up to date, unless `migrate` is false. If the embedded model does not start, its
+    address is given all the same: calls to it fail, so that answers are evidence only until it does.
 
     Raises:
         LocalServerFailed: the embedded Postgres did not start.
@@ -52,7 +52,7 @@ async def embedded(
                 "model_url": found.get("model", settings.model_url),
             }
         )
-        if "database" in need:
+        if "database" in need and migrate:
             await asyncio.to_thread(_migrate, url_of(ready), say)
         yield ready
 

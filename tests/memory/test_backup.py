@@ -3,8 +3,8 @@
 import json
 import shutil
 import stat
+import zlib
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -106,6 +106,11 @@ def test_nothing_lies_in_the_clear_and_the_file_is_its_owners_alone(made: Path, 
     assert not any(
         word in found for word in (CANARY.encode(), b"anna", b"warfarin", told.resources.secret.value.encode())
     )
+    # The stream is packed before it is sealed, and packed words don't show either: no piece may unpack.
+    stream = found.split(b"\n", 2)[2]
+    for start in range(32):
+        with pytest.raises(zlib.error):
+            zlib.decompressobj().decompress(stream[start:])
     assert stat.S_IMODE(made.stat().st_mode) == 0o600
     assert not list(made.parent.glob(".*.part"))
 
@@ -352,7 +357,10 @@ def test_a_sealed_stream_of_many_pieces_opens_as_it_was(tmp_path: Path) -> None:
 def test_the_numbers_of_a_backup_are_those_that_were_written(made: Path, told: Agent, opener: Opener) -> None:
     found = backup.examine(made, opener)
     assert found.rows == sum(table.rows for table in found.tables.values()) > 50
-    assert replace(found.opening, secret="x").revision == schema.revisions()[-1]
+    assert found.opening.revision == schema.revisions()[-1]
+    with psycopg.connect(told.resources.database.url) as connection:
+        row = connection.execute("select count(*) from chunks").fetchone()
+    assert row is not None and found.tables["public.chunks"].rows == row[0] > 0
 
 
 def test_what_breaks_off_leaves_the_database_empty(
@@ -379,3 +387,36 @@ async def test_a_question_that_was_under_way_is_the_next_processs(
     found = await rows(there, "select lease_until <= now() from turns where status in ('queued', 'running')", ANNA)
     assert found == [(True,)]
     await there.close()
+
+
+def test_a_row_that_is_longer_than_a_block_comes_back(
+    told: Agent, opener: Opener, tmp_path: Path, empty_database_url: str
+) -> None:
+    long = "x" * (backup._LONGEST + 10)
+    with psycopg.connect(told.resources.database.url) as connection:
+        connection.execute("update documents set url = %s where id = (select min(id) from documents)", [long])
+    backup.dump(told.resources.database.url, tmp_path / "b", opener)
+    backup.load(empty_database_url, tmp_path / "b", opener, [])
+    with psycopg.connect(empty_database_url) as connection:
+        row = connection.execute("select max(length(url)) from documents").fetchone()
+    assert row == (len(long),)
+
+
+def test_a_database_with_older_tables_is_left_as_it_is(made: Path, opener: Opener, database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("update alembic_version set version_num = '0006'")
+    with pytest.raises(BadInput, match="tables of another version"):
+        backup.load(database_url, made, opener, [])
+    assert schema.revision(database_url) == "0006"
+    with pytest.raises(MemoryUnavailable, match="primum db upgrade"):
+        backup.dump(database_url, made.with_name("other"), opener)
+    assert not made.with_name("other").exists()
+
+
+def test_a_list_forgets_nothing_that_it_told_before(opener: Opener, tmp_path: Path) -> None:
+    file, now = tmp_path / "removals.jsonl", datetime.now(UTC)
+    first, second = (Removal("main\u2028", now, "erase", subject) for subject in ("a", "b"))
+    removals.write(Removals([first], now), file, opener.secret)
+    removals.write(Removals([second], now), file, opener.secret)  # of a database that was set back
+    assert removals.read(file, opener.secret).removals == [first, second]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600

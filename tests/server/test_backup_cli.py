@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
+import psycopg
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -84,6 +85,30 @@ def test_it_is_restored_without_whom_was_erased_and_only_with_a_word_on_them(
     assert events["holds"] and events["events"] == 2  # the consent, and that it was restored
 
 
+def test_who_was_erased_stays_so_after_a_second_restore(
+    shell: CliRunner, tmp_path: Path, empty_database_url: str, database_url: str
+) -> None:
+    file, gone, later = (str(tmp_path / name) for name in ("b", "removals.jsonl", "later.jsonl"))
+    ran(shell, "create", file)
+    assert shell.invoke(app, ["erase", "anna", "--yes"]).exit_code == 0
+    ran(shell, "removals", gone)
+    once = {"PRIMUM_DATABASE_URL": empty_database_url}
+    ran(shell, "restore", file, "--removals", gone, **once)
+    assert "1 removals" in ran(shell, "removals", later, **once).stdout  # of a trail that ends before the erasure
+    twice = {"PRIMUM_DATABASE_URL": database_url}
+    ran(shell, "restore", file, "--removals", later, **twice)
+    assert patients(database_url) == 0
+
+
+def test_other_files_of_a_folder_are_no_backups_to_be_removed(shell: CliRunner, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    for name in ("primum-before-upgrade.backup", "primum-20200101T000000Z.backup", "primum-20990101T000000Z.backup"):
+        (folder / name).write_bytes(b"")
+    made = Path(json.loads(ran(shell, "create", str(folder), "--keep", "1", "--json").stdout)["file"])
+    assert {path.name for path in folder.iterdir()} == {"primum-before-upgrade.backup", made.name, "removals.jsonl"}
+
+
 def test_the_vectors_have_their_index_again(shell: CliRunner, tmp_path: Path, empty_database_url: str) -> None:
     ran(shell, "create", str(tmp_path / "b"))
     ran(shell, "restore", str(tmp_path / "b"), "--nothing-removed", PRIMUM_DATABASE_URL=empty_database_url)
@@ -117,6 +142,13 @@ def test_a_database_that_postgres_set_back_loses_whom_was_erased(shell: CliRunne
     gone = str(tmp_path / "removals.jsonl")
     ran(shell, "removals", gone)
     assert "Nothing had to be taken out" in ran(shell, "remove-again", gone).stdout
+    url = str((shell.env or {})["PRIMUM_DATABASE_URL"])
+    assert shell.invoke(app, ["erase", "anna", "--yes"]).exit_code == 0
+    ran(shell, "removals", gone)
+    with psycopg.connect(url.replace("primum@", "postgres@"), autocommit=True) as connection:  # as Postgres would
+        connection.execute("insert into patients (tenant, id, created_at) values ('main', 'anna', '2020-01-01')")
+    assert "1 patients" in ran(shell, "remove-again", gone).stdout
+    assert patients(url) == 0
 
 
 def test_what_is_there_is_not_written_over(shell: CliRunner, tmp_path: Path) -> None:
