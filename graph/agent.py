@@ -245,6 +245,7 @@ class Agent:
 
         async with open_worker(self.resources.database.url, self.remember, retain) as worker:
             work = asyncio.create_task(worker.run())
+            work.add_done_callback(tell_end)
             try:
                 yield worker
             finally:
@@ -485,3 +486,9 @@ def _request(
     known = profile.model_dump(mode="json", exclude_defaults=True) if profile else {}
     limits = {"max_words": max_words, "temperature": temperature, "form": form, "reasons": reasoning}
     return {"audience": audience, "actor": actor, "profile": known, "before": [*history], **limits}
+
+
+def tell_end(task: "asyncio.Task[None]") -> None:
+    """Nobody waits for a task in the background: one that broke would end unseen."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("a task in the background broke", error=type(error).__name__)

@@ -21,7 +21,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from primum import __version__
-from primum.graph.agent import Agent
+from primum.graph.agent import Agent, tell_end
 from primum.graph.answer import Answer
 from primum.graph.errors import PrimumError
 from primum.graph.request import MAX_NAME, MAX_QUESTION
@@ -47,7 +47,7 @@ from primum.server.patients import add_patient_routes
 from primum.server.problems import OPENAI, problem, told
 from primum.server.reviews import add_review_routes, answered_at_once
 from primum.server.senses import MAX_RECORDING, add_sense_routes
-from primum.server.worker import open_writer, tell_end, working
+from primum.server.worker import open_writer, working
 
 FOR_CLINICIANS = "A clinician worked up your case here. Ask them what it means for you."
 MAX_BODY = 256 * 1024  # bytes; a question has at most 8,000 characters

@@ -5,11 +5,10 @@ import contextlib
 import gc
 from collections.abc import AsyncIterator
 
-import structlog
 from fastapi import FastAPI, Response
 
 from primum import __version__
-from primum.graph.agent import Agent
+from primum.graph.agent import Agent, tell_end
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
 from primum.memory.session import Database
@@ -18,8 +17,6 @@ from primum.retrieval.follow import follow
 from primum.server.health import Readiness, add_health_routes
 from primum.server.local import embedded, url_of
 from primum.server.operations import Metrics
-
-log = structlog.get_logger(__name__)
 
 
 def create_worker(settings: Settings, embedder: Embedder | None = None) -> FastAPI:
@@ -76,9 +73,3 @@ async def open_writer(settings: Settings) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
-
-
-def tell_end(task: "asyncio.Task[None]") -> None:
-    """Nobody waits for these tasks: one that broke would end unseen."""
-    if not task.cancelled() and (error := task.exception()):
-        log.error("a task in the background broke", error=type(error).__name__)

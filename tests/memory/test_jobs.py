@@ -3,8 +3,12 @@
 import asyncio
 from uuid import UUID, uuid4
 
+import pytest
+from structlog.testing import capture_logs
+
+from primum.graph.agent import Agent
 from primum.memory.identity import Identity
-from primum.memory.jobs import later, open_worker
+from primum.memory.jobs import Worker, later, open_worker
 from primum.memory.session import Database
 from tests.rows import rows
 
@@ -70,3 +74,16 @@ async def test_each_patient_has_an_order_of_their_own(database: Database) -> Non
     await worked_off(database, work)
     assert [run for run in work.done if run in annas] == annas
     assert [run for run in work.done if run in bens] == bens
+
+
+async def test_a_worker_whose_jobs_break_off_says_so(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_: Worker) -> None:
+        raise RuntimeError("anna takes warfarin")
+
+    monkeypatch.setattr(Worker, "run", broken)
+    with capture_logs() as logs:
+        async with agent.working():
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+    (said,) = [log for log in logs if log["event"] == "a task in the background broke"]
+    assert said["error"] == "RuntimeError" and "anna" not in str(said)
