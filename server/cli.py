@@ -306,6 +306,8 @@ def serve_model(
             )
         if vllm:
             raise BadInput("--vllm is for --engine vllm.")
+        if settings.model_key.get_secret_value() != "none" and not is_loopback(host):
+            raise BadInput(f"PRIMUM_MODEL_KEY is set, and llama.cpp on {host} would ask nobody for it: use vLLM there.")
         file = llamacpp.model_file(model)
         command = engines.Command(["primum", "serve", "model", "--engine", "llamacpp", "--model", str(file)])
         command.argv.extend(["--host", host, "--port", str(port)])

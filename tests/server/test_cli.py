@@ -157,6 +157,13 @@ def test_vllm_takes_our_place_with_its_key_in_the_environment(tmp_path: Path) ->
     assert "secret" not in primum("serve", "model", *chosen, "--dry-run", PRIMUM_MODEL_KEY="secret").stdout
 
 
+def test_a_key_that_llamacpp_would_not_ask_for_keeps_it_on_this_machine() -> None:
+    open_ = ["serve", "model", "--engine", "llamacpp", "--host", "0.0.0.0", "--dry-run"]
+    refused = primum(*open_, PRIMUM_MODEL_KEY="secret")
+    assert refused.returncode == 2 and "PRIMUM_MODEL_KEY is set" in refused.stderr
+    assert primum(*open_).returncode == 0
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
