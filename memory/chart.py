@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import Executable, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,10 +30,13 @@ with tenant as (insert into tenants (id) values (:tenant) on conflict do nothing
 insert into patients (tenant, id) values (:tenant, :patient) on conflict do nothing
 """)
 _LOCK = text("select key from patients where id = :patient for update")
-_RUN = text("select run_id from turns where run_id = :run_id")
 _ONCE = text("""
-insert into effects (run_id, step, tenant, patient) values (:run_id, :step, :tenant, :patient)
-on conflict do nothing returning run_id
+with admitted as (select run_id from turns where run_id = :run_id),
+first as (
+  insert into effects (run_id, step, tenant, patient) select run_id, :step, :tenant, :patient from admitted
+  on conflict do nothing returning run_id
+)
+select exists (select from admitted) as admitted, exists (select from first) as first
 """)
 _FACTS = """
 select coalesce(jsonb_agg(
@@ -67,11 +70,13 @@ _ADD = text("""
 insert into facts (tenant, patient, kind, fact, state, source, run_id)
 select :tenant, :patient, one ->> 'kind', one -> 'fact', one ->> 'state', :source, :run_id
 from jsonb_array_elements(:rows) with ordinality as given (one, place) order by place
+returning id, fact, state, source, recorded_at
 """).bindparams(bindparam("rows", type_=JSONB))
 _REPLACED = text("update facts set replaced_at = clock_timestamp() where id = any(:ids)")
 _CONTRADICT = text("""
 insert into contradictions (tenant, patient, known, new, kept, run_id)
 select :tenant, :patient, one -> 'known', one -> 'new', one ->> 'kept', :run_id from jsonb_array_elements(:rows) as one
+returning id, known, new, kept
 """).bindparams(bindparam("rows", type_=JSONB))
 _SETTLE = text("update contradictions set settled_at = now() where id = any(:ids)")
 _FORGET = text("delete from facts where id = any(:ids)")
@@ -173,13 +178,14 @@ class Charts:
             if run_id is None:
                 await connection.execute(_ENSURE, who)
             await connection.execute(_LOCK, {"patient": identity.patient})  # two processes take their turns
-            known, unclear = await _standing_now(connection)
-            if run_id is not None and await connection.scalar(_RUN, {"run_id": run_id}) is None:
-                return Recalled(_unkept(known, facts, source), unclear)
-            if run_id is not None and await connection.scalar(_ONCE, {**who, "run_id": run_id, "step": source}) is None:
-                return Recalled(known, unclear)
-            await self._add(connection, identity, known, unclear, facts, source, run_id, asked_about, actor)
-            return Recalled(*await _standing_now(connection))
+            chart = await _standing_now(connection)
+            if run_id is not None:
+                run = (await connection.execute(_ONCE, {**who, "run_id": run_id, "step": source})).one()
+                if not run.admitted:
+                    return Recalled(_unkept(chart.facts, facts, source), chart.unclear)
+                if not run.first:
+                    return chart
+            return await self._add(connection, identity, chart, facts, source, run_id, asked_about, actor)
 
     async def change(
         self,
@@ -204,74 +210,84 @@ class Charts:
             for number, on in end:
                 await self._end(connection, identity, number, on, actor)
             if add:
-                await self._add(connection, identity, *await _standing_now(connection), add, "form", actor=actor)
-            return Recalled(*await _standing_now(connection))
+                await self._add(connection, identity, await _standing_now(connection), add, "form", actor=actor)
+            return await _standing_now(connection)
 
     async def _add(
         self,
         connection: AsyncConnection,
         identity: Identity,
-        known: Sequence[Known],
-        unclear: Sequence[Open],
+        chart: Recalled,
         facts: Sequence[Fact],
         source: Source,
         run_id: UUID | None = None,
         asked_about: Sequence[tuple[str, ...]] = (),
         actor: str = "patient",
-    ) -> None:
+    ) -> Recalled:
         """Merges facts with the chart as it stands in this transaction, which holds the patient's lock."""
         if source == "model":  # it comes late: what is known by now, or was, came from the patient's later words
             had = {Fact(**row.fact).key for row in await connection.execute(_ANY_VERSION)}
             facts = [fact for fact in facts if fact.key not in had]
         told = [fact.model_copy(update={"corrects": True}) if fact.key in asked_about else fact for fact in facts]
-        changed = await self._merge(connection, identity, known, unclear, told, source, run_id)
+        chart, changed = await self._merge(connection, identity, chart, told, source, run_id)
         if any(changed.values()):
             await self.audit.add(connection, identity, actor, "change facts", {**changed, "by": source}, run_id)
+        return chart
 
     async def _merge(
         self,
         connection: AsyncConnection,
         identity: Identity,
-        known: Sequence[Known],
-        unclear: Sequence[Open],
+        chart: Recalled,
         told: Sequence[Fact],
         source: Source,
         run_id: UUID | None,
         ruling: "_Ruling | None" = None,
-    ) -> dict[str, Any]:
-        """Writes what changes: new versions, the end of those that they replace, what contradicts; and tells it."""
-        before = [one.fact for one in known]
+    ) -> tuple[Recalled, dict[str, Any]]:
+        """Writes what changes: new versions, the end of those that they replace, what contradicts.
+
+        Returns the chart as it stands then, and what changed.
+        """
+        before = {one.fact: one for one in chart.facts}
+        by_key = {fact.key: fact for fact in before}
         merged = merge(before, told)
         wrong = ruling.wrong if ruling else frozenset()
-        current = [fact if ruling else _as_known(fact, before) for fact in merged.current if fact.key not in wrong]
+        current = [fact if ruling else _as_known(fact, by_key) for fact in merged.current if fact.key not in wrong]
         added = [("current", fact) for fact in current if fact not in before]
         added += [("ended", fact) for fact in merged.ended if fact not in before]
-        gone = [one.id for one in known if one.fact not in current]
+        kept = frozenset(current)
+        gone = [one.id for one in chart.facts if one.fact not in kept]
         run = {"tenant": identity.tenant, "patient": identity.patient, "run_id": run_id}
+        new: tuple[Known, ...] = ()
         if added:
             rows = [{"kind": fact.kind, "state": state, "fact": _plain(fact)} for state, fact in added]
-            await connection.execute(_ADD, {**run, "source": source, "rows": rows})
+            new = _known(await _all(connection, _ADD, {**run, "source": source, "rows": rows}))
         if gone:
             await connection.execute(_REPLACED, {"ids": gone})
-        flagged = {(one.contradiction.known.key, one.contradiction.new.key) for one in unclear}
+        flagged = {(one.contradiction.known.key, one.contradiction.new.key) for one in chart.unclear}
         at_odds = [
             one
             for one in merged.contradictions
             if one.new in told and (one.known.key, one.new.key) not in flagged and one.known.key not in wrong
         ]
+        unclear: tuple[Open, ...] = ()
         if at_odds:
             rows = [{"known": _plain(one.known), "new": _plain(one.new), "kept": one.kept} for one in at_odds]
-            await connection.execute(_CONTRADICT, {**run, "rows": rows})
+            unclear = _open(await _all(connection, _CONTRADICT, {**run, "rows": rows}))
         clear = {fact.key for fact in told if fact.corrects or source == "form"} | wrong
         settled = [
             one.id
-            for one in unclear
+            for one in chart.unclear
             if clear & {one.contradiction.known.key, one.contradiction.new.key} or (ruling and one.id == ruling.id)
         ]
         if settled:
             await connection.execute(_SETTLE, {"ids": settled})
+        stands = Recalled(
+            (*(one for one in chart.facts if one.id not in gone), *(one for one in new if not one.ended)),
+            (*(one for one in chart.unclear if one.id not in settled), *unclear),
+        )
         kinds = sorted({fact.kind for _, fact in added})
-        return {"added": kinds, "replaced": gone, "contradicted": len(at_odds), "settled": settled}
+        return stands, {"added": kinds, "replaced": gone, "contradicted": len(at_odds), "settled": settled}
 
     async def forget(self, identity: Identity, fact_id: int, actor: str = "patient") -> int:
         """Removes a fact with all its versions, those of its end too; how many there were.
@@ -311,8 +327,8 @@ class Charts:
     async def _settle(
         self, connection: AsyncConnection, identity: Identity, number: int, right: Right, actor: str
     ) -> None:
-        known, unclear = await _standing_now(connection)
-        found = next((one.contradiction for one in unclear if one.id == number), None)
+        chart = await _standing_now(connection)
+        found = next((one.contradiction for one in chart.unclear if one.id == number), None)
         if found is None:
             raise BadInput(f"Nothing unclear has the number {number}; it may have been settled. List it again.")
         sides = {"known": found.known, "new": found.new}
@@ -323,15 +339,15 @@ class Charts:
         set_aside = [one.id for one in standing if one.ended and _did_not_end(one.fact, found, true)]
         await connection.execute(_REPLACED, {"ids": set_aside})
         ruling = _Ruling(number, wrong)
-        changed = await self._merge(connection, identity, known, unclear, told, "form", None, ruling)
+        _, changed = await self._merge(connection, identity, chart, told, "form", None, ruling)
         await self.audit.add(connection, identity, actor, "settle facts", {**changed, "right": right, "by": "form"})
 
     async def _end(self, connection: AsyncConnection, identity: Identity, fact_id: int, on: date, actor: str) -> None:
-        known, unclear = await _standing_now(connection)
+        chart = await _standing_now(connection)
         # Said by hand, today, of whatever kind: it is so.
         now = {"said": datetime.now(UTC).date(), "corrects": True, "once": False}
-        ended = _find(known, fact_id).fact.model_copy(update={"valid_until": on.isoformat(), **now})
-        await self._add(connection, identity, known, unclear, [ended], "form", actor=actor)
+        ended = _find(chart.facts, fact_id).fact.model_copy(update={"valid_until": on.isoformat(), **now})
+        await self._add(connection, identity, chart, [ended], "form", actor=actor)
 
 
 @dataclass(frozen=True)
@@ -351,10 +367,18 @@ class _Version:
     stands: bool
 
 
-async def _standing_now(connection: AsyncConnection) -> tuple[tuple[Known, ...], tuple[Open, ...]]:
+async def _standing_now(connection: AsyncConnection) -> Recalled:
     """The facts that hold and what is unclear of them, within a transaction."""
     facts, contradictions = (await connection.execute(_READ)).one()
-    return _known(facts), _open(contradictions)
+    return Recalled(_known(facts), _open(contradictions))
+
+
+async def _all(
+    connection: AsyncConnection, statement: Executable, values: Mapping[str, Any]
+) -> Sequence[Mapping[str, Any]]:
+    """The rows that a statement returns, the first that was made first."""
+    rows = [row._asdict() for row in await connection.execute(statement, dict(values))]
+    return sorted(rows, key=lambda row: int(row["id"]))
 
 
 def _find(facts: Sequence[Known], fact_id: int) -> Known:
@@ -400,11 +424,16 @@ def _known(rows: Sequence[Mapping[str, Any]]) -> tuple[Known, ...]:
             row["id"],
             Fact(**row["fact"]),
             row["source"],
-            datetime.fromisoformat(row["recorded_at"]),
+            _moment(row["recorded_at"]),
             row["state"] == "ended",
         )
         for row in rows
     )
+
+
+def _moment(recorded: str | datetime) -> datetime:
+    """A time as JSON holds it, or as a row does."""
+    return datetime.fromisoformat(recorded) if isinstance(recorded, str) else recorded
 
 
 def _unkept(known: Sequence[Known], told: Sequence[Fact], source: Source) -> tuple[Known, ...]:
@@ -426,12 +455,14 @@ def _plain(fact: Fact) -> dict[str, Any]:
     return fact.model_dump(mode="json", exclude_defaults=True)
 
 
-def _as_known(fact: Fact, before: Sequence[Fact]) -> Fact:
+def _as_known(fact: Fact, before: Mapping[tuple[str, ...], Fact]) -> Fact:
     """The fact as it is known already if it tells no more; with its first and its latest proofs otherwise."""
+    known = before.get(fact.key)
+    if known is fact:
+        return fact
     same = {"quotes", "said", "written", "corrects"} if fact.number is None and fact.weeks is None else {"quotes"}
-    for known in before:
-        if known.key == fact.key and known.model_dump(exclude=same) == fact.model_dump(exclude=same):
-            return known
+    if known is not None and known.model_dump(exclude=same) == fact.model_dump(exclude=same):
+        return known
     if len(fact.quotes) > QUOTES:
         return fact.model_copy(update={"quotes": (fact.quotes[0], *fact.quotes[1 - QUOTES :])})
     return fact

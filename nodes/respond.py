@@ -1,4 +1,4 @@
-"""respond: reads everything, writes the answer and the thread's history. What is not proven is taken out here."""
+"""respond: reads everything, writes the answer. What is not proven is taken out here."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -107,7 +107,8 @@ async def respond(state: State, runtime: Runtime[Context]) -> State:
     if context.run.tokens.get("calls"):
         adapters = await context.loaded()
         answer["trace"] |= {"adapter": adapters.get("writer"), "adapters": dict(adapters)}
-    return State(answer=_in_askers_language(answer, state))
+    # The thread is read anew with each turn: no checkpoint needs to hold it once more.
+    return State(answer=_in_askers_language(answer, state), before=[], history=[])
 
 
 async def _from_evidence(state: State, context: Context) -> dict[str, Any]:

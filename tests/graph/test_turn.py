@@ -15,7 +15,7 @@ from primum.graph.settings import Settings
 from primum.memory.identity import Identity
 from tests.fakes import Body, FakeEmbedder, FakeVLLM, Says
 from tests.pages import PAGES, cited
-from tests.rows import rows
+from tests.rows import rows, state_of
 
 DOSE = "Adults can take 500 mg to 1 g of paracetamol every 4 to 6 hours, up to 4 g in 24 hours"
 LIVER = "Too much paracetamol can damage the liver, even if you feel well"
@@ -191,6 +191,8 @@ async def test_a_follow_up_is_made_to_stand_alone_before_the_search(agent: Agent
     assert "Can I take ibuprofen?" in vllm.filled("Searches")[0]["messages"][0]["content"]
     last = prompt(vllm.written[-1])
     assert "Ibuprofen – In pregnancy" in last and "Question: Can I take ibuprofen?" in last
+    kept = await state_of(agent)
+    assert (kept["before"], kept["history"]) == ([], [])  # the turns' table has them
 
 
 async def test_a_rewriting_that_adds_a_word_of_its_own_is_not_used(agent: Agent, vllm: FakeVLLM) -> None:
