@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager, nullcontext
 from primum.graph.agent import Agent
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings, read_settings
-from primum.server.local import embedded
+from primum.retrieval.starter import fill
+from primum.server.local import embedded, url_of
 
 
 @asynccontextmanager
@@ -14,7 +15,8 @@ async def open_agent(settings: Settings | None = None, *, work: bool = True) -> 
     """An agent, ready to ask; what it started is ended with it.
 
     Without PRIMUM_DATABASE_URL or PRIMUM_MODEL_URL it uses the embedded database and model, those of a running
-    `primum up` if there is one.
+    `primum up` if there is one; into an empty library of the embedded database the starter library is read first, which
+    takes a minute or two, once.
 
     Args:
         work: whether to do jobs meanwhile, of this agent's turns and of others': what the model finds in a patient's
@@ -24,7 +26,10 @@ async def open_agent(settings: Settings | None = None, *, work: bool = True) -> 
         BadInput: a setting is wrong.
         LocalServerFailed: an embedded part did not start.
     """
-    async with embedded(settings or read_settings()) as ready, open_resources(ready) as resources:
+    given = settings or read_settings()
+    async with embedded(given) as ready, open_resources(ready) as resources:
+        if given.database_url is None:
+            await fill(url_of(ready), resources.library.embedder)
         agent = Agent(resources)
         async with agent.working() if work else nullcontext():
             try:
