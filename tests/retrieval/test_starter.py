@@ -1,13 +1,15 @@
 import subprocess
 import sys
+from pathlib import Path
 
 from sqlalchemy import text
 
 from primum.memory.session import Database
 from primum.retrieval.ingest import ingest
 from primum.retrieval.loaders import Source, load
-from primum.retrieval.starter import STARTER, is_ingested
+from primum.retrieval.starter import STARTER, fill, is_ingested
 from tests.fakes import FakeEmbedder
+from tests.pages import write_pages
 
 
 async def test_the_starter_library_is_ingested_until_a_page_changes(database: Database) -> None:
@@ -35,6 +37,23 @@ async def test_a_page_that_this_version_no_longer_has_is_taken_out(database: Dat
     report = await ingest([STARTER], database, FakeEmbedder())
     assert (report.added, report.removed) == (1, 1)
     assert await is_ingested(database, "fake")
+
+
+async def test_an_empty_library_is_filled_and_one_of_somebody_is_left_alone(
+    database: Database, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        await fill(database.url, FakeEmbedder())
+        assert await is_ingested(database, "fake")
+    async with database.begin() as connection:
+        await connection.execute(text("delete from documents where uri = 'starter:gout'"))
+    await fill(database.url, FakeEmbedder())  # one that was broken off is gone on with
+    assert await is_ingested(database, "fake")
+    await ingest([write_pages(tmp_path)], database, FakeEmbedder())
+    async with database.begin() as connection:
+        await connection.execute(text("delete from documents where uri = 'starter:gout'"))
+    await fill(database.url, FakeEmbedder())
+    assert not await is_ingested(database, "fake")
 
 
 def test_every_page_of_the_starter_library_says_what_it_rests_on() -> None:
