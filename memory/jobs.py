@@ -121,7 +121,10 @@ class Connector(procrastinate.PsycopgConnector):
         except exceptions.ConnectorException as error:
             if isinstance(error.__cause__, psycopg.OperationalError):
                 self.lost.set()
-            raise
+            if query != _END or not isinstance(error.__cause__, psycopg.errors.RaiseException):
+                raise
+            # Nobody's job any more: its patient was erased, or its worker seemed dead and another has done it.
+            log.info("jobs.gone", job=arguments.get("job_id"))
         if query == _END:
             self._ended += 1
             if self._wake:

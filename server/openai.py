@@ -292,7 +292,10 @@ def completion(answer: Answer, model: str, thread: str | None) -> dict[str, Any]
 
 def content(answer: Answer) -> str:
     """The text with its sources below: many clients show nothing else."""
-    lines = [f"[{one.marker}] {one.title}" + (f": {one.url}" if one.url else "") for one in answer.citations]
+    lines = [
+        f"[{one.marker}] {' – '.join(filter(None, (one.title, one.heading)))}" + (f": {one.url}" if one.url else "")
+        for one in answer.citations
+    ]
     return "\n\n".join([answer.text, "\n".join(lines)]) if lines else answer.text
 
 

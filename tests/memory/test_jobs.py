@@ -4,6 +4,7 @@ import asyncio
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from primum.graph.agent import Agent
@@ -74,6 +75,28 @@ async def test_each_patient_has_an_order_of_their_own(database: Database) -> Non
     await worked_off(database, work)
     assert [run for run in work.done if run in annas] == annas
     assert [run for run in work.done if run in bens] == bens
+
+
+async def test_the_end_of_a_job_that_is_gone_is_said_and_no_error(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs = await deferred(database, ANNA, 2)
+
+    class Overtaken(Work):
+        async def __call__(self, run: UUID) -> None:
+            if run == runs[0]:
+                async with database.begin() as connection:
+                    await connection.execute(text("set local search_path = jobs"))
+                    gone = text("delete from procrastinate_jobs where args ->> 'run_id' = :run")
+                    await connection.execute(gone, {"run": str(run)})
+            await super().__call__(run)
+
+    work = Overtaken(len(runs))
+    with capture_logs() as logs:
+        await worked_off(database, work)
+    assert work.done == runs
+    assert [entry["event"] for entry in logs] == ["jobs.gone"]
+    assert "exception" not in caplog.text.casefold()
 
 
 async def test_a_worker_whose_jobs_break_off_says_so(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def test_the_official_client_gets_an_audited_answer_with_its_sources(client: Ope
     completion = client.chat.completions.create(model="primum", messages=MESSAGE)
     (choice,) = completion.choices
     assert choice.finish_reason == "stop" and choice.message.content is not None
-    assert choice.message.content.startswith(f"{DOSE} [1].\n\n[1] Paracetamol: https://")
+    assert choice.message.content.startswith(f"{DOSE} [1].\n\n[1] Paracetamol – Dose: https://")
     assert choice.message.annotations is not None
     cited = choice.message.annotations[0].url_citation
     assert choice.message.content[cited.start_index : cited.end_index] == "[1]" and cited.title == "Paracetamol"
@@ -49,7 +49,7 @@ def test_a_stream_gives_the_same_and_no_word_before_the_audit(client: OpenAI, vl
     chunks = list(stream)
     assert chunks[0].choices[0].delta.role == "assistant"
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-    assert text.startswith(f"{DOSE} [1].") and "[1] Paracetamol: https://" in text
+    assert text.startswith(f"{DOSE} [1].") and "[1] Paracetamol – Dose: https://" in text
     (last,) = [chunk for chunk in chunks if chunk.choices and chunk.choices[0].finish_reason]
     assert last.primum["status"] == "answered"  # type: ignore[attr-defined]
     assert chunks[-1].usage is not None and chunks[-1].choices == []
