@@ -32,7 +32,7 @@ async def fill(url: str, embedder: Embedder) -> None:
                 text("select exists (select from documents where uri not like 'starter:%')")
             )
         if not others and not await is_ingested(database, embedder.name):
-            log.warning("library.empty", doing="The starter library is read first: once, a minute or two.")
+            log.warning("the starter library is read first, once: a minute or two")
             await ingest([STARTER], database, embedder)
     finally:
         await database.close()

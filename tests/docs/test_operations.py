@@ -28,7 +28,7 @@ ROOMS = ("graph", "nodes", "tools", "memory", "retrieval", "safety", "server")
 # What an event may carry: ids, names of parts, counts, and sentences of Primum's own.
 FIELDS = {
     *("run_id", "status", "ms", "error", "at", "reason", "service", "tool", "embedder", "kind", "name"),
-    *("added", "all", "broken", "chunks", "days", "failed", "patients", "replaced", "skipped", "threads"),
+    *("added", "all", "broken", "chunks", "days", "failed", "job", "patients", "replaced", "skipped", "threads"),
 }
 
 
