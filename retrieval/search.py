@@ -385,13 +385,13 @@ class Retriever:
 
     async def version(self) -> str:
         """Changes when the content of the library does, and not otherwise; empty for an empty library."""
-        rows = await self._rows(text("select version from corpus"), {})
-        return rows[0].version if rows else ""
+        corpus = await self._copies.read(None, _corpus)  # one row for all tenants
+        return corpus.version if corpus else ""
 
     async def state(self) -> dict[str, Any]:
         """Counts for /health."""
         ((documents,),) = await self._rows(_DOCUMENTS, {})
-        corpus = await self._read(_corpus)
+        corpus = await self._copies.read(None, _corpus)
         return {
             "documents": documents,
             "chunks": corpus.chunks if corpus else 0,
