@@ -178,10 +178,9 @@ async def open_resources(settings: Settings, embedder: Embedder | None = None) -
         await stack.enter_async_context(tracing(settings))
         database = Database(url, settings.database_pool)
         stack.push_async_callback(database.close)
-        given = settings.secret.get_secret_value() if settings.secret else None
-        secret = await asyncio.to_thread(find_secret, given, settings.home)
-        await database.check(secret.check)
-        saver = await stack.enter_async_context(open_checkpointer(url, settings.database_pool, secret.cipher))
+        secret = await asyncio.to_thread(find_secret, settings.secrets, settings.home)
+        await database.check(secret)
+        saver = await stack.enter_async_context(open_checkpointer(url, settings.database_pool, secret))
         key = settings.model_key.get_secret_value()
         http = await stack.enter_async_context(open_client(settings.model_url, key))
         other = settings.senses_url

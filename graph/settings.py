@@ -2,11 +2,19 @@
 
 import difflib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from primum.graph.errors import BadInput
 
@@ -56,6 +64,10 @@ class Settings(BaseSettings):
         None,
         description="Key of checkpoints, audit and receipts: 32 random characters or more, the same for all that share "
         "a database. Unset: made once, in PRIMUM_HOME.",
+    )
+    secret_before: CommaList[SecretStr] = Field(
+        (),
+        description="Secrets that came before PRIMUM_SECRET, with commas, while `primum secret rotate` changes over.",
     )
     tenant: str = Field(
         "main", pattern=r"^[!-~]{1,128}$", description="Whose patients these are: a clinic, a service. Kept apart."
@@ -235,6 +247,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """PRIMUM_SECRET and those before it; none if they are PRIMUM_HOME's."""
+        given = () if self.secret is None else (self.secret, *self.secret_before)
+        return tuple(one.get_secret_value() for one in given)
+
+    @property
     def cache(self) -> Path:
         """What can be made again."""
         return self.home / "cache"
@@ -250,13 +268,36 @@ class Settings(BaseSettings):
         return self.terms or self.home / "terms"
 
     @model_validator(mode="after")
-    def _known_names(self) -> Self:
-        known = {f"{PREFIX}{name}".upper() for name in type(self).model_fields}
-        for name in os.environ:
-            if name.startswith(PREFIX) and name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                raise ValueError(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else ""))
+    def _before_what(self) -> Self:
+        if self.secret_before and self.secret is None:
+            raise ValueError("PRIMUM_SECRET_BEFORE is for what came before PRIMUM_SECRET: set that one too")
         return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """As ever; but a name that begins as ours and is no setting's is a slip. Raises BadInput."""
+        known = {f"{PREFIX}{name}".upper() for name in settings_cls.model_fields}
+        places: dict[str, Iterable[str]] = {"": os.environ}
+        if isinstance(dotenv_settings, DotEnvSettingsSource):
+            places["A line of .env: "] = [name.upper() for name in dotenv_settings.env_vars]
+        if isinstance(file_secret_settings, SecretsSettingsSource) and file_secret_settings.secrets_dir is not None:
+            folder = Path(str(file_secret_settings.secrets_dir))
+            files = list(folder.iterdir()) if folder.is_dir() else []
+            places[f"A file in {folder}: "] = [path.name.upper() for path in files]
+        for place, names in places.items():
+            for name in sorted(names):
+                if name.startswith(PREFIX) and name not in known:
+                    near = difflib.get_close_matches(name, known, n=1)
+                    said = f"{place}{name} is not a setting"
+                    raise BadInput(said + (f"; did you mean {near[0]}?" if near else ""))
+        return (init_settings, env_settings, dotenv_settings, file_secret_settings)
 
 
 def read_settings(**given: object) -> Settings:

@@ -6,12 +6,16 @@ the last receipt, or whoever kept it, has.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
+from psycopg.rows import namedtuple_row
+from psycopg.types.json import Jsonb
 from sqlalchemy import Row, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,7 +25,12 @@ from primum.memory.secret import Secret
 from primum.memory.session import Database
 
 _TAKE_TURN = text("select pg_advisory_xact_lock(hashtextextended('primum.audit ' || :tenant, 0))")
-_HEAD = text("select number, hash from audit_events where tenant = :tenant order by number desc limit 1")
+# One row, also where there is no event yet: the database's clock, and the secret that is in use by now.
+_HEAD = text("""
+select clock_timestamp() as at, (select secret_check from installation) as secret, number, hash
+from (select) one left join lateral
+  (select number, hash from audit_events where tenant = :tenant order by number desc limit 1) last on true
+""")
 _ADD = text("""
 insert into audit_events (tenant, number, at, actor, action, subject, run_id, details, hash)
 values (:tenant, :number, :at, :actor, :action, :subject, :run_id, :details, :hash)
@@ -84,20 +93,10 @@ class Audit:
         tenant = {"tenant": identity.tenant}
         # Two statements: one that waits for the lock still sees the rows of before it waited.
         await connection.execute(_TAKE_TURN, tenant)
-        last = (await connection.execute(_HEAD, tenant)).one_or_none()
-        event = Event(
-            number=(last.number if last else 0) + 1,
-            at=datetime.now(UTC),
-            actor=actor,
-            action=action,
-            subject=self.secret.pseudonym(identity),
-            run_id=run_id,
-            details=details,
-            hash=b"",
-        )
-        made = self.secret.chained(last.hash if last else b"", _content(identity.tenant, event))
-        await connection.execute(_ADD, {**vars(event), **tenant, "details": dict(details), "hash": made})
-        return made
+        last = (await connection.execute(_HEAD, tenant)).one()
+        event = _next(self.secret, last, identity, actor, action, details, run_id)
+        await connection.execute(_ADD, {**vars(event), **tenant, "details": dict(details)})
+        return event.hash
 
     async def note(self, identity: Identity, actor: str, action: str, details: Mapping[str, Any]) -> None:
         """Adds an event in a transaction of its own."""
@@ -106,14 +105,17 @@ class Audit:
 
     async def verify(self, tenant: str) -> Verdict:
         """Goes through a tenant's whole chain."""
-        previous, number = b"", 0
+        previous, number, place = b"", 0, 0
         while page := await self._page(tenant, number):
             for event in page:
                 if event.number != number + 1:
                     return Verdict(number, previous.hex(), number + 1, "an event is missing")
-                if self.secret.chained(previous, _content(tenant, event)) != event.hash:
+                found = self.secret.chained_by(previous, content(tenant, event), event.hash, place)
+                if found is None:
                     return Verdict(number, previous.hex(), event.number, "the event, or one before it, was changed")
-                previous, number = event.hash, event.number
+                previous, number, place = event.hash, event.number, found
+        if number and self.secret.find(self.secret.line[place].check) is None:
+            return Verdict(number, previous.hex(), number, "its end was made with a secret that is no longer in use")
         return Verdict(number, previous.hex())
 
     async def of_run(self, tenant: str, run_id: UUID) -> Sequence[Event]:
@@ -126,11 +128,49 @@ class Audit:
             return [_event(row) for row in await connection.execute(_PAGE, {"tenant": tenant, "after": after})]
 
 
+def add(
+    connection: psycopg.Connection[Any],
+    secret: Secret,
+    identity: Identity,
+    actor: str,
+    action: str,
+    details: Mapping[str, Any],
+) -> None:
+    """`Audit.add` on a plain connection, which may write events of the tenant."""
+    tenant = {"tenant": identity.tenant}
+    connection.execute(_plain(_TAKE_TURN.text), tenant)
+    with connection.cursor(row_factory=namedtuple_row) as cursor:
+        last: Any = cursor.execute(_plain(_HEAD.text), tenant).fetchone()
+    event = _next(secret, last, identity, actor, action, details, None)
+    connection.execute(_plain(_ADD.text), {**vars(event), **tenant, "details": Jsonb(dict(details))})
+
+
+def _plain(statement: str) -> bytes:
+    """With its parameters as psycopg names them."""
+    return re.sub(r":(\w+)", r"%(\1)s", statement).encode()
+
+
+def _next(
+    secret: Secret,
+    last: Any,
+    identity: Identity,
+    actor: str,
+    action: str,
+    details: Mapping[str, Any],
+    run_id: UUID | None,
+) -> Event:
+    """The event that comes after the last one, chained to it with the secret that is in use by now."""
+    secret.use(last.secret)
+    subject = secret.pseudonym(identity)
+    event = Event((last.number or 0) + 1, last.at, actor, action, subject, run_id, details, b"")
+    return replace(event, hash=secret.chained(last.hash or b"", content(identity.tenant, event)))
+
+
 def _event(row: Row[Any]) -> Event:
     return Event(**row._asdict())
 
 
-def _content(tenant: str, event: Event) -> bytes:
+def content(tenant: str, event: Event) -> bytes:
     """The fields of an event as the same bytes each time."""
     fields = [
         tenant,

@@ -24,9 +24,10 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from psycopg import sql
 
 from primum.graph.errors import BadInput, MemoryUnavailable
-from primum.memory import removals, schema
+from primum.memory import audit, removals, rotation, schema
 from primum.memory.envelope import SealedReader, SealedWriter
 from primum.memory.files import drafted
+from primum.memory.identity import Identity
 from primum.memory.removals import Again, Removal, Removals
 from primum.memory.secret import Secret
 from primum.memory.session import CONNECT_TIMEOUT, why
@@ -63,7 +64,21 @@ select relname::text from pg_class c where oid = any(%s) and row_security_active
   select from pg_policy p where p.polrelid = c.oid and p.polname = 'backup' and exists (
     select from unnest(p.polroles) r where pg_has_role(current_user, r, 'usage')))
 """
+_ANOTHER = "The backup is of an installation with another PRIMUM_SECRET"
+_SET = "Set that one, as PRIMUM_SECRET or as PRIMUM_SECRET_BEFORE."
 _STORAGE = {"p": "plain", "e": "external", "x": "extended", "m": "main"}
+
+# What keeps rows apart, and events from being changed: of partitions too.
+_GUARDS = """
+select c.oid::regclass::text, c.relrowsecurity, c.relforcerowsecurity,
+  array(select t.tgname || ' ' || t.tgenabled::text from pg_trigger t
+        where t.tgrelid = c.oid and not t.tgisinternal order by 1),
+  array(select p.polname || ' ' || p.polcmd::text || ' ' || p.polroles::text
+          || coalesce(pg_get_expr(p.polqual, p.polrelid), '')
+        from pg_policy p where p.polrelid = c.oid order by 1)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname in ('public', 'checkpoints', 'jobs') and c.relkind in ('r', 'p') order by 1
+"""
 
 Say = Callable[[str], None]
 
@@ -147,9 +162,13 @@ class Opener:
     def sealed_with(self) -> Literal["secret", "passphrase"]:
         return "secret" if self._passphrase is None else "passphrase"
 
-    def key(self, salt: bytes) -> bytes:
+    def key(self, salt: bytes, check: bytes) -> bytes:
+        """Of a file of a database that has the secret of this check. Raises BadInput if it is not here."""
         if self._passphrase is None:
-            return self.secret.backup_key(salt)
+            key = self.secret.backup_key(salt, check)
+            if key is None:
+                raise BadInput(f"{_ANOTHER} ({check.hex()[:8]}). {_SET}")
+            return key
         # 64 MiB and 0.2 s a guess.
         return Scrypt(salt, length=32, n=2**16, r=8, p=1).derive(self._passphrase.encode())
 
@@ -165,19 +184,18 @@ def dump(url: str, path: Path, opener: Opener, *, with_secret: bool = False, say
         raise BadInput("A secret that seals the backup of itself can't be got out again: give a passphrase.")
     if not schema.is_current(url):
         raise MemoryUnavailable("The tables are another version's: run `primum db upgrade` first.")
-    with _connected(url) as connection, drafted(path) as file:
-        # For the whole session: a transaction that waited for it would see the rows of before it waited.
-        connection.execute("select pg_advisory_lock_shared(%s)", [_ALEMBIC])
-        connection.commit()
+    with _connected(url) as held, _connected(url) as connection, drafted(path) as file:
+        # In a transaction of its own: one that waited for it would see the rows of before it waited.
+        held.execute("select pg_advisory_xact_lock_shared(%s)", [_ALEMBIC])
         connection.execute("set transaction isolation level repeatable read, read only")
         tables = sees_all(connection)
-        _same_secret(connection, opener.secret)
+        _adopt(connection, opener.secret)
         opening = Opening(
             revision=_revision(connection),
             postgres=connection.info.server_version // 10_000,
             checkpoints=version("langgraph-checkpoint-postgres"),
             jobs=version("procrastinate"),
-            secret=opener.secret.value if with_secret else None,
+            secret=opener.secret.used.value if with_secret else None,
         )
         salt = os.urandom(16)
         header = Header(
@@ -189,7 +207,7 @@ def dump(url: str, path: Path, opener: Opener, *, with_secret: bool = False, say
         )
         line = json.dumps(asdict(header)).encode() + b"\n"
         file.write(MAGIC + line)
-        sealed = SealedWriter(file, opener.key(salt), MAGIC + line)
+        sealed = SealedWriter(file, opener.key(salt, opener.secret.check), MAGIC + line)
         _put(sealed, asdict(opening))
         kept = {}
         for table in tables:
@@ -199,6 +217,7 @@ def dump(url: str, path: Path, opener: Opener, *, with_secret: bool = False, say
             _put(sealed, asdict(kept[table.label]))
         _put(sealed, {"sequences": [list(row) for row in connection.execute(_SEQUENCES)]})
         sealed.close()
+        held.execute("select")  # the lock was there to the end
     return Backup(header, opening, kept)
 
 
@@ -212,12 +231,12 @@ def examine(path: Path, opener: Opener) -> Backup:
 
 
 def load(
-    url: str, path: Path, opener: Opener, gone: Sequence[Removals], say: Say = lambda _: None
+    url: str, path: Path, opener: Opener, gone: Sequence[Removals], say: Say = lambda _: None, actor: str = "system"
 ) -> tuple[Backup, Again]:
     """Puts a backup's rows into an empty database, in one transaction that also takes out what was removed since.
 
-    The file is read through before anything changes. A backup of older tables is put into such, which are then
-    brought up to date.
+    And notes in each tenant's trail that it was set back, and what it no longer knows of. The file is read through
+    before anything changes. A backup of older tables is put into such, which are then brought up to date.
 
     Raises:
         BadInput: as `examine` does; or the database holds rows, or the backup is a newer Primum's.
@@ -242,13 +261,15 @@ def load(
         schema.downgrade(url, revision)
     try:
         with _connected(url) as connection:
-            again = _load(connection, path, opener, gone, say)
+            again = _load(connection, path, opener, gone, say, actor)
     finally:
         schema.upgrade(url)
     return backup, again
 
 
-def _load(connection: psycopg.Connection[Any], path: Path, opener: Opener, gone: Sequence[Removals], say: Say) -> Again:
+def _load(
+    connection: psycopg.Connection[Any], path: Path, opener: Opener, gone: Sequence[Removals], say: Say, actor: str
+) -> Again:
     connection.execute("select pg_advisory_xact_lock(%s)", [_ALEMBIC])
     connection.execute("set local app.backup = 'on'")
     there = {table.label: table for table in _tables(connection)}
@@ -276,15 +297,30 @@ def _load(connection: psycopg.Connection[Any], path: Path, opener: Opener, gone:
             for schema_, name, last in rows:
                 connection.execute("select setval(%s::regclass, %s)", [f'"{schema_}"."{name}"', last])
 
-        _go_through(path, opener, put, sequences)
+        made = _go_through(path, opener, put, sequences)
+        _adopt(connection, opener.secret)
         # Nobody works on these turns any more: the next process takes them over.
         connection.execute(
             "update turns set lease_until = now() where status in ('queued', 'running') and lease_until > now()"
         )
-        return removals.take_out(connection, _all(gone), opener.secret)
+        return _take_out(connection, gone, opener.secret, actor, {"made_at": made.header.made_at})
 
 
-def take_out_again(url: str, gone: Sequence[Removals], secret: Secret) -> Again:
+def _take_out(
+    connection: psycopg.Connection[Any], gone: Sequence[Removals], secret: Secret, actor: str, told: Mapping[str, Any]
+) -> Again:
+    """Takes out what was removed; each tenant's trail tells of its past being set back, and of what it lacks itself."""
+    again = removals.take_out(connection, _all(gone), secret)
+    tenants = {tenant for (tenant,) in connection.execute("select id from tenants")}
+    tenants |= {tenant for (tenant,) in connection.execute(rotation.TENANTS)}
+    for tenant in sorted(tenants):
+        lacks = [removal for one in gone for removal in removals.noted(one.removals, tenant)]
+        details = {**told, "taken_out_again": asdict(again), "removals": lacks}
+        audit.add(connection, secret, Identity(tenant, ""), actor, "restore", details)
+    return again
+
+
+def take_out_again(url: str, gone: Sequence[Removals], secret: Secret, actor: str = "system") -> Again:
     """Takes out what was removed, of a database that was set back by other means than a backup of ours.
 
     Raises:
@@ -293,9 +329,9 @@ def take_out_again(url: str, gone: Sequence[Removals], secret: Secret) -> Again:
     """
     with _connected(url) as connection:
         connection.execute("set local app.backup = 'on'")
-        _same_secret(connection, secret)
+        _adopt(connection, secret)
         with _unguarded(connection, _tables(connection)):
-            return removals.take_out(connection, _all(gone), secret)
+            return _take_out(connection, gone, secret, actor, {})
 
 
 def list_removals(url: str, secret: Secret) -> Removals:
@@ -307,7 +343,7 @@ def list_removals(url: str, secret: Secret) -> Removals:
     """
     with _connected(url) as connection:
         sees_all(connection)
-        _same_secret(connection, secret)
+        _adopt(connection, secret)
         return removals.listed(connection)
 
 
@@ -362,10 +398,12 @@ def _has_rows(connection: psycopg.Connection[Any], table: _Table) -> bool:
     return bool(found and found[0])
 
 
-def _same_secret(connection: psycopg.Connection[Any], secret: Secret) -> None:
+def _adopt(connection: psycopg.Connection[Any], secret: Secret) -> None:
+    """The secret as this database has it in use. Raises BadInput."""
     row = connection.execute("select secret_check from installation").fetchone()
-    if row is not None and bytes(row[0]) != secret.check:
-        raise BadInput("This database was made with another PRIMUM_SECRET. Set that one.")
+    there = connection.execute("select to_regclass('former_secrets')").fetchone()
+    former = connection.execute(rotation.FORMER).fetchall() if there and there[0] else []  # older tables have none
+    secret.adopt(row[0] if row else None, former)
 
 
 def _revision(connection: psycopg.Connection[Any]) -> str:
@@ -375,8 +413,13 @@ def _revision(connection: psycopg.Connection[Any]) -> str:
 
 @contextmanager
 def _unguarded(connection: psycopg.Connection[Any], tables: Sequence[_Table] | Any) -> Iterator[None]:
-    """The owner may change every row, and no trigger adds any; as it was, once the transaction ends."""
+    """The owner may change every row, and no trigger adds any; as it was, once the transaction ends.
+
+    Raises:
+        MemoryUnavailable: it is not as it was, so that nothing may be kept.
+    """
     tables = list(tables)
+    before = connection.execute(_GUARDS).fetchall()
     guarded = [table for table in tables if table.forced]
     for table in guarded:
         connection.execute(sql.SQL("alter table {} no force row level security").format(table.named))
@@ -387,6 +430,9 @@ def _unguarded(connection: psycopg.Connection[Any], tables: Sequence[_Table] | A
         connection.execute(sql.SQL("alter table {} enable trigger user").format(table.named))
     for table in guarded:
         connection.execute(sql.SQL("alter table {} force row level security").format(table.named))
+    changed = [was[0] for was, now in zip(before, connection.execute(_GUARDS).fetchall(), strict=True) if was != now]
+    if changed:
+        raise MemoryUnavailable(f"What guards {changed[0]} would not be as it was before. Nothing was changed.")
 
 
 def _copy_out(connection: psycopg.Connection[Any], table: _Table, sealed: SealedWriter) -> Kept:
@@ -462,11 +508,10 @@ def _unsealed(file: BinaryIO, header: Header, raw: bytes, opener: Opener) -> Sea
     if header.sealed_with != opener.sealed_with:
         how = {"secret": "the secret; give no passphrase", "passphrase": "a passphrase; give it: --passphrase-file"}
         raise BadInput(f"The backup is sealed with {how[header.sealed_with]}.")
-    if header.secret_check != opener.secret.check.hex():
-        raise BadInput(
-            "The backup is of an installation with another PRIMUM_SECRET. Set that one. Nothing was changed."
-        )
-    return SealedReader(file, opener.key(bytes.fromhex(header.salt)), raw)
+    check = bytes.fromhex(header.secret_check)
+    if opener.secret.find(check) is None:
+        raise BadInput(f"{_ANOTHER} ({check.hex()[:8]}). {_SET} Nothing was changed.")
+    return SealedReader(file, opener.key(bytes.fromhex(header.salt), check), raw)
 
 
 def secret_of(path: Path, passphrase: str) -> Secret | None:
@@ -475,7 +520,7 @@ def secret_of(path: Path, passphrase: str) -> Secret | None:
         header, raw = _header(file, path)
         if header.sealed_with != "passphrase":
             return None
-        key = Opener(Secret(""), passphrase).key(bytes.fromhex(header.salt))
+        key = Opener(Secret(""), passphrase).key(bytes.fromhex(header.salt), b"")
         found = _opening(SealedReader(file, key, raw), header).secret
     return Secret(found) if found else None
 

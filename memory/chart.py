@@ -82,7 +82,7 @@ _SETTLE = text("update contradictions set settled_at = now() where id = any(:ids
 _FORGET = text("delete from facts where id = any(:ids)")
 _ANY_VERSION = text("select fact from facts")
 _VERSIONS = text("""
-select id, fact, state, replaced_at is null as stands from facts
+select id, fact, state, replaced_at is null as stands, run_id from facts
 where fact ->> 'kind' = :kind and lower(fact ->> 'value') = lower(:value)
 """)
 _STANDING = text(f"{_FACTS} where replaced_at is null")
@@ -302,14 +302,16 @@ class Charts:
             found = _find(_known(await connection.scalar(_STANDING)), fact_id)
             gone = found.fact
             rows = await connection.execute(_VERSIONS, {"kind": gone.kind, "value": gone.value})
-            versions = [_Version(row.id, Fact(**row.fact), row.stands) for row in rows]
+            versions = [_Version(row.id, Fact(**row.fact), row.stands, row.run_id) for row in rows]
             versions = [one for one in versions if one.fact.key == gone.key]
-            ids = [one.id for one in (_of_ended(found, versions) if found.ended else versions)]
+            versions = _of_ended(found, versions) if found.ended else versions
+            ids = [one.id for one in versions]
             await connection.execute(_FORGET, {"ids": ids})
             flagged = [(row.id, Fact(**row.known), Fact(**row.new)) for row in await connection.execute(_FLAGGED)]
             about = [number for number, *sides in flagged if any(_is_of(gone, side, found.ended) for side in sides)]
             await connection.execute(_UNFLAG, {"ids": about})
-            await self.audit.add(connection, identity, actor, "remove facts", {"removed": ids})
+            told_by = sorted({str(one.run_id) for one in versions if one.run_id})
+            await self.audit.add(connection, identity, actor, "remove facts", {"removed": ids, "runs": told_by})
         forget_texts()
         return len(ids)
 
@@ -365,6 +367,7 @@ class _Version:
     id: int
     fact: Fact
     stands: bool
+    run_id: UUID | None
 
 
 async def _standing_now(connection: AsyncConnection) -> Recalled:

@@ -20,11 +20,11 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from primum.graph.errors import MemoryUnavailable
-from primum.memory.secret import Cipher
-from primum.memory.session import APP, CONNECT_TIMEOUT, WORKER, doubtful
+from primum.memory.secret import Cipher, Secret
+from primum.memory.session import APP, CONNECT_TIMEOUT, PROCESS, WORKER, doubtful
 
 SCHEMA = "checkpoints"
-_TRY_LOCK = "select 1 where pg_try_advisory_lock(hashtext('primum.checkpoints'))"
+_TRY_LOCK = "select 1 where pg_try_advisory_xact_lock(hashtext('primum.checkpoints'))"
 # The application saves and reads; the worker removes what belongs to no thread any more.
 _GRANTS = f"""
 grant all on all tables in schema {SCHEMA} to {APP};
@@ -38,12 +38,16 @@ _SEARCH_PATH = f"-c search_path={SCHEMA}"
 
 def setup(url: str) -> None:
     """Makes or changes LangGraph's own tables; the schema must be there."""
-    with psycopg.connect(
-        url, autocommit=True, prepare_threshold=0, row_factory=dict_row, options=_SEARCH_PATH
-    ) as connection:
+    with (
+        psycopg.connect(url) as held,
+        psycopg.connect(
+            url, autocommit=True, prepare_threshold=0, row_factory=dict_row, options=_SEARCH_PATH
+        ) as connection,
+    ):
         # Its migrations are not safe to run twice at once. Tried again and again, since a statement that waits for
-        # the lock holds a snapshot, which `create index concurrently` of the lock's holder waits for in turn.
-        while connection.execute(_TRY_LOCK).fetchone() is None:
+        # the lock holds a snapshot, which `create index concurrently` of the lock's holder waits for in turn. A
+        # transaction that waits between its statements holds none.
+        while held.execute(_TRY_LOCK).fetchone() is None:
             time.sleep(0.05)
         PostgresSaver(connection).setup()
         connection.execute(_GRANTS, prepare=False)
@@ -90,8 +94,11 @@ class SealingSaver(AsyncPostgresSaver):
 
 
 @asynccontextmanager
-async def open_checkpointer(url: str, pool: int, cipher: Cipher) -> AsyncIterator[AsyncPostgresSaver]:
-    """A saver on a pool of its own; the pool opens when the database answers, and heals after it was gone."""
+async def open_checkpointer(url: str, pool: int, secret: Secret) -> AsyncIterator[AsyncPostgresSaver]:
+    """A saver on a pool of its own; the pool opens when the database answers, and heals after it was gone.
+
+    Its connections tell by their name which secrets this process has (`primum.memory.rotation`).
+    """
     connections: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
         url,
         min_size=1,
@@ -104,6 +111,7 @@ async def open_checkpointer(url: str, pool: int, cipher: Cipher) -> AsyncIterato
             # A checkpoint reaches the disk with the turn's answer, whose commit comes after it and waits.
             "options": f"{_SEARCH_PATH} -c role={APP} -c synchronous_commit=off",
             "connect_timeout": CONNECT_TIMEOUT,
+            "application_name": " ".join([PROCESS, *(one.id for one in secret.given.values())]),
         },
         check=_check,
         reset=_stamp,
@@ -111,7 +119,7 @@ async def open_checkpointer(url: str, pool: int, cipher: Cipher) -> AsyncIterato
     )
     await connections.open(wait=False)
     try:
-        saver = SealingSaver(connections, serde=SealingSerializer(cipher))
+        saver = SealingSaver(connections, serde=SealingSerializer(secret.cipher))
         # Its lock is for one connection; on a pool it would make all turns of a process wait for each other.
         saver.lock = cast(asyncio.Lock, nullcontext())
         yield saver

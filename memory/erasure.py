@@ -41,6 +41,9 @@ BUSY = "A question of this patient is still being answered. Wait for its answer,
 _LOCK = text("select key from patients where id = :patient for update")
 _RUNNING = text("select from turns where status in ('queued', 'running') and lease_until > now() limit 1")
 _GONE = text("delete from patients where id = :patient")
+# Row-level security leaves those of the patient for whom the transaction is.
+_KEYS = text("delete from api_keys")
+_ENDED_KEYS = text("delete from api_keys where revoked_at is not null or expires_at <= now()")
 _OLD_THREADS = text("""
 select tenant, patient, id from threads where updated_at < now() - make_interval(days => :days) order by updated_at
 """)
@@ -78,20 +81,25 @@ class Erasure:
         self.database = database
         self.audit = audit
 
-    async def erase(self, identity: Identity, actor: str) -> Receipt:
+    async def erase(self, identity: Identity, actor: str, *, keys: bool = True) -> Receipt:
         """Removes everything of a patient, in one transaction, and what this process remembers of texts.
+
+        Their API keys too, so that nobody comes in as them any more; with `keys` false those that hold stay.
 
         Raises:
             UnknownPatient: there is nothing of such a patient.
             ThreadBusy: a question of theirs is being answered.
         """
         async with self.database.begin(identity) as connection:
-            if await connection.scalar(_LOCK, {"patient": identity.patient}) is None:
+            found = await connection.scalar(_LOCK, {"patient": identity.patient})
+            ended = await connection.execute(_KEYS if keys else _ENDED_KEYS)
+            if found is None and not ended.rowcount:
                 raise UnknownPatient("There is nothing of such a patient.")
             if (await connection.execute(_RUNNING)).first() is not None:
                 raise ThreadBusy(BUSY)
             counts = {table: await _count(connection, table) for table in OWN}
             written = await exports.of_patient(connection)
+            counts["api_keys"] = ended.rowcount
             counts["jobs"] = await jobs.forget(connection, identity)
             for table in SEALED:
                 gone = await connection.execute(
@@ -99,7 +107,7 @@ class Erasure:
                 )
                 counts[table] = gone.rowcount
             # Before their rows are gone from here: a folder that can't be written must not be forgotten.
-            out = await exports.take_out(written, self.audit.secret.pseudonym(identity)) if written else None
+            out = await exports.take_out(written, self.audit.secret.pseudonyms(identity)) if written else None
             await connection.execute(_GONE, {"patient": identity.patient})
             head = await self.audit.add(connection, identity, actor, "erase", {"counts": counts})
         forget_texts()
@@ -139,7 +147,7 @@ class Erasure:
             async with self.database.begin(identity) as connection:
                 known = await connection.scalar(_LATEST_FACT, {"days": days})
             if not known:
-                await self.erase(identity, "system")
+                await self.erase(identity, "system", keys=False)
         log.info("memory.retained", days=days, threads=len(threads), patients=len(patients))
 
     async def sweep(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -68,29 +68,29 @@ def hashes_of(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in there}
 
 
-async def take_out(written: Sequence[Written], subject: str) -> TakenOut:
-    """Takes the rows of a subject out of these folders, and names the adapters beside them that were made with them."""
-    return await asyncio.to_thread(_take_out, written, subject)
+async def take_out(written: Sequence[Written], subjects: Collection[str]) -> TakenOut:
+    """Takes a patient's rows, by their pseudonyms, out of these folders; names the adapters made with them."""
+    return await asyncio.to_thread(_take_out, written, subjects)
 
 
-def _take_out(written: Sequence[Written], subject: str) -> TakenOut:
+def _take_out(written: Sequence[Written], subjects: Collection[str]) -> TakenOut:
     folders = list(dict.fromkeys(Path(one.folder) for one in written))
     there = [folder for folder in folders if hashes_of(folder)]
     known = {hash_ for one in written for hash_ in one.hashes.values()}
     return TakenOut(
-        rows={str(folder): sum(without(folder / name, subject) for name in FILES) for folder in there},
+        rows={str(folder): sum(without(folder / name, subjects) for name in FILES) for folder in there},
         gone=[str(folder) for folder in folders if folder not in there],
         adapters=sorted({str(run) for folder in folders for run in trained_with(known, folder)}),
     )
 
 
-def without(path: Path, subject: str) -> int:
-    """Takes a subject's rows out of a file, through one beside it; how many there were."""
+def without(path: Path, subjects: Collection[str]) -> int:
+    """Takes the rows of these pseudonyms out of a file, through one beside it; how many there were."""
     if not path.is_file():
         return 0
     # At newlines alone: a text may hold other signs that end a line.
     lines = [f"{line}\n" for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
-    kept = [line for line in lines if json.loads(line).get("subject") != subject]
+    kept = [line for line in lines if json.loads(line).get("subject") not in subjects]
     beside = path.with_name(f".{path.name}.part")
     beside.write_text("".join(kept), encoding="utf-8")
     beside.replace(path)

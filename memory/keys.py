@@ -1,6 +1,5 @@
 """API keys: who may come in, as whom and for what. Of a key itself only a hash is kept."""
 
-import hmac
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -9,17 +8,21 @@ from datetime import datetime
 from sqlalchemy import Row, text
 
 from primum.graph.errors import BadInput, Unauthenticated
+from primum.memory.audit import Audit
+from primum.memory.identity import Identity
 from primum.memory.scopes import DEFAULT, MAY, SCOPES, Role, Scope
 from primum.memory.secret import Secret
-from primum.memory.session import Database
+from primum.memory.session import APP, Database
 
 _PREFIX = "primum"
 _WRONG = "The API key is wrong, ran out or was revoked."
 _FIELDS = "id, tenant, name, role, patient, scopes, created_at, expires_at, revoked_at"
 _FIND = text(f"""
-select {_FIELDS}, hash from api_keys
+select {_FIELDS}, hash, (select secret_check from installation) as secret from api_keys
 where id = :id and revoked_at is null and (expires_at > now() or expires_at is null)
 """)
+# Until the key is made no other secret comes into use, with which its hash would have to be hashed on.
+_IN_USE = text("select secret_check from installation for share")
 _ADD = text(f"""
 insert into api_keys (id, tenant, name, role, patient, scopes, hash, expires_at)
 values (:id, :tenant, :name, :role, :patient, :scopes, :hash, now() + make_interval(days => :days))
@@ -27,8 +30,10 @@ returning {_FIELDS}
 """)
 _LIST = text(f"select {_FIELDS} from api_keys where tenant = :tenant order by created_at")
 _REVOKE = text("""
-update api_keys set revoked_at = coalesce(revoked_at, now()) where tenant = :tenant and id = :id returning id
+update api_keys set revoked_at = coalesce(revoked_at, now()) where tenant = :tenant and id = :id
+returning coalesce(patient, '') as patient
 """)
+_AS_APP = text(f"set local role {APP}")
 
 
 @dataclass(frozen=True)
@@ -47,11 +52,12 @@ class Key:
 
 
 class Keys:
-    """The keys of an installation. To make, list and revoke them takes the tables' owner."""
+    """The keys of an installation. To make, list and revoke them takes the tables' owner; the trail tells of it."""
 
     def __init__(self, database: Database, secret: Secret) -> None:
         self._database = database
         self._secret = secret
+        self._audit = Audit(database, secret)
 
     async def find(self, token: str) -> Key:
         """The key that a token is.
@@ -67,8 +73,8 @@ class Keys:
         async with self._database.begin() as connection:
             await connection.execute(text("select set_config('app.key', :id, true)"), {"id": number})
             row = (await connection.execute(_FIND, {"id": number})).one_or_none()
-        kept = bytes(row.hash) if row else bytes(32)
-        if not hmac.compare_digest(kept, self._secret.token_hash(token.encode())) or row is None:
+        self._secret.use(row.secret if row else None)
+        if not self._secret.is_token(token.encode(), bytes(row.hash) if row else bytes(32)) or row is None:
             raise Unauthenticated(_WRONG)
         return _key(row)
 
@@ -81,6 +87,7 @@ class Keys:
         patient: str | None = None,
         scopes: Collection[str] | None = None,
         days: int | None = None,
+        actor: str = "system",
     ) -> tuple[str, Key]:
         """A new key as the token, which can't be shown again, and as what is kept of it.
 
@@ -100,32 +107,39 @@ class Keys:
             raise BadInput(f"A key needs one scope at least: {', '.join(MAY[role])}.")
         number = secrets.token_hex(6)
         token = f"{_PREFIX}_{number}_{secrets.token_urlsafe(32)}"
-        row = {
+        row: dict[str, object] = {
             "id": number,
             "tenant": tenant,
             "name": name,
             "role": role,
             "patient": patient,
             "scopes": list(given),
-            "hash": self._secret.token_hash(token.encode()),
             "days": days,
         }
-        async with self._database.begin() as connection:
-            return token, _key((await connection.execute(_ADD, row)).one())
+        identity = Identity(tenant, patient or "")
+        async with self._database.begin(identity) as connection:
+            self._secret.use(await connection.scalar(_IN_USE))
+            row["hash"] = self._secret.token_hash(token.encode())
+            made = _key((await connection.execute(_ADD, row)).one())
+            await connection.execute(_AS_APP)
+            await self._audit.add(connection, identity, actor, "create key", {"key": number, "role": role})
+        return token, made
 
     async def listed(self, tenant: str) -> Sequence[Key]:
         """A tenant's keys, the oldest first, those too that hold no longer. Raises MemoryUnavailable."""
         async with self._database.begin() as connection:
             return [_key(row) for row in await connection.execute(_LIST, {"tenant": tenant})]
 
-    async def revoke(self, tenant: str, number: str) -> None:
+    async def revoke(self, tenant: str, number: str, actor: str = "system") -> None:
         """From now on nobody comes in with it. Raises BadInput if the tenant has no such key, MemoryUnavailable."""
-        async with self._database.begin() as connection:
-            if await connection.scalar(_REVOKE, {"tenant": tenant, "id": number}) is None:
+        async with self._database.begin(Identity(tenant, "")) as connection:
+            patient = await connection.scalar(_REVOKE, {"tenant": tenant, "id": number})
+            if patient is None:
                 raise BadInput("There is no such key. `primum keys list` shows them.")
+            await connection.execute(_AS_APP)
+            await self._audit.add(connection, Identity(tenant, patient), actor, "revoke key", {"removed": [number]})
 
 
 def _key(row: Row[tuple[object, ...]]) -> Key:
     fields = row._asdict()
-    fields.pop("hash", None)
-    return Key(**fields | {"scopes": tuple(fields["scopes"])})
+    return Key(**{name: fields[name] for name in _FIELDS.split(", ")} | {"scopes": tuple(fields["scopes"])})

@@ -1,11 +1,11 @@
-"""What must not come back with a backup: erased patients, removed facts and conversations, withdrawn consents.
+"""What must not come back with a backup: erased patients, removed facts and conversations, withdrawn consents and keys.
 
 A backup is older than what was erased after it. So the removals are listed outside of it, from the audit trail:
 pseudonyms, numbers and times, no patient's name and no word of anybody. Held against a restored database, the list
-takes out again what had gone; somebody who came anew after their erasure stays, for they are younger than it.
+takes out again what had gone after it: a removal whose event stands in the database's own trail was done to its rows
+already, so somebody who came anew after their erasure stays. No clock decides that.
 """
 
-import hmac
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -24,14 +24,17 @@ from primum.memory.identity import Identity
 from primum.memory.secret import Secret
 
 FORMAT = "primum removals 1"
+_BEFORE = " One of a PRIMUM_SECRET of before takes that as PRIMUM_SECRET_BEFORE."
 _EVENTS = """
-select tenant, at, action, subject, details -> 'removed' from audit_events
-where action in ('erase', 'remove facts', 'remove conversation') or action = 'consent' and details ->> 'given' = 'false'
+select tenant, at, action, subject, details -> 'removed', details -> 'runs', encode(hash, 'hex') from audit_events
+where action in ('erase', 'remove facts', 'remove conversation', 'revoke key')
+  or action = 'consent' and details ->> 'given' = 'false'
 order by at
 """
 # What a restore took out again: its own trail is older than these.
 _RESTORED = """
-select tenant, (r ->> 'at')::timestamptz, r ->> 'action', r ->> 'subject', r -> 'removed'
+select tenant, (r ->> 'at')::timestamptz, r ->> 'action', r ->> 'subject', r -> 'removed', r -> 'runs',
+  coalesce(r ->> 'event', '')
 from audit_events, jsonb_array_elements(details -> 'removals') r
 where action = 'restore' and jsonb_typeof(details -> 'removals') = 'array'
 """
@@ -39,21 +42,29 @@ _THREADS = "(select key::text from threads where tenant = %(tenant)s and patient
 _ERASE = (
     *(f"delete from checkpoints.{table} where thread_id in {_THREADS}" for table in SEALED),
     "delete from jobs.procrastinate_jobs where lock = %(key)s",
+    "delete from api_keys where tenant = %(tenant)s and patient = %(patient)s and created_at < %(before)s",
     "delete from patients where tenant = %(tenant)s and id = %(patient)s",
 )
-_OF_FACTS = (
-    "tenant = %(tenant)s and patient = %(patient)s and id = any(%(removed)s::text[]::int8[]) and recorded_at < %(at)s"
-)
+_OF_FACTS = """
+tenant = %(tenant)s and patient = %(patient)s and id = any(%(removed)s::text[]::int8[]) and recorded_at < %(before)s
+"""
 _SAME = "c.{side} ->> 'kind' = f.fact ->> 'kind' and c.{side} ->> 'value' = f.fact ->> 'value'"
 _FORGET = (
     f"""
     delete from contradictions c using (select fact from facts where {_OF_FACTS}) f
-    where c.tenant = %(tenant)s and c.patient = %(patient)s and c.told_at < %(at)s
+    where c.tenant = %(tenant)s and c.patient = %(patient)s and c.told_at < %(before)s
       and (({_SAME.format(side="known")}) or ({_SAME.format(side="new")}))
+    """,
+    # Whoever told them has told them already: a job or a turn that comes back unfinished learns nothing of its run.
+    """
+    insert into effects (run_id, step, tenant, patient)
+    select run_id, step, tenant, patient from turns, unnest(array['rules', 'model']) step
+    where tenant = %(tenant)s and patient = %(patient)s and run_id::text = any(%(runs)s)
+    on conflict do nothing
     """,
     f"delete from facts where {_OF_FACTS}",
 )
-_KEYS = "tenant = %(tenant)s and patient = %(patient)s and key::text = any(%(removed)s) and created_at < %(at)s"
+_KEYS = "tenant = %(tenant)s and patient = %(patient)s and key::text = any(%(removed)s) and created_at < %(before)s"
 _LEAVE = (
     *(
         f"delete from checkpoints.{table} where thread_id in (select key::text from threads where {_KEYS})"
@@ -62,24 +73,46 @@ _LEAVE = (
     f"delete from threads where {_KEYS}",
 )
 _WITHDRAW = (
-    "delete from drafts where tenant = %(tenant)s and patient = %(patient)s and at < %(at)s",
+    "delete from drafts where tenant = %(tenant)s and patient = %(patient)s and at < %(before)s",
     """
     update patients set consent = false, consent_at = %(at)s, consent_by = 'removals'
-    where tenant = %(tenant)s and id = %(patient)s and (consent_at is null or consent_at < %(at)s)
+    where tenant = %(tenant)s and id = %(patient)s and (consent_at is null or consent_at < %(before)s)
     """,
 )
-_AGAIN = {"erase": _ERASE, "remove facts": _FORGET, "remove conversation": _LEAVE, "consent": _WITHDRAW}
+_REVOKE = (
+    """
+    update api_keys set revoked_at = %(at)s
+    where tenant = %(tenant)s and id = any(%(removed)s) and revoked_at is null
+    """,
+)
+_AGAIN = {
+    **{"erase": _ERASE, "remove facts": _FORGET, "remove conversation": _LEAVE, "consent": _WITHDRAW},
+    "revoke key": _REVOKE,
+}
+# Also who has an API key and was never here.
+_PATIENTS = "select tenant, id, key::text, created_at from patients"
+_WITH_KEYS = f"""
+{_PATIENTS}
+union all
+select k.tenant, k.patient, '', min(k.created_at) from api_keys k where k.patient is not null and not exists
+  (select from patients p where p.tenant = k.tenant and p.id = k.patient) group by k.tenant, k.patient
+"""
 
 
 @dataclass(frozen=True)
 class Removal:
-    """One of them. `subject` is the patient's pseudonym; `removed` are numbers of facts or keys of conversations."""
+    """One of them. `subject` is the patient's pseudonym; `event` is the hash of the trail's event that tells of it.
+
+    `removed` are numbers of facts or API keys, or keys of conversations; `runs` are those that told the facts.
+    """
 
     tenant: str
     at: datetime
     action: str
     subject: str
     removed: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    event: str = ""  # of a list that is older than this field: then times decide
 
 
 @dataclass(frozen=True)
@@ -92,32 +125,45 @@ class Removals:
 
 @dataclass(frozen=True)
 class Again:
-    """How many patients, facts, conversations and consents were taken out again."""
+    """How many patients, facts, conversations, consents and API keys were taken out again."""
 
     patients: int = 0
     facts: int = 0
     conversations: int = 0
     consents: int = 0
+    keys: int = 0
 
 
 def listed(connection: psycopg.Connection[Any]) -> Removals:
     """All that the trails tell of, of a connection that sees every tenant's (`primum.memory.backup.sees_all`)."""
     made_at = datetime.now(UTC)
-    found = {
-        Removal(tenant, at.astimezone(UTC), action, subject, tuple(map(str, removed or ())))
+    return Removals(_in_order(_told(connection)), made_at)
+
+
+def _told(connection: psycopg.Connection[Any]) -> set[Removal]:
+    """What was removed by now, or was as a restore took it out again."""
+    return {
+        Removal(tenant, at.astimezone(UTC), action, subject, tuple(map(str, removed or ())), tuple(runs or ()), event)
         for events in (_EVENTS, _RESTORED)
-        for tenant, at, action, subject, removed in connection.execute(events.encode())
+        for tenant, at, action, subject, removed, runs, event in connection.execute(events.encode())
     }
-    return Removals(_in_order(found), made_at)
 
 
 def noted(removals: Iterable[Removal], tenant: str) -> list[dict[str, Any]]:
     """Those of a tenant, as a restore's event keeps them: the trail that it put back does not tell of them."""
     return [
-        {"at": one.at.isoformat(), "action": one.action, "subject": one.subject, "removed": list(one.removed)}
+        {name: value for name, value in _plain(one).items() if name != "tenant"}
         for one in removals
         if one.tenant == tenant
     ]
+
+
+def _has_event(one: Removal) -> bool:
+    return one.event != ""
+
+
+def _plain(one: Removal) -> dict[str, Any]:
+    return {**vars(one), "at": one.at.isoformat(), "removed": list(one.removed), "runs": list(one.runs)}
 
 
 def _in_order(removals: Iterable[Removal]) -> list[Removal]:
@@ -133,11 +179,14 @@ def write(removals: Removals, path: Path, secret: Secret) -> None:
         BadInput: the file can't be written, or is there and no list of this installation.
     """
     if path.exists():
-        removals = replace(removals, removals=_in_order({*read(path, secret).removals, *removals.removals}))
+        told = (*read(path, secret).removals, *removals.removals)
+        # Told twice, by a list that is older than its events and by one that has them, it counts with its event.
+        once = {(one.tenant, one.at, one.action, one.subject, one.removed): one for one in sorted(told, key=_has_event)}
+        removals = replace(removals, removals=_in_order(once.values()))
     made_at = removals.made_at.isoformat() if removals.made_at else None
     lines = [
         {"format": FORMAT, "made_at": made_at},
-        *({**vars(one), "at": one.at.isoformat()} for one in removals.removals),
+        *map(_plain, removals.removals),
     ]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     text += json.dumps({"proof": secret.proof(text.encode()).hex()}) + "\n"
@@ -162,10 +211,10 @@ def read(path: Path, secret: Secret) -> Removals:
 
 
 def _receipt(receipt: Receipt, path: Path, secret: Secret) -> Removals:
-    if not is_genuine(receipt) or receipt.public_key != secret.sign(b"")[1]:
-        raise BadInput(f"{path} is not a receipt of this installation, or was changed.")
+    if not is_genuine(receipt) or not secret.signs_by(receipt.public_key):
+        raise BadInput(f"{path} is not a receipt of this installation, or was changed.{_BEFORE}")
     subject = secret.pseudonym(Identity(receipt.tenant, receipt.patient))
-    return Removals([Removal(receipt.tenant, receipt.erased_at, "erase", subject)])
+    return Removals([Removal(receipt.tenant, receipt.erased_at, "erase", subject, event=receipt.audit_head)])
 
 
 def _list(text: str, path: Path, secret: Secret) -> Removals:
@@ -176,30 +225,48 @@ def _list(text: str, path: Path, secret: Secret) -> Removals:
         known = head["format"] == FORMAT
     except (ValueError, KeyError, TypeError):
         raise BadInput(f"{path} is neither a list of removals nor a receipt.") from None
-    if not known or not hmac.compare_digest(proof, secret.proof("".join(lines).encode())):
-        raise BadInput(f"{path} was changed, or is the list of another installation.")
-    given = [row | {"at": datetime.fromisoformat(row["at"]), "removed": tuple(row["removed"])} for row in rows]
-    return Removals([Removal(**row) for row in given], datetime.fromisoformat(head["made_at"]))
+    if not known or not secret.proves("".join(lines).encode(), proof):
+        raise BadInput(f"{path} was changed, or is the list of another installation.{_BEFORE}")
+    given = [
+        Removal(
+            **row
+            | {
+                "at": datetime.fromisoformat(row["at"]),
+                "removed": tuple(row["removed"]),
+                "runs": tuple(row.get("runs", ())),
+            }
+        )
+        for row in rows
+    ]
+    return Removals(given, datetime.fromisoformat(head["made_at"]))
 
 
 def take_out(connection: psycopg.Connection[Any], removals: Iterable[Removal], secret: Secret) -> Again:
-    """Takes out again what is older than its removal, in the transaction of a connection that may change every row."""
+    """Takes out again what was removed after these rows, in the transaction of one that may change every row."""
+    there = connection.execute("select to_regclass('api_keys')").fetchone()
+    keys = bool(there and there[0])  # older tables have none
     patients = {
-        secret.pseudonym(Identity(tenant, patient)): (tenant, patient, key, created_at)
-        for tenant, patient, key, created_at in connection.execute(
-            "select tenant, id, key::text, created_at from patients"
-        )
+        subject: (patient, key, created_at)
+        for tenant, patient, key, created_at in connection.execute((_WITH_KEYS if keys else _PATIENTS).encode())
+        for subject in secret.pseudonyms(Identity(tenant, patient))
     }
+    done = {one.event for one in _told(connection)}
     gone = dict.fromkeys(_AGAIN, 0)
     for removal in removals:
-        if removal.subject not in patients:
+        if removal.event and removal.event in done:
             continue
-        tenant, patient, key, created_at = patients[removal.subject]
-        if created_at >= removal.at:
+        if removal.subject not in patients and removal.action != "revoke key":
             continue
-        given = {"tenant": tenant, "patient": patient, "key": key, "at": removal.at, "removed": list(removal.removed)}
+        patient, key, created_at = patients.get(removal.subject, ("", "", None))
+        if not removal.event and created_at is not None and created_at >= removal.at:
+            continue
+        given = {
+            **vars(removal),
+            **{"patient": patient, "key": key, "removed": list(removal.removed), "runs": list(removal.runs)},
+            "before": "infinity" if removal.event else removal.at,
+        }
         last = 0
-        for statement in _AGAIN[removal.action]:
+        for statement in (one for one in _AGAIN[removal.action] if keys or "api_keys" not in one):
             last = connection.execute(statement.encode(), given).rowcount
         gone[removal.action] += last
         if removal.action == "erase":

@@ -14,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from primum.graph.errors import BadInput, MemoryUnavailable
 from primum.memory.identity import Identity
+from primum.memory.secret import Secret
 
 APP = "primum_app"  # the role that reads and writes patients' rows, each transaction for one identity
 WORKER = "primum_worker"  # the role that sees which turns and jobs there are, and not a word of what is in them
+PROCESS = "primum"  # begins the name of the connections that tell which secrets a process has
 CONNECT_TIMEOUT = 5  # seconds until a database that does not answer counts as gone
 POOL_TIMEOUT = 30  # seconds that a transaction waits for a connection while all are in use
 FRESH = 1.0  # seconds after its last use in which a silent connection is taken to live
@@ -28,8 +30,10 @@ def sqlalchemy_url(url: str) -> str:
 
 
 _IDENTIFY = text("select set_config('app.tenant', :tenant, true), set_config('app.patient', :patient, true)")
-
+_IN_USE = "(select secret_check from installation)"
+_IDENTIFY_WITH_SECRET = text(f"{_IDENTIFY.text}, {_IN_USE}")
 _KEEP_CHECK = text("insert into installation (id, secret_check) values (1, :secret) on conflict do nothing")
+_FORMER = text("select secret_check, sealed from former_secrets order by number")
 
 
 class Database:
@@ -55,6 +59,7 @@ class Database:
         event.listen(self.engine.sync_engine, "checkin", _stamp)
         event.listen(self.engine.sync_engine, "checkout", self._check)
         self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._secret: Secret | None = None
 
     def _check(self, connection: Any, record: Any, _: Any) -> None:
         """`pool_pre_ping`, but only where there is doubt; each ping costs a turn a round trip."""
@@ -71,11 +76,17 @@ class Database:
 
         Raises:
             BadInput: a value holds what can't be stored, such as a NUL.
-            MemoryUnavailable: the database can't be reached or broke off.
+            MemoryUnavailable: the database can't be reached or broke off, or has a PRIMUM_SECRET in use by now that is
+                not here.
         """
         async with _reached(), self.engine.begin() as connection:
             if identity is not None:
-                await connection.execute(_IDENTIFY, {"tenant": identity.tenant, "patient": identity.patient})
+                who = {"tenant": identity.tenant, "patient": identity.patient}
+                if self._secret is None:
+                    await connection.execute(_IDENTIFY, who)
+                else:  # in the same round trip
+                    row = (await connection.execute(_IDENTIFY_WITH_SECRET, who)).one()
+                    self._secret.use(row.secret_check)
             yield connection
 
     @asynccontextmanager
@@ -96,8 +107,10 @@ class Database:
         async with self.single() as connection:
             await connection.execute(text("select 1"))
 
-    async def check(self, secret: bytes) -> None:
-        """That rows are kept apart here, and that this installation's secret is the database's.
+    async def check(self, secret: Secret) -> None:
+        """That rows are kept apart here, and that this installation's secret is the database's, or becomes it.
+
+        From then on a transaction of an identity begins with the secret that is in use by then.
 
         Raises:
             BadInput: neither, or another's.
@@ -106,10 +119,11 @@ class Database:
         async with self.begin() as connection:
             if not await connection.scalar(text("select row_security_active('turns')")):
                 raise BadInput("This database does not keep patients apart: its role may bypass row-level security.")
-            await connection.execute(_KEEP_CHECK, {"secret": secret})
-            kept = await connection.scalar(text("select secret_check from installation"))
-        if kept != secret:
-            raise BadInput("This database was made with another PRIMUM_SECRET. Set that one, or use another database.")
+            await connection.execute(_KEEP_CHECK, {"secret": secret.newest.check})
+            kept = await connection.scalar(text(f"select {_IN_USE}"))
+            former = [(bytes(row.secret_check), bytes(row.sealed)) for row in await connection.execute(_FORMER)]
+        secret.adopt(bytes(kept), former)
+        self._secret = secret
 
     async def close(self) -> None:
         await self.engine.dispose()

@@ -466,10 +466,21 @@ class ReleaseRow(Base):
 
 
 class Installation(Base):
-    """One row: how the secret is known again with which this database's checkpoints and audit were made."""
+    """One row: how the secret is known again that is in use, and with which checkpoints and audit are made."""
 
     __tablename__ = "installation"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     secret_check: Mapped[bytes]
+
+
+class FormerSecret(Base):
+    """A secret that was in use before, sealed with the one that is: what it made is read with it; the oldest first."""
+
+    __tablename__ = "former_secrets"
+
+    number: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    secret_check: Mapped[bytes] = mapped_column(unique=True)
+    sealed: Mapped[bytes]
+    until: Mapped[datetime] = mapped_column(server_default=func.now())

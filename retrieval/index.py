@@ -144,9 +144,10 @@ async def change_vector_index(database: Database, kind: str) -> bool:
         corpus = (await connection.execute(text("select dimensions, vector_index from corpus"))).one_or_none()
         if corpus is None:
             raise BadInput("The library has no vectors yet: put documents into it first, with primum ingest.")
-        if corpus.vector_index == kind:
-            return False
         name = f"ix_chunks_embedding_{int(corpus.dimensions)}"
+        there = await connection.scalar(text("select to_regclass(:name) is not null"), {"name": name})
+        if corpus.vector_index == kind and there == (kind != "none"):
+            return False
         await connection.execute(text(f"drop index if exists {beside}"))  # a broken run's
         await make_vector_index(connection, beside, "embedding", int(corpus.dimensions), kind)
     async with database.begin() as connection:

@@ -180,7 +180,7 @@ async def _releases() -> "AsyncIterator[tuple[Releases, str]]":
     from primum.server.local import DATABASE, embedded, url_of
 
     async with embedded(read_settings(), say, need=DATABASE) as settings:
-        secret = find_secret(settings.secret.get_secret_value() if settings.secret else None, settings.home)
+        secret = find_secret(settings.secrets, settings.home)
         database = Database(url_of(settings), pool=1, owner=True)
         try:
             yield Releases(database, Audit(database, secret)), settings.tenant

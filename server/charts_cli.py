@@ -56,7 +56,7 @@ class OpenMemory:
         for event in await self.audit.of_run(self.tenant, run_id):
             one = {**vars(event), "hash": event.hash.hex()}
             if event.action == "answer":
-                same = kept is not None and self.audit.secret.mark(kept["text"].encode()) == event.details["answer"]
+                same = kept is not None and self.audit.secret.is_mark(kept["text"].encode(), event.details["answer"])
                 one["answer"] = kept
                 one["answer_is"] = "erased" if kept is None else "as it was given" if same else "changed since"
             shown.append(one)
@@ -85,10 +85,10 @@ async def opened_memory(tenant: str | None) -> AsyncIterator[OpenMemory]:
     from primum.server.local import DATABASE, embedded, url_of
 
     async with embedded(read_settings(), say, need=DATABASE) as settings:
-        secret = find_secret(settings.secret.get_secret_value() if settings.secret else None, settings.home)
+        secret = find_secret(settings.secrets, settings.home)
         database = Database(url_of(settings), pool=2)
         try:
-            await database.check(secret.check)
+            await database.check(secret)
             trail = Audit(database, secret)
             charts = Charts(database, trail)
             own = settings.tenant if tenant is None else check_name(tenant, "tenant")

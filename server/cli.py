@@ -19,6 +19,7 @@ from primum.server import (
     finetune_cli,
     keys_cli,
     library_cli,
+    secret_cli,
     terms_cli,
 )
 from primum.server.terminal import AsJson, print_json, run, say
@@ -41,6 +42,7 @@ app.add_typer(imports, name="interactions")
 app.add_typer(charts_cli.facts, name="facts")
 app.add_typer(charts_cli.audit, name="audit")
 app.add_typer(keys_cli.keys, name="keys")
+app.add_typer(secret_cli.secret, name="secret")
 app.command(epilog="Example: primum consent give --patient anna")(charts_cli.consent)
 app.command(epilog="Example: primum erase anna --yes")(charts_cli.erase)
 app.command(epilog="Example: primum ingest guidelines/ leaflet.pdf topics.jsonl.gz")(library_cli.ingest)

@@ -12,16 +12,20 @@ import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, LiteralString
 
 import httpx
 import psycopg
+from sqlalchemy.exc import SQLAlchemyError
 
 from primum.graph.errors import PrimumError
 from primum.graph.settings import Settings
+from primum.memory import rotation
 from primum.memory.secret import SHORTEST, Secret
 from primum.memory.session import APP, CONNECT_TIMEOUT
+from primum.memory.tables import Base
 from primum.server import record
 from primum.server.listener import is_loopback
 from primum.server.llamacpp import packaged_model
@@ -31,6 +35,12 @@ State = Literal["ok", "warning", "failed"]
 PATIENCE = 60.0  # seconds for one part: a model on a CPU reads its first prompt slowly
 ENOUGH, LITTLE = 5, 1  # GiB of free disk, below which is warned, and nothing should be begun
 PGVECTOR = (0, 8)
+OWNERS = {
+    "documents",
+    "chunks",
+    "lexemes",
+    "api_keys",
+}  # their owner writes these
 LATE = 600  # seconds that a job may wait while a worker is there
 LAG = 60.0  # seconds that a replica may be behind
 FORM = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"], "additionalProperties": False}
@@ -56,8 +66,12 @@ async def examine(settings: Settings) -> list[Finding]:
         "database": _database,
         "replica": _replica,
         "embedder": _embedder,
+        "reranker": _reranker,
+        "watch": _watch,
         "model": _model,
+        "adapters": _adapters,
         "access": _access,
+        "login": _login,
     }
     found = await asyncio.gather(*(_bounded(part, look(settings)) for part, look in looks.items()))
     return [finding for findings in found for finding in findings]
@@ -116,7 +130,7 @@ async def _database(settings: Settings) -> list[Finding]:
         tables = await asyncio.to_thread(_tables, url)
         if tables.state == "failed":
             return [*findings, tables]
-        findings += [tables, *await _kept_apart(connection, settings), *await _jobs(connection)]
+        findings += [tables, *await _kept_apart(connection, url, settings), *await _jobs(connection)]
         return [*findings, *await _keys(connection, settings)]
 
 
@@ -192,45 +206,66 @@ def _tables(url: str) -> Finding:
     return Finding("tables", "failed", "The tables are missing, or another version's.", "primum db upgrade")
 
 
-async def _kept_apart(connection: psycopg.AsyncConnection[Any], settings: Settings) -> list[Finding]:
+async def _kept_apart(connection: psycopg.AsyncConnection[Any], url: str, settings: Settings) -> list[Finding]:
     """Whether row-level security binds the role that turns work as, and whose secret the database was made with."""
     bypasses = await _one(connection, "select rolsuper or rolbypassrls from pg_roles where rolname = %s", APP)
-    forced = await _one(connection, "select relrowsecurity and relforcerowsecurity from pg_class where relname='turns'")
-    apart = bypasses is False and forced
-    findings = [
-        Finding("patients", "ok", "Row-level security keeps patients apart.")
-        if apart
-        else Finding(
-            "patients",
-            "failed",
-            f"The role {APP} can read every patient's rows.",
-            f"As a superuser: alter role {APP} nosuperuser nobypassrls; then `primum db upgrade`.",
-        )
-    ]
+    return [await _rows(connection, bypasses is False), await _secret(connection, url, settings)]
+
+
+async def _rows(connection: psycopg.AsyncConnection[Any], bound: bool) -> Finding:
+    if not bound:
+        mend = f"As a superuser: alter role {APP} nosuperuser nobypassrls; then `primum db upgrade`."
+        return Finding("patients", "failed", f"The role {APP} can read every patient's rows.", mend)
+    tables = Base.metadata.tables
+    own = {"tenants", *(name for name, table in tables.items() if "tenant" in table.c)}
+    forced = own - OWNERS
+    rows = await connection.execute(
+        "select relname, relrowsecurity, relforcerowsecurity from pg_class "
+        "where relnamespace = 'public'::regnamespace and relname = any(%s)",
+        [sorted(own)],
+    )
+    off = [name for name, on, force in await rows.fetchall() if not on or (name in forced and not force)]
+    if off:
+        said = f"Row-level security is off, or not forced, for {', '.join(sorted(off))}."
+        commands = "; ".join(f"alter table {name} enable row level security" for name in sorted(off))
+        force = "; ".join(f"alter table {name} force row level security" for name in sorted(off) if name in forced)
+        return Finding("patients", "failed", said, f"As the tables' owner: {commands}{'; ' if force else ''}{force};")
+    return Finding("patients", "ok", "Row-level security keeps patients apart.")
+
+
+async def _secret(connection: psycopg.AsyncConnection[Any], url: str, settings: Settings) -> Finding:
+    """Whether the secret that is in use is here, and how far a change to another is."""
     kept = await _one(connection, "select secret_check from installation")
-    return [*findings, _secret(settings, bytes(kept) if kept else None)]
-
-
-def _secret(settings: Settings, kept: bytes | None) -> Finding:
-    file = settings.home / "secret"
-    given = settings.secret.get_secret_value() if settings.secret else None
-    if given is None and file.is_file():
-        given = file.read_text().strip()
-    if given is not None and len(given) < SHORTEST:
+    given = settings.secrets or tuple(_lines(settings.home / "secret"))
+    if any(len(one) < SHORTEST for one in given):
         return Finding("secret", "failed", f"PRIMUM_SECRET is shorter than {SHORTEST}.", "openssl rand -base64 48")
-    if given is None:
+    if not given:
         if kept is None:
             return Finding("secret", "ok", "None yet: it is made with the first start.")
         return Finding(
             "secret", "failed", "This database was made with a PRIMUM_SECRET that is not here.",
             "Set it, or bring the file `secret` of that installation's PRIMUM_HOME.",
         )  # fmt: skip
-    if kept is not None and Secret(given).check != kept:
+    secret = Secret(*given)
+    if kept is not None and secret.find(bytes(kept)) is None:
         return Finding(
             "secret", "failed", "This database was made with another PRIMUM_SECRET.",
             "Set that one; without it, checkpoints can't be opened and no key holds.",
         )  # fmt: skip
-    return Finding("secret", "ok", "It is the database's.")
+    if len(secret.given) == 1:
+        return Finding("secret", "ok", "It is the database's.")
+    left = await asyncio.to_thread(rotation.left, url, secret)
+    if left.in_use:
+        said = "A newer PRIMUM_SECRET is set than the one in use."
+        return Finding("secret", "warning", said, "When each process has it: primum secret rotate")
+    if left.any:
+        said = "The database has things yet that a PRIMUM_SECRET of before made."
+        return Finding("secret", "warning", said, "primum secret rotate")
+    return Finding("secret", "ok", rotation.OVER)
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().split() if file.is_file() else []
 
 
 async def _jobs(connection: psycopg.AsyncConnection[Any]) -> list[Finding]:
@@ -308,7 +343,11 @@ async def _embedder(settings: Settings) -> list[Finding]:
     try:
         connection = await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT)
         async with connection:
-            chunks, kept = await _one(connection, "select chunks, embedder from corpus limit 1") or (0, None)
+            chunks, kept, kind, there = await _one(
+                connection,
+                "select chunks, embedder, vector_index, to_regclass('ix_chunks_embedding_' || dimensions) is not null "
+                "from corpus limit 1",
+            ) or (0, None, "none", False)
     except psycopg.Error:  # the database's own findings say so
         return findings
     if not chunks:
@@ -316,7 +355,30 @@ async def _embedder(settings: Settings) -> list[Finding]:
     if kept != embedder.name:
         said = f"The library was embedded by {kept}, and questions by {embedder.name}: nothing is found."
         return [*findings, Finding("library", "failed", said, "primum reembed, or set PRIMUM_EMBEDDER as it was.")]
+    if kind != "none" and not there:
+        said = f"{chunks:,} passages, without the index of their vectors: searches read all of them."
+        return [*findings, Finding("library", "warning", said, f"primum index {kind}")]
     return [*findings, Finding("library", "ok", f"{chunks:,} passages.")]
+
+
+async def _reranker(settings: Settings) -> list[Finding]:
+    if settings.reranker is None:
+        return []
+    from primum.retrieval.reranker import load_reranker
+
+    began = monotonic()
+    reranker = await asyncio.to_thread(load_reranker, settings.reranker)
+    await asyncio.to_thread(reranker.score, "fever", ["Paracetamol lowers a fever."])
+    return [Finding("reranker", "ok", f"{reranker.name}: loaded, and scored in {monotonic() - began:.1f} s.")]
+
+
+async def _watch(settings: Settings) -> list[Finding]:
+    """The folders that the library is kept like."""
+    lost = [str(folder) for folder in settings.watch if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK)]
+    if lost:
+        said = f"{', '.join(lost)} can't be read, and so is not followed."
+        return [Finding("watch", "failed", said, "Mount it, give it to whom Primum runs as, or mend PRIMUM_WATCH.")]
+    return [Finding("watch", "ok", f"{len(settings.watch)} folders can be read.")] if settings.watch else []
 
 
 async def _model(settings: Settings) -> list[Finding]:
@@ -387,6 +449,33 @@ async def _written(http: httpx.AsyncClient, url: str, settings: Settings, served
     return [Finding("model", "ok", f"{settings.model_name} filled a form in {took:.1f} s.")]
 
 
+async def _adapters(settings: Settings) -> list[Finding]:
+    """Whether the model server has loaded what was released."""
+    from primum.graph.adapters import Adapters
+    from primum.graph.llm import open_client
+    from primum.memory.audit import Audit
+    from primum.memory.releases import Releases
+    from primum.memory.session import Database
+
+    address, url = _address(settings), settings.model_url or _running(settings, "model")
+    if address is None or url is None:
+        return []
+    database = Database(address, pool=1)
+    releases = Releases(database, Audit(database, Secret("")))  # which are only read
+    try:
+        async with open_client(url, settings.model_key.get_secret_value()) as http:
+            live = await releases.live()
+            health = await Adapters(settings, http, releases).health() if live else {}
+    except (PrimumError, SQLAlchemyError):  # the database's own findings say so
+        return []
+    finally:
+        await database.close()
+    if health.get("state") in ("missing", "mismatch"):
+        return [Finding("adapters", "failed", health["reason"], "primum adapters show")]
+    named = ", ".join(f"{one.role} {one.model}" for one in live)
+    return [Finding("adapters", "ok", f"Released: {named}.")] if health.get("state") == "up" else []
+
+
 # Who may ask
 
 
@@ -401,3 +490,23 @@ async def _access(settings: Settings) -> list[Finding]:
         return [Finding("access", "warning", said, "Set PRIMUM_AUTH=required, unless something before it lets in.")]
     said = f"On {settings.api_host} the API does not start without a word on who may ask."
     return [Finding("access", "failed", said, "Set PRIMUM_AUTH=required and make keys: primum keys create.")]
+
+
+async def _login(settings: Settings) -> list[Finding]:
+    """The issuer of OpenID Connect tokens."""
+    if settings.oidc_issuer is None:
+        return []
+    if settings.auth != "required":
+        said = "PRIMUM_OIDC_ISSUER is set, but nobody is asked for a token."
+        return [Finding("login", "warning", said, "Set PRIMUM_AUTH=required.")]
+    from primum.server.oidc import Issuer
+
+    try:
+        keys = await Issuer.of(settings).keys()
+    except PrimumError as error:
+        mend = "Is PRIMUM_OIDC_ISSUER exactly what it calls itself, and can it be reached from here?"
+        return [Finding("login", "failed", f"{settings.oidc_issuer}: {error}", mend)]
+    if not keys:
+        said = f"{settings.oidc_issuer} publishes no keys, so that no token holds."
+        return [Finding("login", "failed", said, "See its settings.")]
+    return [Finding("login", "ok", f"{settings.oidc_issuer} publishes {keys} keys.")]

@@ -14,6 +14,7 @@ from primum.server.terminal import AsJson, print_json, run, say
 if TYPE_CHECKING:
     from primum.memory.keys import Keys
 
+ACTOR = "command line"
 keys = typer.Typer(help="API keys: who may come in, as whom and for what.", no_args_is_help=True)
 
 Tenant = Annotated[str | None, typer.Option(help="Of which tenant.  [default: PRIMUM_TENANT]")]
@@ -28,7 +29,7 @@ async def _keys(tenant: str | None) -> AsyncIterator[tuple["Keys", str]]:
     from primum.server.local import DATABASE, embedded, url_of
 
     async with embedded(read_settings(), say, need=DATABASE) as settings:
-        secret = find_secret(settings.secret.get_secret_value() if settings.secret else None, settings.home)
+        secret = find_secret(settings.secrets, settings.home)
         database = Database(url_of(settings), pool=1, owner=True)
         try:
             yield Keys(database, secret), tenant or settings.tenant
@@ -61,7 +62,7 @@ def create(
 
     async def work() -> None:
         async with _keys(tenant) as (found, own):
-            token, key = await found.create(own, told, role, patient=patient, scopes=scope, days=days)
+            token, key = await found.create(own, told, role, patient=patient, scopes=scope, days=days, actor=ACTOR)
         if as_json:
             print_json({"key": token, **asdict(key)})
             return
@@ -100,7 +101,7 @@ def revoke(
 
     async def work() -> None:
         async with _keys(tenant) as (found, own):
-            await found.revoke(own, key)
+            await found.revoke(own, key, ACTOR)
         typer.echo(f"Revoked: {key}")
 
     run(work())

@@ -101,6 +101,10 @@ class Issuer:
         except BadInput as error:
             raise Unauthenticated(f"The token can't be used: {error}") from None
 
+    async def keys(self) -> int:
+        """How many keys the issuer publishes now. Raises LookUpFailed."""
+        return len(await self._published())
+
     async def _key(self, number: str) -> jwt.PyJWK:
         async with self._reading:
             age = time.monotonic() - self._read_at

@@ -64,7 +64,7 @@ async def made(settings: Settings, *args: Any, **fields: Any) -> str:
     assert settings.database_url is not None
     database = Database(settings.database_url.get_secret_value(), pool=1, owner=True)
     try:
-        return (await Keys(database, find_secret(None, settings.home)).create(*args, **fields))[0]
+        return (await Keys(database, find_secret((), settings.home)).create(*args, **fields))[0]
     finally:
         await database.close()
 

@@ -1,6 +1,7 @@
 """deploy/helm/primum as Helm renders it, under the rules that a cluster of patients' data is held to."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,15 @@ FULL: dict[str, Any] = {
         "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
         "outside": {"enabled": True},
     },
+    "settings": {
+        "PRIMUM_EMBEDDER_URL": "http://embedder:8001/v1",
+        "PRIMUM_SENSES_URL": "https://senses.care.example:8002/v1",
+        "PRIMUM_OTLP_URL": "http://otel:4318",
+    },
     "metrics": {"monitor": True, "rules": True, "dashboard": True, "labels": {"release": "prometheus"}},
 }
 SMALL: dict[str, Any] = {
-    "model": {"enabled": False, "url": "https://gpu.care.example/v1"},
+    "model": {"enabled": False, "url": "https://gpu.care.example:8443/v1"},
     "page": {"enabled": False},
     "starter": False,
     "api": {"autoscaling": {"enabled": False}},
@@ -191,9 +197,28 @@ def test_nothing_comes_in_or_goes_out_but_what_is_needed(plain: Rendered, full: 
             if ports([rule]) == {443}:
                 (public,) = rule["to"]
                 assert "169.254.0.0/16" in public["ipBlock"]["except"] and "10.0.0.0/8" in public["ipBlock"]["except"]
-    assert ports(full.of("NetworkPolicy")["api"]["spec"]["egress"]) == {5432, 8000, 443}
+    opened = {name: ports(rule["spec"].get("egress", [])) for name, rule in full.of("NetworkPolicy").items()}
+    assert opened["api"] == opened["worker"] == {5432, 8000, 8001, 8002, 4318, 443}
+    assert opened["library"] == {5432, 8001} and opened["migrate"] == {5432}
+    assert ports(small.of("NetworkPolicy")["worker"]["spec"]["egress"]) == {5432, 8443}
     assert ports(full.of("NetworkPolicy")["page"]["spec"]["ingress"]) == {8501}
     assert small.of("NetworkPolicy").keys() == {"primum", "api", "worker", "migrate", "library"}
+
+
+def test_names_are_asked_where_the_cluster_answers_and_services_where_they_are(tools: Tools) -> None:
+    dns = {"to": [{"ipBlock": {"cidr": "169.254.20.10/32"}}], "port": 5353}
+    peers = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "telemetry"}}}]
+    for url, port in (("http://gpu/v1", 80), ("https://gpu/v1", 443), ("http://gpu:9000/v1", 9000)):
+        values = {
+            "model": {"enabled": False, "url": url},
+            "settings": {"PRIMUM_OTLP_URL": "http://otel:4318"},
+            "networkPolicy": {"dns": dns, "services": {"to": peers}},
+        }
+        rules = rendered(tools, values).of("NetworkPolicy")
+        (names,) = rules["primum"]["spec"]["egress"]
+        assert names["to"] == dns["to"] and ports([names]) == {5353}
+        out = {one["ports"][0]["port"]: one.get("to") for one in rules["api"]["spec"]["egress"]}
+        assert out == {5432: None, port: None, 4318: peers}
 
 
 def test_weights_that_are_there_close_the_model_servers_way_out(tools: Tools) -> None:
@@ -215,7 +240,7 @@ def test_the_tables_are_brought_up_before_and_the_library_is_read_after(plain: R
 
 
 def test_the_model_server_gets_the_profile_its_gpus_and_the_key(tools: Tools) -> None:
-    chart = rendered(tools, {"model": {"profile": "gpus-4-one", "gpus": 4}})
+    chart = rendered(tools, {"model": {"profile": "gpus-4-one"}})
     profile = chart.of("ConfigMap")["model"]["data"]["profile.yaml"]
     assert yaml.safe_load(profile) == yaml.safe_load((CHART / "profiles/gpus-4-one.yaml").read_text())
     pod = chart.pods()["model"]
@@ -223,6 +248,25 @@ def test_the_model_server_gets_the_profile_its_gpus_and_the_key(tools: Tools) ->
     assert container["resources"]["limits"]["nvidia.com/gpu"] == 4 and pod["nodeSelector"] and pod["tolerations"]
     key = {one["name"]: one for one in container["env"]}["VLLM_API_KEY"]["valueFrom"]["secretKeyRef"]
     assert key == {"name": "primum", "key": "primum_model_key"}
+
+
+@pytest.mark.parametrize("name", ["gpu-24gb", "gpu-80gb", "gpus-4-one", "gpus-4-replicas"])
+def test_a_profile_gets_as_many_gpus_as_it_shares_out_and_room_for_its_weights_twice(name: str, tools: Tools) -> None:
+    profile = yaml.safe_load((CHART / f"profiles/{name}.yaml").read_text())
+    chart = rendered(tools, {"model": {"profile": name}})
+    gpus = 1
+    for kind in ("tensor", "data", "pipeline"):
+        gpus *= profile.get(f"{kind}-parallel-size", 1)
+    assert chart.pods()["model"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == gpus
+    (claim,) = chart.of("StatefulSet")["model"]["spec"]["volumeClaimTemplates"]
+    room = int(claim["spec"]["resources"]["requests"]["storage"].removesuffix("Gi")) * 2**30
+    found = re.search(r"-(\d+)B(-AWQ|-FP8)?$", profile["model"])
+    assert found is not None
+    weights = int(found[1]) * 1e9 * {"-AWQ": 0.75, "-FP8": 1.1, None: 2.1}[found[2]]  # bytes, scales and norms included
+    assert room > 2 * weights
+    given = rendered(tools, {"model": {"profile": name, "storage": {"size": "500Gi"}}})
+    (claim,) = given.of("StatefulSet")["model"]["spec"]["volumeClaimTemplates"]
+    assert claim["spec"]["resources"]["requests"]["storage"] == "500Gi"
 
 
 def test_it_scales_by_processor_and_where_asked_by_turns(plain: Rendered, full: Rendered, small: Rendered) -> None:
@@ -253,6 +297,7 @@ def test_what_is_off_is_not_there_and_what_is_on_is_the_same_as_in_compose(plain
         ({"settings": {"PRIMUM_SECRET": "s"}}, "PRIMUM_SECRET"),
         ({"ingress": {"enabled": True}}, "ingress.apiHost"),
         ({"api": {"replicas": 0}}, "replicas"),
+        ({"model": {"gpus": 4}}, "gpus"),
     ],
 )
 def test_values_that_can_not_work_are_refused_by_name(values: dict[str, Any], said: str, tools: Tools) -> None:

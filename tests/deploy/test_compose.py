@@ -32,6 +32,12 @@ def test_a_service_can_do_no_more_than_it_must(name: str) -> None:
 
 
 @each
+def test_only_where_something_is_compiled_may_a_file_of_tmp_be_run(name: str) -> None:
+    (given,) = [one for one in SERVICES[name]["tmpfs"] if one.partition(":")[0] == "/tmp"]
+    assert ("exec" in given.partition(":")[2].split(",")) == (name in ("model", "model-cpu"))
+
+
+@each
 def test_an_image_is_pinned_by_a_variable_and_its_default_is_no_moving_tag(name: str) -> None:
     found = re.fullmatch(r"\$\{[A-Z_]+_IMAGE:-([\w./-]+):([\w.-]+)\}", SERVICES[name]["image"])
     assert found is not None and re.search(r"\d+\.\d+", found[2]) and "latest" not in found[2]

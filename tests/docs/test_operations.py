@@ -45,7 +45,7 @@ def test_its_commands_work(settings: Settings, empty_database_url: str, tmp_path
     shell = CliRunner(env=given)
     for folder in ("srv/backups", "mnt/elsewhere"):
         (tmp_path / folder).mkdir(parents=True)
-    assert len(LINES) == 8
+    assert len(LINES) == 10
     for line in LINES:
         words = [str(tmp_path) + word if word.startswith("/") else word for word in shlex.split(line)[1:]]
         if words[1] == "restore":

@@ -104,7 +104,7 @@ async def test_a_dropped_table_comes_back_and_an_erased_patient_does_not(
     database = Database(url)
     audit = Audit(database, SECRET)
     consents = Consents(database, audit)
-    await database.check(SECRET.check)
+    await database.check(SECRET)
     for identity in (ANNA, BEN):
         await consents.record(identity, True, "test")
     base = [str(postgres.binaries() / "pg_basebackup"), "--pgdata", str(tmp_path / "base"), "--checkpoint", "fast"]

@@ -5,6 +5,7 @@ import shutil
 import stat
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -15,12 +16,14 @@ from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 
 from primum.graph.agent import Agent
-from primum.graph.errors import BadInput, MemoryUnavailable
+from primum.graph.errors import BadInput, MemoryUnavailable, Unauthenticated
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
-from primum.memory import backup, removals, schema
+from primum.memory import audit, backup, removals, schema
+from primum.memory.audit import Audit
 from primum.memory.backup import Opener
 from primum.memory.envelope import PIECE, SealedReader, SealedWriter
+from primum.memory.facts import Fact, Quote
 from primum.memory.identity import Identity
 from primum.memory.keys import Keys
 from primum.memory.removals import Again, Removal, Removals
@@ -80,6 +83,11 @@ def content(cluster: Cluster, url: str) -> dict[str, list[str]]:
         return found | {"sequences": sorted(row[0] for row in connection.execute(query))}
 
 
+def without_trail(found: dict[str, list[str]]) -> dict[str, list[str]]:
+    """A restore notes itself there."""
+    return {table: rows for table, rows in found.items() if table != "public.audit_events"}
+
+
 async def test_every_row_comes_back_and_the_restored_database_answers(
     told: Agent, opener: Opener, made: Path, cluster: Cluster, empty_database_url: str, settings: Settings
 ) -> None:
@@ -88,7 +96,7 @@ async def test_every_row_comes_back_and_the_restored_database_answers(
     assert {"public.turns", "public.facts", "public.audit_events", "public.chunks", "checkpoints.checkpoint_blobs",
             "public.api_keys", "public.feedback", "jobs.procrastinate_jobs", "public.documents"} <= filled  # fmt: skip
     loaded, again = backup.load(empty_database_url, made, opener, [])
-    assert content(cluster, empty_database_url) == before and again.patients == 0
+    assert without_trail(content(cluster, empty_database_url)) == without_trail(before) and again.patients == 0
     assert loaded.tables["public.turns"].rows == 4
     there = settings.model_copy(update={"database_url": SecretStr(empty_database_url)})
     async with open_resources(there, FakeEmbedder()) as resources:
@@ -104,7 +112,7 @@ async def test_every_row_comes_back_and_the_restored_database_answers(
 def test_nothing_lies_in_the_clear_and_the_file_is_its_owners_alone(made: Path, told: Agent) -> None:
     found = made.read_bytes()
     assert not any(
-        word in found for word in (CANARY.encode(), b"anna", b"warfarin", told.resources.secret.value.encode())
+        word in found for word in (CANARY.encode(), b"anna", b"warfarin", told.resources.secret.used.value.encode())
     )
     # The stream is packed before it is sealed, and packed words don't show either: no piece may unpack.
     stream = found.split(b"\n", 2)[2]
@@ -127,7 +135,8 @@ def test_a_backup_reads_one_moment_though_turns_go_on(
 
     backup.dump(url, tmp_path / "b", opener, say=meanwhile)
     backup.load(empty_database_url, tmp_path / "b", opener, [])
-    assert content(cluster, empty_database_url) == before != content(cluster, url)
+    restored = without_trail(content(cluster, empty_database_url))
+    assert restored == without_trail(before) != without_trail(content(cluster, url))
 
 
 def test_another_secret_does_not_open_it(made: Path, empty_database_url: str) -> None:
@@ -217,7 +226,7 @@ async def test_what_was_removed_and_withdrawn_stays_so(
     await told.forget("ben-1", "ben")
     found = backup.list_removals(resources.database.url, opener.secret)
     _, again = backup.load(empty_database_url, made, opener, [found])
-    assert again == Again(patients=0, facts=1, conversations=1, consents=1)
+    assert again == Again(patients=0, facts=1, conversations=1, consents=1, keys=0)
     there = Database(empty_database_url)
     facts = await rows(there, "select fact ->> 'value' from facts", ANNA)
     assert facts and ("warfarin",) not in facts
@@ -225,6 +234,160 @@ async def test_what_was_removed_and_withdrawn_stays_so(
     assert await rows(there, "select consent from patients", BEN) == [(False,)]
     assert await rows(there, "select id from threads", BEN) == [("ben-2",)]
     await there.close()
+
+
+async def test_no_clock_decides_who_is_taken_out_again(
+    told: Agent, opener: Opener, made: Path, tmp_path: Path, cluster: Cluster
+) -> None:
+    """The removals' times are an hour off, in both directions."""
+    url = told.resources.database.url
+    await told.resources.erasure.erase(ANNA, "patient")
+    await told.ask(SAID, patient="anna", thread="again")
+    backup.dump(url, tmp_path / "after", opener)
+    listed = backup.list_removals(url, opener.secret)
+    for hours in (-1, 1):
+        off = [replace(one, at=one.at + timedelta(hours=hours)) for one in listed.removals]
+        for number, (file, patients) in enumerate(((made, 1), (tmp_path / "after", 0))):
+            name = f"off_{hours + 1}_{number}"
+            cluster.create(name)
+            try:
+                assert backup.load(cluster.url(name), file, opener, [Removals(off)])[1].patients == patients
+            finally:
+                cluster.drop(name)
+
+
+async def test_a_list_of_before_it_named_events_goes_by_time(
+    told: Agent, opener: Opener, made: Path, tmp_path: Path, empty_database_url: str
+) -> None:
+    url, file = told.resources.database.url, tmp_path / "removals.jsonl"
+    await told.resources.erasure.erase(ANNA, "patient")
+    listed = backup.list_removals(url, opener.secret)
+    removals.write(Removals([replace(one, event="") for one in listed.removals], listed.made_at), file, opener.secret)
+    text = file.read_text().replace(', "runs": [], "event": ""', "")
+    lines = text.splitlines(keepends=True)[:-1]
+    proof = json.dumps({"proof": opener.secret.proof("".join(lines).encode()).hex()})
+    file.write_text("".join(lines) + proof + "\n")
+    assert "event" not in file.read_text()
+    assert backup.load(empty_database_url, made, opener, [removals.read(file, opener.secret)])[1].patients == 1
+    removals.write(listed, file, opener.secret)
+    assert [one.event for one in removals.read(file, opener.secret).removals] == [listed.removals[0].event]
+
+
+async def test_a_fact_that_was_forgotten_is_not_learnt_anew_from_a_job_that_comes_back(
+    told: Agent, opener: Opener, made: Path, empty_database_url: str, settings: Settings, vllm: FakeVLLM
+) -> None:
+    """The backup is from before the jobs were done; then one learnt a fact, which the patient removed."""
+    charts = told.resources.charts
+    ((run, question),) = await rows(
+        told.resources.database, "select run_id, question from turns where thread_id = 'anna-1'", ANNA
+    )
+    proof = Quote(role="patient", message=str(run), start=0, stop=3, text=question[:3])
+    learnt = Fact(kind="condition", value="asthma", written="asthma", said=datetime.now(UTC).date(), quotes=(proof,))
+    await charts.take(ANNA, [learnt], "model", run_id=run)
+    (known,) = [one for one in (await charts.read(ANNA)).facts if one.fact.value == learnt.value]
+    await charts.forget(ANNA, known.id)
+    listed = backup.list_removals(told.resources.database.url, opener.secret)
+    assert [one.runs for one in listed.removals] == [(str(run),)]
+    backup.load(empty_database_url, made, opener, [listed])
+    there = settings.model_copy(update={"database_url": SecretStr(empty_database_url)})
+    async with open_resources(there, FakeEmbedder()) as resources:
+        assert await rows(resources.database, "select count(*) from turns where run_id = :run", ANNA, run=run) == [(1,)]
+        await resources.charts.take(ANNA, [learnt], "model", run_id=run)  # as the job does
+        assert learnt.value not in {one.fact.value for one in (await resources.charts.read(ANNA)).facts}
+        other = await rows(resources.database, "select run_id from turns where thread_id = 'anna-2'", ANNA)
+        await resources.charts.take(ANNA, [learnt], "model", run_id=other[0][0])  # what another run tells is learnt
+        assert learnt.value in {one.fact.value for one in (await resources.charts.read(ANNA)).facts}
+
+
+async def test_a_key_that_was_revoked_after_the_backup_stays_revoked(
+    told: Agent, opener: Opener, tmp_path: Path, empty_database_url: str
+) -> None:
+    url, secret = told.resources.database.url, told.resources.secret
+    owner = Database(url, owner=True)
+    keys = Keys(owner, secret)
+    gone, key = await keys.create("main", "Lost", "clinician")
+    kept, _ = await keys.create("main", "Ward 3", "clinician")
+    file = tmp_path / "b"
+    backup.dump(url, file, opener)
+    await keys.revoke("main", key.id, "admin")
+    listed = backup.list_removals(url, secret)
+    assert [(one.action, one.removed) for one in listed.removals] == [("revoke key", (key.id,))]
+    assert backup.load(empty_database_url, file, opener, [listed])[1] == Again(keys=1)
+    there = Database(empty_database_url)
+    assert (await Keys(there, secret).find(kept)).name == "Ward 3"
+    with pytest.raises(Unauthenticated):
+        await Keys(there, secret).find(gone)
+    again = backup.list_removals(empty_database_url, secret)  # it knows itself now
+    assert {one.event for one in again.removals} == {one.event for one in listed.removals}
+    await owner.close()
+    await there.close()
+
+
+async def test_the_keys_of_whom_was_erased_do_not_come_back_nor_of_who_never_asked(
+    told: Agent, opener: Opener, tmp_path: Path, empty_database_url: str
+) -> None:
+    url, secret = told.resources.database.url, told.resources.secret
+    owner = Database(url, owner=True)
+    for patient in ("anna", "carl", "ben"):
+        await Keys(owner, secret).create("main", f"{patient}'s phone", "patient", patient=patient)
+    backup.dump(url, tmp_path / "b", opener)
+    for patient in ("anna", "carl"):
+        await told.resources.erasure.erase(Identity("main", patient), "admin")
+    backup.load(empty_database_url, tmp_path / "b", opener, [backup.list_removals(url, secret)])
+    there = Database(empty_database_url, owner=True)
+    assert await rows(there, "select patient from api_keys where role = 'patient'", None) == [("ben",)]
+    await owner.close()
+    await there.close()
+
+
+async def test_the_trail_tells_of_the_restore_in_the_same_transaction(
+    told: Agent, opener: Opener, made: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise psycopg.OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(audit, "add", broken)
+    with pytest.raises(MemoryUnavailable):
+        backup.load(empty_database_url, made, opener, [])
+    monkeypatch.undo()
+    owner = Database(empty_database_url, owner=True)
+    assert await rows(owner, "select count(*) from documents", None) == [(0,)]
+    backup.load(empty_database_url, made, opener, [], actor="who restores")
+    trail = Audit(owner, opener.secret)
+    assert (await trail.verify("main")).holds
+    last = await rows(
+        Database(empty_database_url), "select actor, action from audit_events order by number desc limit 1"
+    )
+    assert last == [("who restores", "restore")]
+    await owner.close()
+
+
+def test_a_restore_that_would_leave_a_guard_open_is_not_kept(
+    made: Path, opener: Opener, empty_database_url: str, cluster: Cluster
+) -> None:
+    url = empty_database_url
+    schema.upgrade(url)
+    with psycopg.connect(url) as connection:
+        connection.execute("alter table audit_events disable trigger append_only")  # enabled by what follows
+    with pytest.raises(MemoryUnavailable, match="What guards audit_events would not be as it was before"):
+        backup.load(url, made, opener, [])
+    assert not content(cluster, url)["public.patients"]
+
+
+def test_a_backup_holds_off_migrations_and_leaves_no_lock(told: Agent, opener: Opener, tmp_path: Path) -> None:
+    url = told.resources.database.url
+    locks = "select count(*) from pg_locks l join pg_database d on d.oid = l.database where locktype = 'advisory' and "
+    held: list[int] = []
+    with psycopg.connect(url, autocommit=True) as connection:
+        ours = f"{locks} d.datname = current_database()".encode()
+
+        def look(_: str) -> None:
+            row = connection.execute(ours).fetchone()
+            held.append(row[0] if row else 0)
+
+        backup.dump(url, tmp_path / "b", opener, say=look)
+        assert held and set(held) == {1}
+        assert connection.execute(ours).fetchone() == (0,)
 
 
 async def test_a_database_that_was_set_back_otherwise_loses_them_too(told: Agent, opener: Opener) -> None:

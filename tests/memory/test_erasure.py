@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import text
 
 from primum.graph.agent import Agent
-from primum.graph.errors import ThreadBusy, UnknownPatient, UnknownThread
+from primum.graph.errors import ThreadBusy, Unauthenticated, UnknownPatient, UnknownThread
 from primum.memory.erasure import is_genuine
 from primum.memory.identity import Identity
+from primum.memory.keys import Keys
+from primum.memory.session import Database
 from primum.memory.tables import Base
 from primum.safety import remembered
 from primum.safety.lexicon import mentions
@@ -158,3 +160,44 @@ async def test_what_is_older_than_it_may_be_goes_and_what_is_newer_stays(told: A
     assert await rows(database, "select count(*) from patients", ANNA) == [(0,)]
     assert await rows(database, "select count(*) from threads", BEN) == [(2,)]
     assert (await told.resources.audit.verify("main")).holds
+
+
+async def test_the_patients_keys_go_too_and_nobody_elses(told: Agent) -> None:
+    resources = told.resources
+    owner = Database(resources.database.url, owner=True)
+    keys = Keys(owner, resources.secret)
+    token, _ = await keys.create("main", "Anna's phone", "patient", patient="anna")
+    await keys.revoke("main", (await keys.create("main", "Anna's old phone", "patient", patient="anna"))[1].id)
+    for tenant, patient in (("main", "ben"), ("other", "anna")):
+        await keys.create(tenant, "A phone", "patient", patient=patient)
+    await keys.create("main", "Ward 3", "clinician")
+    receipt = await resources.erasure.erase(Identity("main", "anna"), "admin")
+    assert receipt.counts["api_keys"] == 2 and is_genuine(receipt)
+    with pytest.raises(Unauthenticated, match="wrong, ran out or was revoked"):
+        await Keys(resources.database, resources.secret).find(token)
+    left = await rows(owner, "select tenant, patient from api_keys order by 1, 2", None)
+    assert left == [("main", "ben"), ("main", None), ("other", "anna")]
+    await owner.close()
+
+
+async def test_who_has_a_key_and_never_asked_can_be_erased(told: Agent) -> None:
+    resources = told.resources
+    owner = Database(resources.database.url, owner=True)
+    await Keys(owner, resources.secret).create("main", "Carl's phone", "patient", patient="carl")
+    receipt = await resources.erasure.erase(Identity("main", "carl"), "admin")
+    assert receipt.counts["api_keys"] == 1
+    with pytest.raises(UnknownPatient):
+        await resources.erasure.erase(Identity("main", "carl"), "admin")
+    await owner.close()
+
+
+async def test_age_alone_takes_no_key_that_holds(told: Agent) -> None:
+    resources = told.resources
+    owner = Database(resources.database.url, owner=True)
+    keys = Keys(owner, resources.secret)
+    token, _ = await keys.create("main", "Anna's phone", "patient", patient="anna")
+    await keys.revoke("main", (await keys.create("main", "Anna's old phone", "patient", patient="anna"))[1].id)
+    receipt = await resources.erasure.erase(Identity("main", "anna"), "system", keys=False)
+    assert receipt.counts["api_keys"] == 1
+    assert (await Keys(resources.database, resources.secret).find(token)).patient == "anna"
+    await owner.close()

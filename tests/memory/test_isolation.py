@@ -9,6 +9,7 @@ from primum.graph.agent import Agent
 from primum.graph.errors import BadInput, UnknownThread
 from primum.memory.identity import Identity
 from primum.memory.keys import Keys
+from primum.memory.secret import Secret
 from primum.memory.session import Database
 from primum.memory.tables import Base
 from primum.retrieval.ingest import ingest
@@ -20,7 +21,7 @@ from tests.rows import rows, state_of
 ASKED = "I'm allergic to penicillin and I take warfarin. What is gout?"
 ANNA, BEN = Identity("north", "anna"), Identity("north", "ben")
 SAME_NAME = Identity("south", "anna")
-SHARED = {"documents", "chunks", "lexemes", "corpus", "installation", "fetched", "releases"}
+SHARED = {"documents", "chunks", "lexemes", "corpus", "installation", "former_secrets", "fetched", "releases"}
 OURS = sorted(set(Base.metadata.tables) - SHARED)
 
 
@@ -98,9 +99,21 @@ async def test_of_the_keys_that_one_is_seen_which_is_shown(told: Agent) -> None:
     async with resources.database.begin() as connection:
         await connection.execute(text("select set_config('app.key', :id, true)"), {"id": made[0][1].id})
         assert list(await connection.scalars(text("select name from api_keys"))) == ["one"]
-    for statement in ("update api_keys set role = 'admin'", "delete from api_keys"):
+    with pytest.raises(exc.ProgrammingError, match="permission denied"):
+        await rows(resources.database, "update api_keys set role = 'admin'", ANNA)
+    async with resources.database.begin(ANNA) as connection:
+        assert (await connection.execute(text("delete from api_keys"))).rowcount == 0  # none is of Anna
+
+
+async def test_former_secrets_are_read_and_never_written(told: Agent) -> None:
+    assert await rows(told.resources.database, "select count(*) from former_secrets", ANNA) == [(0,)]
+    for statement in (
+        "insert into former_secrets (secret_check, sealed) values ('x', 'x')",
+        "delete from former_secrets",
+        "update installation set secret_check = 'x'",
+    ):
         with pytest.raises(exc.ProgrammingError, match="permission denied"):
-            await rows(resources.database, statement, ANNA)
+            await rows(told.resources.database, statement, ANNA)
 
 
 async def test_an_answer_that_waits_is_seen_by_its_patient_and_by_who_signs_for_the_tenant(told: Agent) -> None:
@@ -185,10 +198,10 @@ async def test_a_database_that_does_not_keep_patients_apart_is_refused(database_
     superuser = database_url.replace("primum@", "postgres@")
     owner = Database(superuser, owner=True)
     with pytest.raises(BadInput, match="does not keep patients apart"):
-        await owner.check(b"x")
+        await owner.check(Secret("x" * 40))
     await owner.close()
     bound = Database(superuser)  # a superuser that acts as the application is bound like it
-    await bound.check(b"x")
+    await bound.check(Secret("x" * 40))
     await bound.close()
 
 

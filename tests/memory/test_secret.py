@@ -19,7 +19,7 @@ ONE, OTHER = Secret("1" * 40), Secret("2" * 40)
 def test_without_a_setting_it_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: find_secret(None, home).check, range(8)))
+        found = list(pool.map(lambda _: find_secret((), home).check, range(8)))
     assert len(set(found)) == 1
     assert stat.S_IMODE((home / "secret").stat().st_mode) == 0o600
     assert [path.name for path in home.iterdir()] == ["secret"]
@@ -27,8 +27,8 @@ def test_without_a_setting_it_is_made_once_and_readable_by_its_owner_alone(tmp_p
 
 def test_a_short_one_is_refused_by_its_length_alone(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="has 5 characters; give at least 32"):
-        find_secret("hello", tmp_path)
-    assert find_secret("x" * 32, tmp_path).check == Secret("x" * 32).check
+        find_secret(["hello"], tmp_path)
+    assert find_secret(["x" * 32], tmp_path).check == Secret("x" * 32).check
     assert list(tmp_path.iterdir()) == []
 
 
@@ -73,8 +73,8 @@ def test_pseudonyms_differ_by_tenant_patient_and_secret() -> None:
 
 async def test_a_database_is_opened_with_the_secret_that_it_was_made_with(database_url: str) -> None:
     database = Database(database_url)
-    await database.check(ONE.check)
-    await database.check(ONE.check)
+    await database.check(ONE)
+    await database.check(ONE)
     with pytest.raises(BadInput, match="another PRIMUM_SECRET"):
-        await database.check(OTHER.check)
+        await database.check(OTHER)
     await database.close()

@@ -27,7 +27,7 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture
 async def keys(settings: Settings, library_url: str) -> AsyncIterator[Keys]:
     database = Database(library_url, owner=True)
-    yield Keys(database, find_secret(None, settings.home))
+    yield Keys(database, find_secret((), settings.home))
     await database.close()
 
 

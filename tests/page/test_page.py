@@ -7,9 +7,10 @@ from uuid import uuid4
 
 from playwright.async_api import Browser, Locator, Page, expect
 
+from primum.graph.settings import Settings
 from primum.memory.audit import Audit
 from primum.memory.identity import Identity
-from primum.memory.secret import Secret
+from primum.memory.secret import find_secret
 from primum.memory.session import Database
 from primum.memory.threads import Threads
 from tests.fakes import FakeVLLM, Says
@@ -33,10 +34,12 @@ def answer(page: Page) -> Locator:
     return page.locator(".pm-answer")
 
 
-async def seeded(settings_url: str, given: Mapping[str, Any] | None, question: str = ASKED) -> str:
+async def seeded(settings: Settings, given: Mapping[str, Any] | None, question: str = ASKED) -> str:
     """A thread with one turn, answered so or still running, put straight into the database."""
-    database = Database(settings_url)
-    threads, run, thread = Threads(database, Audit(database, Secret("x" * 32))), uuid4(), str(uuid4())
+    assert settings.database_url is not None
+    database = Database(settings.database_url.get_secret_value())
+    audit = Audit(database, find_secret((), settings.home))
+    threads, run, thread = Threads(database, audit), uuid4(), str(uuid4())
     await threads.admit(ME, run, thread, question, {})
     if given is not None:
         await threads.finish(ME, run, given, "patient", {})
@@ -119,10 +122,9 @@ async def test_what_is_outside_is_declined(page: Page, vllm: FakeVLLM) -> None:
 
 
 async def test_an_emergency_and_an_unproven_answer_are_told_apart(page: Page, settings: Any) -> None:
-    url = settings.database_url.get_secret_value()
-    await page.goto(f"/?thread={await seeded(url, stored('Call 112 now.', 'emergency', disposition='emergency'))}")
+    await page.goto(f"/?thread={await seeded(settings, stored('Call 112 now.', 'emergency', disposition='emergency'))}")
     await expect(page.locator(".pm-emergency")).to_contain_text("This may be an emergency")
-    await page.goto(f"/?thread={await seeded(url, stored('Nothing is proven.', 'unverified'))}")
+    await page.goto(f"/?thread={await seeded(settings, stored('Nothing is proven.', 'unverified'))}")
     await expect(page.locator(".pm-unverified")).to_contain_text("No proven answer")
 
 
@@ -131,7 +133,7 @@ async def test_what_the_rules_found_opens_with_its_source(page: Page, settings: 
     finding |= {"text": "Bleeding. <b>Avoid</b>.", "source": "BNF, 2024"}
     safety = {"risk_level": 2, "disposition": "none", "warnings": [], "findings": [finding]}
     given = stored("> **Warning.** Bleeding.\n\nAsk a pharmacist.", "answered", safety=safety)
-    await page.goto(f"/?thread={await seeded(settings.database_url.get_secret_value(), given)}")
+    await page.goto(f"/?thread={await seeded(settings, given)}")
     await expect(page.locator(".pm-text blockquote")).to_have_text("Warning. Bleeding.")
     await page.get_by_text("Safety checks: 1 finding").click()
     await expect(page.locator(".pm-safety li")).to_contain_text("Bleeding. <b>Avoid</b>. BNF, 2024")
@@ -139,7 +141,8 @@ async def test_what_the_rules_found_opens_with_its_source(page: Page, settings: 
 
 async def test_a_turn_that_runs_when_the_page_is_loaded_is_waited_for(page: Page, settings: Any) -> None:
     database = Database(settings.database_url.get_secret_value())
-    threads, run, thread = Threads(database, Audit(database, Secret("x" * 32))), uuid4(), str(uuid4())
+    audit = Audit(database, find_secret((), settings.home))
+    threads, run, thread = Threads(database, audit), uuid4(), str(uuid4())
     await threads.admit(ME, run, thread, ASKED, {})
     await page.goto(f"/?thread={thread}")
     await expect(page.locator(".pm-working")).to_contain_text("Still working on the answer")
@@ -171,7 +174,7 @@ async def test_a_conversation_that_is_gone_says_so(page: Page) -> None:
 
 
 async def test_a_conversation_comes_back_with_the_server(page: Page, api: Api, settings: Any) -> None:
-    thread = await seeded(settings.database_url.get_secret_value(), stored("Still here.", "answered"))
+    thread = await seeded(settings, stored("Still here.", "answered"))
     api.stop()
     await page.goto(f"/?thread={thread}")
     await expect(page.locator(".pm-problem")).to_contain_text("can't be shown at the moment")
@@ -188,7 +191,7 @@ async def test_nothing_in_an_answer_runs_or_becomes_html(page: Page, settings: A
     text = f"{evil} [1]\n\n[click](javascript:alert(1)) ![x](https://evil.example/x.png)\n\n[2]: https://evil.example"
     used = {"id": 1, "kind": "medicine", "text": evil, "proof": evil, "said": evil, "source": evil}
     given = stored(text, "answered", citations=[citation], facts=[used])
-    thread = await seeded(settings.database_url.get_secret_value(), given, f"{evil} **bold**")
+    thread = await seeded(settings, given, f"{evil} **bold**")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     await page.goto(f"/?thread={thread}")
@@ -203,7 +206,7 @@ async def test_nothing_in_an_answer_runs_or_becomes_html(page: Page, settings: A
 
 async def test_a_clinician_sees_the_trace_and_the_reasoning_folded(page: Page, settings: Any) -> None:
     given = stored("Metformin first.", "answered", reasoning="Weighing <b>two</b> passages")
-    thread = await seeded(settings.database_url.get_secret_value(), given)
+    thread = await seeded(settings, given)
     await page.goto(f"/?thread={thread}")
     await expect(answer(page)).not_to_contain_text("Weighing")
     await page.get_by_text("Clinician").click()

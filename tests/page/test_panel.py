@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from primum.graph.settings import Settings
 from primum.memory.audit import Audit
 from primum.memory.chart import Charts
 from primum.memory.erasure import Receipt, is_genuine
 from primum.memory.facts import Fact, Quote
 from primum.memory.identity import Identity
-from primum.memory.secret import Secret
+from primum.memory.secret import find_secret
 from primum.memory.session import Database
 from primum.page.client import Client
 from tests.fakes import FakeVLLM
@@ -280,12 +281,14 @@ async def test_everything_is_erased_once_the_word_is_typed_and_a_receipt_says_so
     await expect(page.locator(".pm-receipt")).to_have_count(0)
 
 
-async def test_nothing_in_a_fact_runs_or_becomes_html(page: Page, client: Client, library_url: str) -> None:
+async def test_nothing_in_a_fact_runs_or_becomes_html(
+    page: Page, client: Client, library_url: str, settings: Settings
+) -> None:
     quote = Quote(role="patient", message="1", start=0, stop=len(EVIL), text=EVIL)
     known = Fact(kind="condition", value=EVIL, written=EVIL, said=date(2026, 5, 3), quotes=(quote,))
     client.fill_in({"kind": "weight", "value": "70 kg"})
     database = Database(library_url)
-    charts = Charts(database, Audit(database, Secret("x" * 32)))
+    charts = Charts(database, Audit(database, find_secret((), settings.home)))
     await charts.take(Identity("main", "me"), [known], "rules")
     await charts.take(Identity("main", "me"), [known.model_copy(update={"negated": True})], "rules")
     await database.close()

@@ -99,7 +99,7 @@ def test_who_asks_too_often_waits_and_so_does_who_tries_keys(closed: Settings) -
 
 async def test_a_key_holds_until_it_runs_out_or_is_revoked(settings: Settings) -> None:
     assert settings.database_url is not None
-    url, secret = settings.database_url.get_secret_value(), find_secret(None, settings.home)
+    url, secret = settings.database_url.get_secret_value(), find_secret((), settings.home)
     owner, reader = Database(url, pool=1, owner=True), Database(url, pool=1)
     keys = Keys(owner, secret)
     token, kept = await keys.create("main", "Ward 3", "clinician", days=1)
@@ -115,6 +115,21 @@ async def test_a_key_holds_until_it_runs_out_or_is_revoked(settings: Settings) -
         await keys.revoke("other", kept.id)
     await owner.close()
     await reader.close()
+
+
+def test_who_was_erased_comes_in_no_more_with_any_of_their_keys(closed: Settings, vllm: FakeVLLM) -> None:
+    vllm.default = "No."
+    anna, other, ben = key(closed, "patient", "anna"), key(closed, "patient", "anna"), key(closed, "patient", "ben")
+    with served(closed) as api:
+        api.post("/threads/t/turns", json={"question": ASKED}, headers=anna).raise_for_status()
+        receipt = api.delete("/patients/me", headers=anna).raise_for_status().json()
+        assert receipt["counts"]["api_keys"] == 2
+        for late in (anna, other):
+            refused(api.get("/threads", headers=late), 401, "Unauthenticated")
+            refused(api.post("/threads/t/turns", json={"question": ASKED}, headers=late), 401, "Unauthenticated")
+            asked = {"model": "primum", "messages": [{"role": "user", "content": ASKED}]}
+            assert api.post("/v1/chat/completions", json=asked, headers=late).status_code == 401
+        assert api.get("/threads", headers=ben).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -143,7 +158,7 @@ async def test_who_asked_stands_in_the_audit_by_role_and_key(closed: Settings, v
     number = await asyncio.to_thread(ask)
     assert closed.database_url is not None
     database = Database(closed.database_url.get_secret_value())
-    runs = Audit(database, find_secret(None, closed.home))
+    runs = Audit(database, find_secret((), closed.home))
     events = await runs._page("main", 0)
     assert {event.actor for event in events if event.action == "answer"} == {f"patient {number}"}
     await database.close()

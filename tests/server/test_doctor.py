@@ -3,13 +3,18 @@
 import json
 from pathlib import Path
 
+import jwt
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from primum.graph.settings import Settings, read_settings
+from primum.memory.session import Database
+from primum.retrieval.index import change_vector_index
 from primum.server import doctor
 from primum.server.doctor import Finding, examine
 from primum.server.port import free_port
+from tests.apis import FakeAPI, Reply
 from tests.commands import primum
 from tests.conftest import Cluster
 from tests.fakes import FakeVLLM, Says
@@ -114,6 +119,120 @@ async def test_a_role_that_sees_every_patient_is_found(
         assert (await found(settings_of(given)))["patients"].state == "failed"
     finally:
         cluster.run("drop role sees_all")
+
+
+@pytest.mark.parametrize(
+    ("change", "named", "mend"),
+    [
+        ("facts disable row level security", "facts", "alter table facts enable row level security"),
+        ("reviews no force row level security", "reviews", "alter table reviews force row level security"),
+        ("api_keys disable row level security", "api_keys", "alter table api_keys enable row level security"),
+        ("documents disable row level security", "documents", "alter table documents enable row level security"),
+    ],
+)
+async def test_a_table_without_row_level_security_is_found_whichever_it_is(
+    given: dict[str, str], change: str, named: str, mend: str
+) -> None:
+    with psycopg.connect(given["PRIMUM_DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f"alter table {change}".encode())
+        finding = (await found(settings_of(given)))["patients"]
+        assert finding.state == "failed" and f"for {named}." in finding.says and mend in finding.mend
+        for statement in finding.mend.removeprefix("As the tables' owner: ").split(";"):
+            if statement.strip():
+                connection.execute(statement.encode())
+    assert (await found(settings_of(given)))["patients"].state == "ok"
+
+
+async def test_a_disk_that_fills_and_a_pgvector_that_is_old_are_told(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "PGVECTOR", (99, 0))
+    monkeypatch.setattr(doctor, "ENOUGH", 10**9)
+    findings = await found(settings_of(given))
+    assert findings["pgvector"].state == "failed" and "is older than 99.0" in findings["pgvector"].says
+    assert "tables" not in findings and "alter extension vector update" in findings["pgvector"].mend
+    assert findings["home"].state == "warning" and "Free space" in findings["home"].mend
+    monkeypatch.setattr(doctor, "LITTLE", 10**9)
+    assert (await found(settings_of(given)))["home"].state == "failed"
+
+
+async def test_a_model_that_refuses_the_key_is_told(given: dict[str, str]) -> None:
+    async with FakeAPI() as api:
+        api.says("/v1/models", Reply(b"{}", status=401))
+        finding = (await found(settings_of(given, model_url=f"{api.url}/v1")))["model"]
+    assert (finding.state, finding.mend) == ("failed", "Set PRIMUM_MODEL_KEY.")
+    assert "refuses our key" in finding.says
+
+
+async def test_a_model_that_was_released_and_is_not_served_is_told(given: dict[str, str], vllm: FakeVLLM) -> None:
+    with psycopg.connect(given["PRIMUM_DATABASE_URL"], autocommit=True) as connection:
+        add = "insert into releases (role, model, card, share, actor) values ('writer', %s, '{}', 1, 'test')"
+        connection.execute(add, ["primum"])
+        assert (await found(settings_of(given)))["adapters"].says == "Released: writer primum."
+        connection.execute(add, ["med"])
+    finding = (await found(settings_of(given)))["adapters"]
+    assert finding.state == "failed" and "does not serve med" in finding.says
+
+
+async def test_an_index_of_vectors_that_is_missing_is_told_and_made(given: dict[str, str]) -> None:
+    url = given["PRIMUM_DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("drop index ix_chunks_embedding_64")
+    finding = (await found(settings_of(given)))["library"]
+    assert (finding.state, finding.mend) == ("warning", "primum index halfvec")
+    database = Database(url, owner=True)
+    assert await change_vector_index(database, "halfvec")
+    assert not await change_vector_index(database, "halfvec")
+    await database.close()
+    assert (await found(settings_of(given)))["library"].state == "ok"
+
+
+async def test_folders_that_are_followed_must_be_readable(given: dict[str, str], tmp_path: Path) -> None:
+    settings = settings_of(given).model_copy(update={"watch": (tmp_path,)})
+    assert (await found(settings))["watch"].says == "1 folders can be read."
+    settings = settings.model_copy(update={"watch": (tmp_path, tmp_path / "none")})
+    finding = (await found(settings))["watch"]
+    assert finding.state == "failed" and str(tmp_path / "none") in finding.says
+
+
+async def test_a_reranker_that_can_not_be_loaded_is_told(given: dict[str, str], tmp_path: Path) -> None:
+    finding = (await found(settings_of(given, reranker=str(tmp_path / "none"))))["reranker"]
+    assert finding.state == "failed" and "none" in finding.says
+
+
+async def test_an_issuer_is_asked_for_its_keys(given: dict[str, str]) -> None:
+    async with FakeAPI() as api:
+        settings = settings_of(given).model_copy(update={"oidc_issuer": api.url, "auth": "required"})
+        assert (await found(settings))["login"].state == "failed"
+        described = {"issuer": api.url, "jwks_uri": f"{api.url}/jwks"}
+        api.says("/.well-known/openid-configuration", Reply(json.dumps(described).encode()))
+        key = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key()))
+        api.says("/jwks", Reply(json.dumps({"keys": [{**key, "kid": "one", "alg": "ES256"}]}).encode()))
+        assert (await found(settings))["login"].says == f"{api.url} publishes 1 keys."
+        unasked = settings.model_copy(update={"auth": None})
+        assert (await found(unasked))["login"].state == "warning"
+
+
+async def test_a_replica_that_lags_is_told(given: dict[str, str]) -> None:
+    """Of the two functions that tell of it, others stand before Postgres' own."""
+    url = given["PRIMUM_DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create schema told")
+        connection.execute("create function told.pg_is_in_recovery() returns bool language sql return true")
+        connection.execute(
+            "create function told.pg_last_xact_replay_timestamp() returns timestamptz language sql "
+            "return now() - interval '5 minutes'"
+        )
+    replica = f"{url}&options=-c%20search_path%3Dtold,pg_catalog,public"
+    settings = settings_of(given, database_replica_url=replica)
+    finding = (await found(settings))["replica"]
+    assert finding.state == "warning" and "300 seconds old" in finding.says
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "create or replace function told.pg_last_xact_replay_timestamp() returns timestamptz language sql "
+            "return now()"
+        )
+    assert (await found(settings))["replica"].state == "ok"
 
 
 async def test_a_library_of_another_embedder_finds_nothing_and_it_is_told(given: dict[str, str]) -> None:

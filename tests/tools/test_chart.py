@@ -24,7 +24,7 @@ def fact(kind: Kind, value: str, words: str, **more: Any) -> Fact:
 
 @pytest.fixture
 def secret(tmp_path: Any) -> Secret:
-    return find_secret(None, tmp_path)
+    return find_secret((), tmp_path)
 
 
 @pytest.fixture

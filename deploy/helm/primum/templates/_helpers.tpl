@@ -32,6 +32,28 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- else }}{{ required "model.url: give the address of a model, or set model.enabled" .Values.model.url }}{{ end }}
 {{- end }}
 
+{{/* GPUs of a replica, as its profile shares the model out. */}}
+{{- define "primum.gpus" -}}
+{{- $profile := .Files.Get (printf "profiles/%s.yaml" .Values.model.profile) | fromYaml }}
+{{- $shares := 1 }}
+{{- range list "tensor-parallel-size" "data-parallel-size" "pipeline-parallel-size" }}
+{{- $shares = mul $shares (index $profile . | default 1) }}
+{{- end }}
+{{- $shares }}
+{{- end }}
+
+{{/* The weights twice, so that another version fits beside, and what is compiled. */}}
+{{- define "primum.weights" -}}
+{{- $sizes := dict "gpu-24gb" "30Gi" "gpu-80gb" "80Gi" "gpus-4-one" "160Gi" "gpus-4-replicas" "160Gi" }}
+{{- .Values.model.storage.size | default (index $sizes .Values.model.profile) }}
+{{- end }}
+
+{{/* The port of an address. */}}
+{{- define "primum.port" -}}
+{{- $parsed := urlParse . }}
+{{- regexFind ":[0-9]+$" $parsed.host | trimPrefix ":" | default (ternary "443" "80" (eq $parsed.scheme "https")) }}
+{{- end }}
+
 {{- define "primum.env" -}}
 - {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
 - {name: OMP_NUM_THREADS, value: "1"}
