@@ -18,7 +18,7 @@ from primum.memory import exports, jobs
 from primum.memory.audit import Audit
 from primum.memory.exports import TakenOut
 from primum.memory.identity import Identity
-from primum.memory.session import Database
+from primum.memory.session import CHORE, Database
 from primum.safety.remembered import forget_texts
 
 # A patient's rows, in the order in which they are counted; they go with the patient's own row.
@@ -99,7 +99,9 @@ class Erasure:
                 )
                 counts[table] = gone.rowcount
             # Before their rows are gone from here: a folder that can't be written must not be forgotten.
-            out = await exports.take_out(written, self.audit.secret.pseudonym(identity)) if written else None
+            out = (
+                await exports.take_out(connection, written, self.audit.secret.pseudonym(identity)) if written else None
+            )
             await connection.execute(_GONE, {"patient": identity.patient})
             head = await self.audit.add(connection, identity, actor, "erase", {"counts": counts})
         forget_texts()
@@ -122,7 +124,7 @@ class Erasure:
         await self.sweep()
         if days is None:
             return
-        async with self.database.begin_as_worker() as connection:
+        async with self.database.begin_as_worker(CHORE) as connection:
             threads = (await connection.execute(_OLD_THREADS, {"days": days})).all()
         for tenant, patient, thread in threads:
             identity = Identity(tenant, patient)
@@ -132,7 +134,7 @@ class Erasure:
                     await self.audit.add(connection, identity, "system", "retain", {"threads": 1, "days": days})
         forget_texts()
         await self.sweep()
-        async with self.database.begin_as_worker() as connection:
+        async with self.database.begin_as_worker(CHORE) as connection:
             patients = (await connection.execute(_OLD_PATIENTS, {"days": days})).all()
         for tenant, patient in patients:
             identity = Identity(tenant, patient)
@@ -144,7 +146,7 @@ class Erasure:
 
     async def sweep(self) -> None:
         """Removes checkpoints of threads that are gone."""
-        async with self.database.begin_as_worker() as connection:
+        async with self.database.begin_as_worker(CHORE) as connection:
             for table in SEALED:
                 await connection.execute(text(_ORPHANS.format(table=table)))
 
