@@ -141,7 +141,9 @@ async def resources(model_url: str) -> AsyncIterator[Resources]:
         yield opened
 
 
-def report(measurement: Coroutine[Any, Any, dict[str, Any]]) -> None:
+def report(measurement: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
     """Runs a measurement on the event loop that the server has, and prints it."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    print(json.dumps(uvloop.run(measurement), indent=2))
+    told = uvloop.run(measurement)
+    print(json.dumps(told, indent=2, ensure_ascii=False))
+    return told

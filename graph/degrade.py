@@ -19,7 +19,7 @@ NEXT = {"router": "rewrite", "rewrite": "retrieve", "further": "retrieve", "look
 
 async def degrade(state: State, error: NodeError, runtime: Runtime[Context]) -> Command[str]:
     """Notes why a step failed, puts its plain substitute into the state and goes on."""
-    if not isinstance(error.error, SURVIVED):
+    if not isinstance(error.error, SURVIVED) or error.node == "respond":  # no step comes after it
         raise error.error
     reason = "it took too long" if isinstance(error.error, NodeTimeoutError) else str(error.error)
     update: State = {"degraded": [*state.get("degraded", []), f"{error.node}: {reason}"]}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, cast
 
+import aiohttp
 import httpx
 from httpx_aiohttp import HttpxAiohttpClient
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
@@ -40,12 +41,22 @@ PERIOD = 160  # characters of the longest passage whose repetition is looked for
 
 def open_client(url: str, key: str) -> httpx.AsyncClient:
     """For a model server's endpoint. aiohttp reads streams at a third of the work that httpx' own transport takes."""
-    return HttpxAiohttpClient(
+    return _Client(
         base_url=url,
         headers={"Authorization": f"Bearer {key}"},
         timeout=httpx.Timeout(600, connect=CONNECT_TIMEOUT),
         limits=httpx.Limits(max_connections=CONNECTIONS),
     )
+
+
+class _Client(HttpxAiohttpClient):
+    """Tells of what is no HTTP by an error of httpx' as well; aiohttp's own holds what was sent."""
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        try:
+            return await super().send(request, **options)
+        except aiohttp.ClientError:
+            raise httpx.RemoteProtocolError("no answer of HTTP", request=request) from None
 
 
 class EndpointChat(ChatOpenAI):

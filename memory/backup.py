@@ -178,12 +178,14 @@ def dump(url: str, path: Path, opener: Opener, *, with_secret: bool = False, say
 
     Raises:
         BadInput: the secret is to go along without a passphrase, or is not the database's.
-        MemoryUnavailable: the database can't be reached, its tables are another version's, or its rows can't be read.
+        MemoryUnavailable: the database can't be reached, or by a pooler alone; its tables are another version's; or its
+            rows can't be read.
     """
     if with_secret and opener.sealed_with == "secret":
         raise BadInput("A secret that seals the backup of itself can't be got out again: give a passphrase.")
     if not schema.is_current(url):
         raise MemoryUnavailable("The tables are another version's: run `primum db upgrade` first.")
+    schema.check_direct(url)
     with _connected(url) as held, _connected(url) as connection, drafted(path) as file:
         # In a transaction of its own: one that waited for it would see the rows of before it waited.
         held.execute("select pg_advisory_xact_lock_shared(%s)", [_ALEMBIC])

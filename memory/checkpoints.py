@@ -4,9 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from time import monotonic
 from typing import Any, cast
-from weakref import WeakKeyDictionary
 
 import psycopg
 from langchain_core.runnables import RunnableConfig
@@ -15,13 +13,11 @@ from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool
+from psycopg.rows import dict_row
 
 from primum.graph.errors import MemoryUnavailable
 from primum.memory.secret import Cipher, Secret
-from primum.memory.session import APP, CONNECT_TIMEOUT, PROCESS, WORKER, doubtful
+from primum.memory.session import APP, PATIENCE, PROCESS, WORKER, Pool, locally
 
 SCHEMA = "checkpoints"
 _TRY_LOCK = "select 1 where pg_try_advisory_xact_lock(hashtext('primum.checkpoints'))"
@@ -32,7 +28,6 @@ grant usage on schema {SCHEMA} to {APP}, {WORKER};
 grant delete on {SCHEMA}.checkpoints, {SCHEMA}.checkpoint_blobs, {SCHEMA}.checkpoint_writes to {WORKER};
 grant select (thread_id) on {SCHEMA}.checkpoints, {SCHEMA}.checkpoint_blobs, {SCHEMA}.checkpoint_writes to {WORKER};
 """
-_used: WeakKeyDictionary[AsyncConnection[DictRow], float] = WeakKeyDictionary()
 _SEARCH_PATH = f"-c search_path={SCHEMA}"
 
 
@@ -99,23 +94,17 @@ async def open_checkpointer(url: str, pool: int, secret: Secret) -> AsyncIterato
 
     Its connections tell by their name which secrets this process has (`primum.memory.rotation`).
     """
-    connections: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
+    connections = Pool(
         url,
+        # A checkpoint reaches the disk with the turn's answer, whose commit comes after it and waits.
+        locally(APP, search_path=SCHEMA, synchronous_commit="off", statement_timeout=f"{PATIENCE:.0f}s"),
         min_size=1,
         max_size=pool,
-        timeout=CONNECT_TIMEOUT,
         kwargs={
             "autocommit": True,
-            "prepare_threshold": 0,
             "row_factory": dict_row,
-            # A checkpoint reaches the disk with the turn's answer, whose commit comes after it and waits.
-            "options": f"{_SEARCH_PATH} -c role={APP} -c synchronous_commit=off",
-            "connect_timeout": CONNECT_TIMEOUT,
             "application_name": " ".join([PROCESS, *(one.id for one in secret.given.values())]),
         },
-        check=_check,
-        reset=_stamp,
-        open=False,
     )
     await connections.open(wait=False)
     try:
@@ -125,13 +114,3 @@ async def open_checkpointer(url: str, pool: int, secret: Secret) -> AsyncIterato
         yield saver
     finally:
         await connections.close()
-
-
-async def _stamp(connection: AsyncConnection[DictRow]) -> None:
-    _used[connection] = monotonic()
-
-
-async def _check(connection: AsyncConnection[DictRow]) -> None:
-    """Asks a connection whether it lives, if there is doubt."""
-    if doubtful(connection, _used.get(connection, 0.0)):
-        await AsyncConnectionPool.check_connection(connection)

@@ -60,6 +60,6 @@ class Consents:
             removed = 0 if given else (await connection.execute(_DELETE)).rowcount
             written = () if given else await exports.of_patient(connection)
             details = {"given": given, "drafts_removed": removed, "exports": [one.folder for one in written]}
-            out = await exports.take_out(written, self.audit.secret.pseudonyms(identity))
+            out = await exports.take_out(connection, written, self.audit.secret.pseudonyms(identity))
             await self.audit.add(connection, identity, actor, "consent", details)
         return Consent(row.consent, row.consent_at, row.consent_by, removed, out)

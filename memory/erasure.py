@@ -18,7 +18,7 @@ from primum.memory import exports, jobs
 from primum.memory.audit import Audit
 from primum.memory.exports import TakenOut
 from primum.memory.identity import Identity
-from primum.memory.session import Database
+from primum.memory.session import CHORE, Database
 from primum.safety.remembered import forget_texts
 
 # A patient's rows, in the order in which they are counted; they go with the patient's own row.
@@ -107,7 +107,9 @@ class Erasure:
                 )
                 counts[table] = gone.rowcount
             # Before their rows are gone from here: a folder that can't be written must not be forgotten.
-            out = await exports.take_out(written, self.audit.secret.pseudonyms(identity)) if written else None
+            out = (
+                await exports.take_out(connection, written, self.audit.secret.pseudonyms(identity)) if written else None
+            )
             await connection.execute(_GONE, {"patient": identity.patient})
             head = await self.audit.add(connection, identity, actor, "erase", {"counts": counts})
         forget_texts()
@@ -130,7 +132,7 @@ class Erasure:
         await self.sweep()
         if days is None:
             return
-        async with self.database.begin_as_worker() as connection:
+        async with self.database.begin_as_worker(CHORE) as connection:
             threads = (await connection.execute(_OLD_THREADS, {"days": days})).all()
         for tenant, patient, thread in threads:
             identity = Identity(tenant, patient)
@@ -140,7 +142,7 @@ class Erasure:
                     await self.audit.add(connection, identity, "system", "retain", {"threads": 1, "days": days})
         forget_texts()
         await self.sweep()
-        async with self.database.begin_as_worker() as connection:
+        async with self.database.begin_as_worker(CHORE) as connection:
             patients = (await connection.execute(_OLD_PATIENTS, {"days": days})).all()
         for tenant, patient in patients:
             identity = Identity(tenant, patient)
@@ -152,7 +154,7 @@ class Erasure:
 
     async def sweep(self) -> None:
         """Removes checkpoints of threads that are gone."""
-        async with self.database.begin_as_worker() as connection:
+        async with self.database.begin_as_worker(CHORE) as connection:
             for table in SEALED:
                 await connection.execute(text(_ORPHANS.format(table=table)))
 

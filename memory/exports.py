@@ -13,6 +13,8 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from primum.memory.session import RESTS
+
 FILES = ("pairs.jsonl", "opinions.jsonl")
 RUN = "run.json"  # of a training run's folder: it names the hashes of its data
 DEPTH = 3  # folders below a root in which runs are looked for
@@ -68,8 +70,12 @@ def hashes_of(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in there}
 
 
-async def take_out(written: Sequence[Written], subjects: Collection[str]) -> TakenOut:
-    """Takes a patient's rows, by their pseudonyms, out of these folders; names the adapters made with them."""
+async def take_out(connection: AsyncConnection, written: Sequence[Written], subjects: Collection[str]) -> TakenOut:
+    """Takes a patient's rows, by their pseudonyms, out of these folders; names the adapters made with them.
+
+    `connection`: of the transaction that is not ended before they are.
+    """
+    await connection.execute(RESTS)
     return await asyncio.to_thread(_take_out, written, subjects)
 
 

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from primum.graph.errors import MemoryUnavailable, ModelUnavailable
 from primum.memory.identity import Identity
-from primum.memory.session import APP, CONNECT_TIMEOUT, WORKER
+from primum.memory.session import APP, WORKER, Pool, locally
 
 SCHEMA = "jobs"
 AT_ONCE = 4  # jobs of different patients that one worker does at the same time
@@ -196,11 +196,11 @@ async def open_worker(url: str, remember: Work, retain: Chore) -> AsyncIterator[
         retain: what is done each night with what is older than it may be.
     """
     connector = Connector(
-        conninfo=url,
+        pool_factory=Pool,
+        url=url,
+        begins=locally(WORKER, search_path=SCHEMA),
         min_size=1,
         max_size=AT_ONCE + 2,
-        timeout=CONNECT_TIMEOUT,
-        kwargs={"options": f"-c search_path={SCHEMA} -c role={WORKER}", "connect_timeout": CONNECT_TIMEOUT},
     )
     app = procrastinate.App(connector=connector)
 

@@ -24,6 +24,7 @@ _NOTES = sa.text(
     "select obj_description(to_regnamespace('checkpoints'), 'pg_namespace') as checkpoints, "
     "obj_description(to_regnamespace('jobs'), 'pg_namespace') as jobs"
 )
+_MARK = "4321ms"  # a setting of a session that a pooler refuses, or forgets
 SCRIPTS = Path(__file__).resolve().parent.parent / "alembic"
 
 
@@ -52,12 +53,33 @@ def _run(url: str, work: Callable[[Config, sa.Connection], T]) -> T:
         raise MemoryUnavailable(f"The database does not fit this version of Primum: {error}") from error
 
 
+def check_direct(url: str) -> None:
+    """That there is a session of our own: a lock that outlives its transaction would be left with a pooler's for ever.
+
+    Raises:
+        MemoryUnavailable: a pooler stands between, or the database can't be reached.
+    """
+    try:
+        with psycopg.connect(url, options=f"-c lock_timeout={_MARK}", connect_timeout=CONNECT_TIMEOUT) as connection:
+            direct = connection.execute("show lock_timeout").fetchone() == (_MARK,)
+    except psycopg.OperationalError as error:
+        if "startup parameter" not in str(error):
+            raise MemoryUnavailable("The database can't be reached. Nothing was changed.") from error
+        direct = False
+    if not direct:
+        raise MemoryUnavailable(
+            "This needs Postgres itself, and PRIMUM_DATABASE_URL leads to a pooler: run it with Postgres' own address."
+        )
+
+
 def upgrade(url: str) -> None:
     """Make or change the tables until they are this version's; safe to run from several processes at once.
 
     Raises:
-        MemoryUnavailable: the database can't be reached, refuses, or was made by a newer Primum.
+        MemoryUnavailable: the database can't be reached, refuses, or was made by a newer Primum; or a pooler stands
+            between.
     """
+    check_direct(url)
     from primum.memory import checkpoints, jobs  # takes seconds, and is seldom needed
 
     _run(url, lambda config, _: command.upgrade(config, "head"))

@@ -1,13 +1,22 @@
-"""The connection pool and its transactions."""
+"""The connection pool and its transactions.
+
+No session holds anything of ours: as whom a transaction works, on which tables and for how long is said in it. So a
+pooler that gives a server's session to each transaction (PgBouncer, `pool_mode = transaction`) may stand between.
+"""
 
 import select
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from math import inf
 from time import monotonic
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 import psycopg_pool
+from psycopg.abc import RV, PQGen
+from psycopg.pq import TransactionStatus
+from psycopg.rows import DictRow, Row
 from sqlalchemy import event, exc, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -22,6 +31,19 @@ PROCESS = "primum"  # begins the name of the connections that tell which secrets
 CONNECT_TIMEOUT = 5  # seconds until a database that does not answer counts as gone
 POOL_TIMEOUT = 30  # seconds that a transaction waits for a connection while all are in use
 FRESH = 1.0  # seconds after its last use in which a silent connection is taken to live
+PATIENCE = 30.0  # seconds that a statement of a turn may take, with its waits for locks
+CHORE = 3600.0  # seconds that one of the night's may
+ABSENT = 10  # seconds after which the server ends a transaction whose process says nothing more, with its locks
+
+
+_CONNECTS = {
+    "connect_timeout": CONNECT_TIMEOUT,
+    # Plans of prepared statements outlive a change of planner settings (hnsw.ef_search), and a pooler's sessions are
+    # not those that prepared them: none are.
+    "prepare_threshold": None,
+    # A peer that is gone without a word: the kernel asks after 10 seconds of silence, and gives up after 15 more.
+    **{"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000},
+}
 
 
 def sqlalchemy_url(url: str) -> str:
@@ -29,11 +51,96 @@ def sqlalchemy_url(url: str) -> str:
     return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
-_IDENTIFY = text("select set_config('app.tenant', :tenant, true), set_config('app.patient', :patient, true)")
-_IN_USE = "(select secret_check from installation)"
-_IDENTIFY_WITH_SECRET = text(f"{_IDENTIFY.text}, {_IN_USE}")
+def locally(role: str, **more: str) -> str:
+    """The statement that a transaction begins with: as which role it works, and other settings until its end."""
+    settings = {"role": role, "idle_in_transaction_session_timeout": f"{ABSENT}s", **more}
+    return "select " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+
+
+# For a transaction that waits for something else than its statements.
+RESTS = text(f"select set_config('idle_in_transaction_session_timeout', '{CHORE:.0f}s', true)")
+
+
+def _bounded(role: str, patience: float = PATIENCE) -> str:
+    return locally(role, statement_timeout=f"{patience:.0f}s")
+
+
+_IDENTITY = "set_config('app.tenant', :tenant, true), set_config('app.patient', :patient, true)"
+_BEGIN_AS_APP = text(_bounded(APP))
+_BEGIN_FOR = text(f"{_bounded(APP)}, {_IDENTITY}")
+_OWNER_BEGINS_FOR = text(f"select {_IDENTITY}")
+_AND_SECRET = {
+    begins: text(f"{begins.text}, (select secret_check from installation)") for begins in (_BEGIN_FOR, _OWNER_BEGINS_FOR)
+}
+
 _KEEP_CHECK = text("insert into installation (id, secret_check) values (1, :secret) on conflict do nothing")
 _FORMER = text("select secret_check, sealed from former_secrets order by number")
+
+
+class Connection(psycopg.AsyncConnection[Row]):
+    """One that gives up a server which says nothing more; psycopg waits for it without end.
+
+    `patience`: seconds. The server's own limit comes first where it is there to keep it.
+    """
+
+    patience = PATIENCE + CONNECT_TIMEOUT
+
+    async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:  # noqa: ASYNC109
+        try:
+            return await super().wait(gen, interval, min(self.patience, inf if timeout is None else timeout))
+        except psycopg.OperationalError as error:
+            # No error of the server's, and its answer is still to come: nobody can use this connection any more.
+            if error.sqlstate is None and self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
+
+    @contextmanager
+    def waiting(self, seconds: float) -> Iterator[None]:
+        """Has another patience for a while."""
+        before, self.patience = self.patience, seconds
+        try:
+            yield
+        finally:
+            self.patience = before
+
+
+class Pool(psycopg_pool.AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]):
+    """For libraries that say nothing of roles and schemas: what is done with a connection is one transaction, which
+    begins with a statement of ours. All of it is sent at once, so that this takes no trip to the server of its own.
+    """
+
+    def __init__(self, url: str, begins: str, **given: Any) -> None:
+        self._begins = begins.encode()
+        self._used: WeakKeyDictionary[psycopg.AsyncConnection[DictRow], float] = WeakKeyDictionary()
+        self._emptied = -inf
+        given["kwargs"] = {**_CONNECTS, **given.get("kwargs", {})}
+        given |= {"check": self._ask, "reset": self._stamp, "open": False}
+        # Whoever wants one tries anew: the pool's own pauses double, and would outlast a long outage by as much again.
+        given |= {"timeout": 2 * CONNECT_TIMEOUT, "reconnect_timeout": CONNECT_TIMEOUT}
+        super().__init__(url, connection_class=Connection, **given)
+
+    @asynccontextmanager
+    async def connection(self, timeout: float | None = None) -> AsyncIterator[Any]:  # noqa: ASYNC109
+        async with super().connection(timeout) as connection, connection.pipeline(), connection.transaction():
+            await connection.execute(self._begins)
+            yield connection
+
+    async def _stamp(self, connection: psycopg.AsyncConnection[DictRow]) -> None:
+        self._used[connection] = monotonic()
+
+    async def _ask(self, connection: psycopg.AsyncConnection[DictRow]) -> None:
+        """Asks a connection whether it lives, if there is doubt; of a dead one the others are taken for dead, too."""
+        assert isinstance(connection, Connection)
+        if not doubtful(connection, self._used.get(connection, 0.0)):
+            return
+        try:
+            with connection.waiting(CONNECT_TIMEOUT):
+                await self.check_connection(connection)
+        except psycopg.Error:
+            if monotonic() - self._emptied > 2 * CONNECT_TIMEOUT:
+                self._emptied = monotonic()
+                await self.drain()
+            raise
 
 
 class Database:
@@ -45,28 +152,33 @@ class Database:
 
     def __init__(self, url: str, pool: int = 10, *, owner: bool = False) -> None:
         self.url = url
-        role = {} if owner else {"options": f"-c role={APP}"}
+        self._owner = owner
         self.engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(url),
             pool_size=pool,
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT,
             hide_parameters=True,  # an error's text ends up in logs, and parameters are patients' words
-            # Plans of prepared statements outlive a change of planner settings (hnsw.ef_search), so none are.
-            connect_args={"connect_timeout": CONNECT_TIMEOUT, "prepare_threshold": None, **role},
+            connect_args={"async_creator_fn": self._connect, **_CONNECTS},
         )
 
         event.listen(self.engine.sync_engine, "checkin", _stamp)
         event.listen(self.engine.sync_engine, "checkout", self._check)
-        self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._secret: Secret | None = None
+
+    async def _connect(self, *args: Any, **kwargs: Any) -> Connection[Any]:
+        connection = await Connection.connect(*args, **kwargs)
+        if self._owner:  # who makes indexes and reads libraries in
+            connection.patience = inf
+        return connection
 
     def _check(self, connection: Any, record: Any, _: Any) -> None:
         """`pool_pre_ping`, but only where there is doubt; each ping costs a turn a round trip."""
         if doubtful(connection.driver_connection, record.info.get("used", monotonic())):
             dialect = self.engine.dialect
             try:
-                dialect.do_ping(connection)
+                with connection.driver_connection.waiting(CONNECT_TIMEOUT):
+                    dialect.do_ping(connection)
             except dialect.loaded_dbapi.Error as error:
                 raise exc.InvalidatePoolError from error
 
@@ -81,30 +193,33 @@ class Database:
         """
         async with _reached(), self.engine.begin() as connection:
             if identity is not None:
-                who = {"tenant": identity.tenant, "patient": identity.patient}
+                given = {"tenant": identity.tenant, "patient": identity.patient}
+                begins = _OWNER_BEGINS_FOR if self._owner else _BEGIN_FOR
                 if self._secret is None:
-                    await connection.execute(_IDENTIFY, who)
+                    await connection.execute(begins, given)
                 else:  # in the same round trip
-                    row = (await connection.execute(_IDENTIFY_WITH_SECRET, who)).one()
+                    row = (await connection.execute(_AND_SECRET[begins], given)).one()
                     self._secret.use(row.secret_check)
+            elif not self._owner:
+                await connection.execute(_BEGIN_AS_APP)
             yield connection
 
     @asynccontextmanager
-    async def begin_as_worker(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction that sees whose turns there are and how they stand, of all tenants. Raises as `begin`."""
-        async with self.begin() as connection:
-            await connection.execute(text(f"set local role {WORKER}"))
-            yield connection
+    async def begin_as_worker(self, patience: float = PATIENCE) -> AsyncIterator[AsyncConnection]:
+        """One transaction that sees whose turns there are and how they stand, of all tenants. Raises as `begin`.
 
-    @asynccontextmanager
-    async def single(self) -> AsyncIterator[AsyncConnection]:
-        """For single statements on the library, each a transaction of its own. Raises as `begin` does."""
-        async with _reached(), self._single.connect() as connection:
-            yield connection
+        `patience`: seconds that a statement may take.
+        """
+        async with _reached(), self.engine.begin() as connection:
+            driven = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(driven, Connection)
+            with driven.waiting(patience + CONNECT_TIMEOUT):
+                await connection.execute(text(_bounded(WORKER, patience)))
+                yield connection
 
     async def ping(self) -> None:
         """Raises MemoryUnavailable unless the database answers."""
-        async with self.single() as connection:
+        async with self.begin() as connection:
             await connection.execute(text("select 1"))
 
     async def check(self, secret: Secret) -> None:
@@ -120,7 +235,7 @@ class Database:
             if not await connection.scalar(text("select row_security_active('turns')")):
                 raise BadInput("This database does not keep patients apart: its role may bypass row-level security.")
             await connection.execute(_KEEP_CHECK, {"secret": secret.newest.check})
-            kept = await connection.scalar(text(f"select {_IN_USE}"))
+            kept = await connection.scalar(text("select secret_check from installation"))
             former = [(bytes(row.secret_check), bytes(row.sealed)) for row in await connection.execute(_FORMER)]
         secret.adopt(bytes(kept), former)
         self._secret = secret
@@ -188,3 +303,8 @@ async def _reached() -> AsyncIterator[None]:
         if not isinstance(error.orig, psycopg.errors.ForeignKeyViolation):
             raise
         raise MemoryUnavailable(f"{why(error)} Nothing was changed.") from None  # its text names the patient
+    except (exc.DatabaseError, psycopg.DatabaseError) as error:
+        if type(getattr(error, "orig", error)) is not psycopg.DatabaseError:
+            raise
+        # libpq's own, of what is no answer of Postgres: the wire is broken.
+        raise MemoryUnavailable(f"{why(error)} Nothing was changed.") from None

@@ -9,6 +9,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from primum.graph.context import Context
+from primum.graph.errors import RetrievalFailed
 from primum.graph.state import State
 from primum.nodes import case
 from primum.nodes.asking import asking_back
@@ -136,7 +137,11 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
         sentences = tuple(quote[a:b] for a, b in split_plain(quote))
         return not any(unsafe(sentences, state)) and not suspicious(quote)
 
-    found = await excerpts(asked, fitting, context.library, max_words(state, context), allowed)
+    try:
+        found = await excerpts(asked, fitting, context.library, max_words(state, context), allowed)
+    except RetrievalFailed as error:  # the embedder went away after the search: nothing comes after this step
+        lost = State({**state, "degraded": [*state.get("degraded", []), f"respond: {error}"]})
+        return _answer(lost, context, UNSEARCHED, "unverified", counts=removed)
     if not found:
         return _answer(state, context, UNFIT, "unverified", counts=removed)
     shown = {**removed, "supported": len(found)}

@@ -32,7 +32,7 @@ class Copies:
         self._rests_until = 0.0
 
     async def read(self, identity: Identity | None, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """What `work` gives, in one transaction for an identity, or with each statement one of its own.
+        """What `work` gives, in one transaction, for an identity if one is given.
 
         Raises:
             MemoryUnavailable: the primary can't be reached either.
@@ -63,5 +63,5 @@ class Copies:
 
 
 async def _read(database: Database, identity: Identity | None, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-    async with database.begin(identity) if identity else database.single() as connection:
+    async with database.begin(identity) as connection:
         return await work(connection)

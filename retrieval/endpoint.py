@@ -1,8 +1,11 @@
 """An OpenAI-compatible embeddings endpoint, such as vLLM's with a pooling model, as an embedder."""
 
 import hashlib
+import json
 import math
 from collections.abc import Sequence
+from time import monotonic
+from typing import Any
 
 import httpx
 
@@ -11,7 +14,7 @@ from primum.retrieval.embedder import Vector
 
 _BATCH = 64  # texts of one request: the server makes its own batches of them
 _TOKEN = 3  # characters, a low guess: how the server cuts a text is not known here
-_TIMEOUT = httpx.Timeout(120, connect=5)
+_CONNECT, _REQUEST, _TEXT = 5.0, 10.0, 2.0  # seconds: until it takes a request, for one, and for each text in it
 
 
 class EndpointEmbedder:
@@ -22,9 +25,7 @@ class EndpointEmbedder:
     def __init__(self, name: str, url: str, key: str) -> None:
         """Raises RetrievalFailed if there is no such model."""
         self.name = name
-        self._http = httpx.Client(
-            base_url=url.rstrip("/") + "/", headers={"Authorization": f"Bearer {key}"}, timeout=_TIMEOUT
-        )
+        self._http = httpx.Client(base_url=url.rstrip("/") + "/", headers={"Authorization": f"Bearer {key}"})
         self.dimensions = len(self._ask(["fever"])[0])
         self.fingerprint = hashlib.sha256(f"{name} {self.dimensions}".encode()).hexdigest()
 
@@ -40,11 +41,7 @@ class EndpointEmbedder:
 
     def _ask(self, texts: list[str]) -> list[Vector]:
         try:
-            response = self._http.post(
-                "embeddings", json={"model": self.name, "input": texts, "encoding_format": "float"}
-            )
-            response.raise_for_status()
-            rows = sorted(response.json()["data"], key=lambda row: row["index"])
+            rows = sorted(self._answer(texts)["data"], key=lambda row: row["index"])
             vectors = [[float(x) for x in row["embedding"]] for row in rows]
         except httpx.HTTPStatusError as error:
             raise RetrievalFailed(
@@ -58,6 +55,21 @@ class EndpointEmbedder:
         if len(vectors) != len(texts):
             raise RetrievalFailed(f"The embeddings endpoint gave {len(vectors)} vectors for {len(texts)} texts.")
         return [_of_length_one(vector) for vector in vectors]
+
+    def _answer(self, texts: list[str]) -> Any:
+        """What it says, within its time also where that comes byte by byte. Raises httpx.HTTPError, ValueError."""
+        seconds = _REQUEST + _TEXT * len(texts)
+        limit = monotonic() + seconds
+        asked = {"model": self.name, "input": texts, "encoding_format": "float"}
+        timeout = httpx.Timeout(seconds, connect=_CONNECT)
+        with self._http.stream("POST", "embeddings", json=asked, timeout=timeout) as response:
+            response.raise_for_status()
+            said = bytearray()
+            for piece in response.iter_bytes():
+                said += piece
+                if monotonic() > limit:
+                    raise httpx.ReadTimeout("too slow")
+        return json.loads(said)
 
 
 def _of_length_one(vector: Vector) -> Vector:

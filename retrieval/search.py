@@ -348,7 +348,7 @@ class Retriever:
         return kept[:k]
 
     async def _read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """A transaction that sees the tenant's own too; everyone's library alone needs none, which is faster."""
+        """In one transaction, which sees the tenant's own too."""
         return await self._copies.read(Identity(self._tenant, "") if self._tenant else None, work)
 
     async def _rows(self, statement: TextClause, given: Mapping[str, Any]) -> Sequence[Row[Any]]:

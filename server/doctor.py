@@ -158,13 +158,16 @@ async def _connected(part: str, url: str) -> AsyncIterator[tuple[psycopg.AsyncCo
     began = monotonic()
     setting = "PRIMUM_DATABASE_URL" if part == "database" else "PRIMUM_DATABASE_REPLICA_URL"
     try:
-        connection = await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT)
+        connection = await psycopg.AsyncConnection.connect(url, connect_timeout=CONNECT_TIMEOUT)
     except psycopg.Error as error:
         said = " ".join(str(error).split())[:300]
         yield None, [Finding(part, "failed", f"No connection: {said}", f"Is {setting} right, and does Postgres run?")]
         return
     async with connection:
-        await connection.execute("set default_transaction_read_only = on")
+        await connection.set_read_only(
+            True
+        )  # of its one transaction: a session may be a pooler's, who gives it to others
+        await connection.execute("select")
         version = connection.info.server_version // 10_000
         took = (monotonic() - began) * 1000
         yield connection, [Finding(part, "ok", f"Postgres {version} answered in {took:.0f} ms.")]

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from primum.graph.agent import Agent
-from primum.graph.errors import BadInput, ThreadBusy, UnknownThread
+from primum.graph.errors import BadInput, RetrievalFailed, ThreadBusy, UnknownThread
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
 from primum.memory.identity import Identity
+from primum.retrieval.search import Retriever
 from tests.fakes import HANGS, Body, FakeEmbedder, FakeVLLM, Reply, Says
 from tests.pages import cited
 
@@ -152,6 +153,44 @@ async def test_with_another_embedder_than_the_librarys_no_answer_is_pretended(se
         answer = await Agent(resources).ask(ASKED)
     assert answer.status == "unverified" and answer.trace.problems[0].startswith("retrieve: ")
     assert "can't be searched" in answer.text
+
+
+class Leaving(FakeEmbedder):
+    """Is gone once the library was searched."""
+
+    searched = False
+
+    def embed_queries(self, texts: Sequence[str]) -> list[list[float]]:
+        self.searched = True
+        return super().embed_queries(texts)
+
+    def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
+        if self.searched:
+            raise RetrievalFailed("The embeddings endpoint can't be reached.")
+        return super().embed_passages(texts)
+
+
+async def test_an_embedder_that_leaves_with_the_model_is_said_to_and_the_turn_ends(settings: Settings) -> None:
+    async with open_resources(settings, Leaving()) as resources:
+        answer = await Agent(resources).ask(ASKED)
+    assert answer.status == "unverified" and "can't be searched" in answer.text
+    assert answer.trace.problems[-1] == "respond: The embeddings endpoint can't be reached."
+
+
+async def test_a_last_step_that_fails_is_not_gone_to_again(
+    agent: Agent, vllm: FakeVLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vllm.default = GOOD
+    tried = []
+
+    async def version(_: Retriever) -> str:
+        tried.append(1)
+        raise RetrievalFailed("no version")
+
+    monkeypatch.setattr(Retriever, "version", version)
+    with pytest.raises(RetrievalFailed):
+        await agent.ask(ASKED)
+    assert tried == [1]
 
 
 class Broken(FakeEmbedder):

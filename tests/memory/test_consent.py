@@ -1,13 +1,19 @@
 """Drafts are kept of those who consent, as long as they do."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from primum.graph.agent import Agent
+from primum.graph.errors import MemoryUnavailable
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
+from primum.memory import exports, session
 from primum.memory.identity import Identity
 from tests.fakes import FakeEmbedder, FakeVLLM
 from tests.rows import rows
@@ -93,3 +99,21 @@ async def test_an_installation_may_keep_those_of_who_has_no_chart_but_of_no_one_
     await learning.resources.consents.record(refused, False, "ben")
     await learning.ask(ASKED, patient="ben")
     assert await kept(learning, refused) == 0
+
+
+async def test_a_withdrawal_may_take_its_time_over_the_files(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_out = exports._take_out
+
+    def slowly(*given: Any) -> exports.TakenOut:
+        time.sleep(1.5)
+        return take_out(*given)
+
+    monkeypatch.setattr(exports, "_take_out", slowly)
+    monkeypatch.setattr(session, "ABSENT", 1)
+    monkeypatch.setattr(session, "_BEGIN_FOR", text(f"{session._bounded(session.APP)}, {session._IDENTITY}"))
+    await agent.resources.consents.record(ANNA, False, "anna")
+    assert (await agent.resources.consents.read(ANNA)).given is False
+    with pytest.raises(MemoryUnavailable):  # of another a server waits no longer for its process
+        async with agent.resources.database.begin(ANNA) as connection:
+            await asyncio.sleep(1.5)
+            await connection.execute(text("select 1"))
