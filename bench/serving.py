@@ -1,16 +1,18 @@
 """How a model server serves: tokens a second, times to and between tokens, and how much is shared. Prints JSON.
 
-    python -m bench.serving --url http://127.0.0.1:8000/v1 [--url URL …] --model NAME [--at-once 1 4 16]
-        [--prompt 256 1024] [--tokens 128] [--requests 32] [--first 2000] [--between 100]
+    python -m bench.serving --url http://127.0.0.1:8000/v1 [--url ROUTER=REPLICA,REPLICA …] --model NAME
+        [--at-once 1 4 16] [--prompt 256 1024] [--tokens 128] [--requests 32] [--first 2000] [--between 100]
         [--agent http://127.0.0.1:8400] [--second-opinion VLLM] [--plot FILE.svg]
 
 Prompts are those of the graph: its system prompt, passages of the starter library, a question; so that they share what
 they share in use. Each server that a --url names is one row of the table, and is asked alone: give the addresses of one
-replica and of a router before two. Answers have exactly as many tokens where the server knows `ignore_eos` (vLLM).
+replica and of a router before two. After a router's `=` come those behind it, which are asked for their counters; to it
+each request is a conversation of its own. Answers have just as many tokens where the server knows `ignore_eos` (vLLM).
 
 `goodput` counts requests whose first token came within --first milliseconds and whose others came within --between on
-average. Cache hits are the server's own counters. --agent asks a Primum whose model that server is, beside the bare
-calls. --second-opinion lets `vllm bench serve` measure the first row again.
+average. Cache hits are the servers' own counters. --agent asks a Primum whose model that server is, beside the bare
+calls. --second-opinion lets `vllm bench serve` measure the first row again. What fails is told as `errors` and costs no
+other row.
 """
 
 import argparse
@@ -31,6 +33,7 @@ from uuid import uuid4
 import httpx
 
 from bench.rig import report
+from primum.graph.llm import SESSION
 from primum.nodes.prompts import render
 from primum.retrieval.loaders import STARTER, Source, load
 
@@ -78,9 +81,10 @@ async def ask(http: httpx.AsyncClient, url: str, model: str, messages: list[dict
     body = {"model": model, "messages": messages, "max_tokens": tokens, "temperature": 0, "stream": True}
     body |= {"ignore_eos": True, "stream_options": {"include_usage": True}}
     body |= {"chat_template_kwargs": {"enable_thinking": False}}
+    session = {SESSION: uuid4().hex}
     began = last = perf_counter()
     try:
-        async with http.stream("POST", f"{url}/chat/completions", json=body) as reply:
+        async with http.stream("POST", f"{url}/chat/completions", json=body, headers=session) as reply:
             reply.raise_for_status()
             async for chunk in _chunks(reply):
                 now = perf_counter()
@@ -106,22 +110,43 @@ async def _chunks(reply: httpx.Response) -> AsyncIterator[dict[str, Any]]:
             yield json.loads(line.removeprefix("data: "))
 
 
-async def counters(http: httpx.AsyncClient, url: str) -> tuple[float, float] | None:
-    """Tokens that the server found in its prefix cache, and that it looked for; None if it does not say."""
-    try:
-        reply = await http.get(f"{url.removesuffix('/v1')}/metrics")
-        reply.raise_for_status()
-    except httpx.HTTPError:
-        return None
-    lines = reply.text.splitlines()
-    sums = [sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name)) for name in (HITS, ASKED)]
-    return (sums[0], sums[1]) if sums[1] else None
+@dataclass(frozen=True)
+class Address:
+    """A server to measure, and those behind it if it is a router."""
+
+    url: str
+    replicas: tuple[str, ...]
+
+    @classmethod
+    def read(cls, text: str) -> "Address":
+        url, _, behind = text.partition("=")
+        return cls(url, tuple(behind.split(",")) if behind else (url,))
+
+
+async def counters(http: httpx.AsyncClient, replicas: Sequence[str]) -> tuple[float, float] | None:
+    """Tokens that the servers found in their prefix caches, and that they looked for; None if one does not say."""
+    found = [0.0, 0.0]
+    for url in replicas:
+        try:
+            reply = await http.get(f"{url.removesuffix('/v1')}/metrics")
+            reply.raise_for_status()
+        except httpx.HTTPError:
+            return None
+        lines = reply.text.splitlines()
+        for place, name in enumerate((HITS, ASKED)):
+            found[place] += sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+    return (found[0], found[1]) if found[1] else None
 
 
 async def row(
-    http: httpx.AsyncClient, given: argparse.Namespace, url: str, at_once: int, asked: Iterator[list[dict[str, str]]]
+    http: httpx.AsyncClient,
+    given: argparse.Namespace,
+    address: Address,
+    at_once: int,
+    asked: Iterator[list[dict[str, str]]],
 ) -> dict[str, Any]:
     """One line of the table."""
+    url = address.url
     await ask(http, url, given.model, next(asked), 8)  # the first of a length is compiled for
     todo = iter([next(asked) for _ in range(given.requests)])
     found: list[Told] = []
@@ -129,11 +154,11 @@ async def row(
     async def session() -> None:
         found.extend([await ask(http, url, given.model, messages, given.tokens) for messages in todo])
 
-    before = await counters(http, url)
+    before = await counters(http, address.replicas)
     began = perf_counter()
     await asyncio.gather(*(session() for _ in range(at_once)))
     took = perf_counter() - began
-    after = await counters(http, url)
+    after = await counters(http, address.replicas)
     well = [one for one in found if not one.error]
     good = [one for one in well if one.first * 1000 <= given.first and one.between * 1000 <= given.between]
     hits = (after[0] - before[0]) / max(1.0, after[1] - before[1]) if before and after else None
@@ -169,32 +194,48 @@ async def through_agent(http: httpx.AsyncClient, given: argparse.Namespace, at_o
     todo = iter(f"What should I know about {random.Random(n).choice(titles)}?" for n in range(given.requests))
     seconds: list[float] = []
     status: list[str] = []
+    errors: list[str] = []
 
     async def session() -> None:
         for question in todo:
             began = perf_counter()
-            reply = await http.post(f"{given.agent}/generate", json={"question": question})
-            reply.raise_for_status()
-            seconds.append(perf_counter() - began)
-            status.append(reply.json()["answer"]["status"])
+            try:
+                reply = await http.post(f"{given.agent}/generate", json={"question": question})
+                reply.raise_for_status()
+                status.append(reply.json()["answer"]["status"])
+            except (httpx.HTTPError, ValueError, LookupError) as error:
+                errors.append(type(error).__name__)
+            else:
+                seconds.append(perf_counter() - began)
 
     began = perf_counter()
     await asyncio.gather(*(session() for _ in range(at_once)))
     took = perf_counter() - began
-    told = {name: status.count(name) for name in sorted(set(status))}
-    return {"at_once": at_once, "turns_a_second": round(len(seconds) / took, 3), "ms": spread(seconds), "status": told}
+    return {
+        "at_once": at_once,
+        "turns_a_second": round(len(seconds) / took, 3),
+        "ms": spread(seconds),
+        "status": {name: status.count(name) for name in sorted(set(status))},
+        "errors": sorted(errors),
+    }
 
 
 def second_opinion(given: argparse.Namespace, at_once: int, size: int) -> dict[str, Any]:
-    """What `vllm bench serve` says of the first address, with prompts of its own."""
+    """What `vllm bench serve` says of the first address, with prompts of its own; or why it says nothing."""
     with tempfile.TemporaryDirectory() as folder:
         command = [given.second_opinion, "bench", "serve", "--backend", "openai-chat"]
-        command += ["--base-url", given.url[0].removesuffix("/v1"), "--endpoint", "/v1/chat/completions"]
+        command += ["--base-url", Address.read(given.url[0]).url.removesuffix("/v1")]
+        command += ["--endpoint", "/v1/chat/completions"]
         command += ["--model", given.tokenizer or given.model, "--served-model-name", given.model]
         command += ["--dataset-name", "random", "--random-input-len", str(size), "--random-output-len"]
         command += [str(given.tokens), "--num-prompts", str(given.requests), "--max-concurrency", str(at_once)]
         command += ["--ignore-eos", "--save-result", "--result-dir", folder, "--result-filename", "told.json"]
-        subprocess.run(command, check=True, capture_output=True)
+        try:
+            done = subprocess.run(command, check=False, capture_output=True, text=True)
+        except OSError as error:
+            return {"errors": [f"{given.second_opinion}: {error.strerror}"]}
+        if done.returncode:
+            return {"errors": [f"exit {done.returncode}", *done.stderr.strip().splitlines()[-3:]]}
         told = json.loads((Path(folder) / "told.json").read_text())
     names = ("output_throughput", "median_ttft_ms", "p99_ttft_ms", "median_tpot_ms", "median_itl_ms", "completed")
     return {name: round(told[name], 1) for name in names if name in told}
@@ -226,9 +267,9 @@ async def measure(given: argparse.Namespace) -> dict[str, Any]:
     async with httpx.AsyncClient(timeout=600, limits=limits, headers=headers) as http:
         for size in given.prompt:
             asked = prompts(int(size * WORDS_A_TOKEN), told["run"])  # of all rows: no server has read one before
-            for url in given.url:
+            for address in map(Address.read, given.url):
                 for at_once in given.at_once:
-                    told["servers"].append({"asked_prompt": size, **await row(http, given, url, at_once, asked)})
+                    told["servers"].append({"asked_prompt": size, **await row(http, given, address, at_once, asked)})
         for at_once in given.at_once if given.agent else ():
             told["agent"].append(await through_agent(http, given, at_once))
     if given.second_opinion:

@@ -150,7 +150,7 @@ class Endpoint:
 
     async def _one(self, http: httpx.AsyncClient, messages: Messages, sampling: Sampling) -> Written:
         body = _body(self.name, messages, sampling)
-        key = hashlib.sha256(json.dumps([self._url, body], sort_keys=True).encode()).hexdigest()
+        key = key_of(self._url, self.name, messages, sampling)
         if (known := self._kept.get(key)) is not None:
             return known
         written = await self._tried(http, body)
@@ -180,6 +180,12 @@ class Endpoint:
             f"{self._url} gives no answer of the model {self.name!r} ({reason}). Check the address and the model's "
             "name; what was answered is kept, so that the same command goes on from there."
         )
+
+
+def key_of(url: str, model: str, messages: Messages, sampling: Sampling) -> str:
+    """What tells a question to a model of a server from all others."""
+    asked = [url.rstrip("/"), _body(model, messages, sampling)]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def _body(model: str, messages: Messages, sampling: Sampling) -> dict[str, Any]:

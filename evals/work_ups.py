@@ -39,6 +39,11 @@ async def run(rows: Sequence[Case], ask: Ask, advance: Callable[[int], None] = l
     for row in rows:
         answers.append(await ask(row["text"]))
         advance(len(answers))
+    return judged(rows, answers)
+
+
+def judged(rows: Sequence[Case], answers: Sequence[Answer]) -> Report:
+    """The report on an answer to each case."""
     pairs = list(zip(rows, answers, strict=True))
     ranks = [rank(row["gold"], answer) for row, answer in pairs]
     dangerous = [_told(row["gold"], answer) for row, answer in pairs if row["gold"].get("red_flags")]

@@ -1,8 +1,8 @@
 """The small packaged model, a GGUF file, as a folder of the form that training and vLLM read."""
 
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from primum.graph.errors import BadInput
 
@@ -18,10 +18,14 @@ def packaged_folder(cache: Path) -> Path:
     """
     folder = cache / NAME
     if not (folder / "config.json").is_file():
-        part = folder.with_name(f".{NAME}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        unpack(part)
-        part.replace(folder)
+        cache.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=cache, prefix=f".{NAME}.", ignore_cleanup_errors=True) as own:
+            unpack(Path(own) / NAME)
+            try:
+                (Path(own) / NAME).replace(folder)
+            except OSError:  # another process was there first
+                if not (folder / "config.json").is_file():
+                    raise
     return folder
 
 

@@ -76,30 +76,31 @@ class Run:
     def train(self, trainer: Any, model: Any) -> dict[str, Any]:
         """Trains to the end, saves, and returns what is written down in `run.json`.
 
+        Of a launcher's processes the first writes it. Told to stop, all end after the same step.
+
         Raises:
             TrainingFailed: it could not go on, or was stopped; it says what to change, or how to go on.
         """
-        source = str(self.recipe.start_from) if self._whole() else policy.folder_of(self.recipe)
-        self.note(base={"name": self.recipe.model, "hash": policy.fingerprint(model, source)})
-        if self.recipe.start_from:
-            start = self.recipe.start_from
-            self.note(start_from=model_fingerprint(start) if self._whole() else fingerprint(start))
         first = trainer.is_world_process_zero()
+        self.note(processes=trainer.accelerator.num_processes)
         if first:
+            self._note_base(model)
             self.out.mkdir(parents=True, exist_ok=True)
             self._write(outcome="running")
         score_learned_alone(trainer)
         bar = _Bar()
         stop = _watched(trainer, self.recipe, bar)
         began = time.perf_counter()
-        with failures(self.recipe), _signals(stop):
+        with failures(self.recipe), _signals(stop.told):
             try:
                 trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
             finally:
                 bar.stop()  # also where training breaks: it holds the terminal
-        if stop.is_set():
+        if stop.agreed:
             if first:
                 self._write(outcome="stopped", steps=trainer.state.global_step)
+            else:
+                raise SystemExit  # the first tells it, and is not ended by the launcher meanwhile
             raise TrainingFailed(
                 f"Stopped at step {trainer.state.global_step}, which is saved in {self.out}. "
                 "The same command with --resume goes on from there."
@@ -109,6 +110,14 @@ class Run:
         if first:
             self._finish(trainer, time.perf_counter() - began)
         return self.record
+
+    def _note_base(self, model: Any) -> None:
+        """What it starts from, by the hashes of its files."""
+        start = self.recipe.start_from
+        source = str(start) if self._whole() else policy.folder_of(self.recipe)
+        self.note(base={"name": self.recipe.model, "hash": policy.fingerprint(model, source)})
+        if start:
+            self.note(start_from=model_fingerprint(start) if self._whole() else fingerprint(start))
 
     def _whole(self) -> bool:
         return bool(self.recipe.start_from) and not policy.adapter_of(Path(str(self.recipe.start_from)))
@@ -128,7 +137,10 @@ class Run:
             steps=trainer.state.global_step,
             seconds=round(seconds, 1),
             peak_memory_mib=peak_memory_mib(),
-            trained_parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+            # DeepSpeed leaves a process a part of each, and the whole number in `ds_numel`.
+            trained_parameters=sum(
+                getattr(p, "ds_numel", p.numel()) for p in trainer.model.parameters() if p.requires_grad
+            ),
             weights={"file": weights.name, "sha256": file_hash(weights)} if weights else None,
             figures=_last(history),
         )
@@ -185,11 +197,11 @@ def peak_memory_mib() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 
-def _watched(trainer: Any, recipe: Recipe, bar: "_Bar") -> threading.Event:
-    """Gives the trainer its progress bar, its brakes and early stopping; setting the event stops it."""
-    stop = threading.Event()
+def _watched(trainer: Any, recipe: Recipe, bar: "_Bar") -> "_Stop":
+    """Gives the trainer its progress bar, its brakes and early stopping; telling the brake stops it."""
+    stop = _Stop(trainer.accelerator)
     trainer.remove_callback(PrinterCallback)  # prints to stdout, which is for results
-    trainer.add_callback(_Stop(stop))
+    trainer.add_callback(stop)
     if trainer.is_world_process_zero():
         trainer.add_callback(bar)
     if recipe.early_stopping:
@@ -211,13 +223,18 @@ def _watched(trainer: Any, recipe: Recipe, bar: "_Bar") -> threading.Event:
 
 
 class _Stop(TrainerCallback):  # type: ignore[misc]
-    """Saves after the step in which it was told to stop, and ends there."""
+    """Saves after the step in which one of the processes was told to stop, and ends all of them there."""
 
-    def __init__(self, told: threading.Event) -> None:
-        self.told = told
+    def __init__(self, accelerator: Any) -> None:
+        self.told = threading.Event()
+        self.agreed = False
+        self._accelerator = accelerator
 
     def on_step_end(self, _arguments: Any, _state: Any, control: Any, **_: Any) -> Any:
-        if self.told.is_set():
+        told = torch.tensor(float(self.told.is_set()), device=self._accelerator.device)
+        # A signal reaches each process in a step of its own; one that went on alone would wait for ever.
+        self.agreed = bool(self._accelerator.reduce(told, reduction="sum") > 0)
+        if self.agreed:
             control.should_save = control.should_training_stop = True
             control.should_evaluate = False
         return control

@@ -368,9 +368,9 @@ class Agent:
             raise
         except Exception as error:
             # Ours or not: a question that breaks a turn would break it again.
-            await threads.fail(turn.identity, turn.run_id, type(error).__name__, turn.actor)
             if self._observer is not None:
                 self._observer.failed(type(error).__name__)
+            await threads.fail(turn.identity, turn.run_id, type(error).__name__, turn.actor)
             raise
         finally:
             self._runs.discard(turn.run_id)

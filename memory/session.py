@@ -70,7 +70,8 @@ _BEGIN_AS_APP = text(_bounded(APP))
 _BEGIN_FOR = text(f"{_bounded(APP)}, {_IDENTITY}")
 _OWNER_BEGINS_FOR = text(f"select {_IDENTITY}")
 _AND_SECRET = {
-    begins: text(f"{begins.text}, (select secret_check from installation)") for begins in (_BEGIN_FOR, _OWNER_BEGINS_FOR)
+    begins: text(f"{begins.text}, (select secret_check from installation)")
+    for begins in (_BEGIN_FOR, _OWNER_BEGINS_FOR)
 }
 
 _KEEP_CHECK = text("insert into installation (id, secret_check) values (1, :secret) on conflict do nothing")

@@ -7,18 +7,16 @@ first that was given, in every run.
 """
 
 import asyncio
-import logging
-import os
 import pickle
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager, nullcontext
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from primum.graph.errors import BadInput, PrimumError, RetrievalFailed
+from primum.graph.errors import PrimumError, RetrievalFailed
 from primum.memory.session import Database
 from primum.retrieval import index
 from primum.retrieval.ahead import ahead
@@ -36,6 +34,7 @@ from primum.retrieval.ingest import (
 )
 from primum.retrieval.origins import ORIGINS, Origin, parts, read
 from primum.retrieval.source import Source
+from primum.retrieval.workers import need_ray, next_of, room, started
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -44,7 +43,6 @@ _BLOCK = 2**20  # bytes that are read, embedded and, after a death, done again a
 _READERS = 64  # parts of the work of reading, at most for each embedder
 _READ_CPU, _EMBED_CPU = 0.1, 0.9  # of a core that Ray reserves: reading goes on beside an embedder on each core
 
-T = TypeVar("T")
 Rows = dict[str, Any]
 
 
@@ -115,7 +113,7 @@ async def ingest_on_workers(
         BadInput: Ray is not installed, or has no room for so many workers.
         RetrievalFailed, MemoryUnavailable: as `ingest` does, here or in a worker. A new run goes on.
     """
-    _need_ray()
+    need_ray("An ingest")
     report = IngestReport()
     embedder = await asyncio.to_thread(load)
     model = Made(embedder.name, embedder.dimensions, embedder.pooling, embedder.fingerprint)
@@ -124,7 +122,7 @@ async def ingest_on_workers(
     found = await asyncio.gather(*(asyncio.to_thread(parts, path) for path in paths))
     apart = list(dict.fromkeys(part for of_path in found for part in of_path))
     work = Work(database.url, load, model, tenant)
-    with _ray() if apart else nullcontext():
+    with started() if apart else nullcontext():
         await _run(apart, work, workers, database, report, on_progress)
     await finish(paths, database, tenant, report)
     return report
@@ -152,51 +150,21 @@ async def _run(
 
 
 async def _told(rows: Iterator[Rows]) -> AsyncGenerator[_Step]:
-    while row := await asyncio.to_thread(_next, rows):
-        step: _Step = pickle.loads(row["step"])  # noqa: S301 (our own, from our workers)
+    while row := await asyncio.to_thread(next_of, rows):
+        step = pickle.loads(row["step"])  # noqa: S301 (our own, from our workers)
+        if isinstance(step, PrimumError):
+            raise step
         yield step
 
 
-def _need_ray() -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers that it runs
-    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
-    try:
-        import ray.data  # noqa: F401
-    except ImportError:
-        raise BadInput("An ingest on many workers needs Ray: pip install 'primum[ray]'") from None
-
-
-@contextmanager
-def _ray() -> Iterator[None]:
-    """Ray, started unless it runs; stopped again if it was started here."""
-    import ray
-
-    if ray.is_initialized():
-        yield
-        return
-    try:
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise BadInput(f"Ray does not start, or its cluster does not answer: {error}") from None
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
 def _pipeline(apart: list[str], work: Work, workers: int | None) -> "Dataset":
-    import ray
+    import ray.data
     from ray.data import ActorPoolStrategy, DataContext
 
     context = DataContext.get_current()
     context.target_max_block_size = _BLOCK
     context.execution_options.preserve_order = True  # or which of two documents is the first would be chance
-    has: dict[str, float] = ray.cluster_resources()
-    gpus = int(has.get("GPU", 0))
-    room = gpus or int(has.get("CPU", 1))
-    workers = workers or room
-    if workers > room:
-        raise BadInput(f"Ray has {room} {'GPUs' if gpus else 'cores'}: not enough for {workers} workers.")
+    workers, on_gpus = room(workers)
     blocks = max(1, min(len(apart), _READERS * workers))
     return (
         ray.data.from_items([{"path": path} for path in apart], override_num_blocks=blocks)
@@ -207,7 +175,7 @@ def _pipeline(apart: list[str], work: Work, workers: int | None) -> "Dataset":
             batch_size=None,
             compute=ActorPoolStrategy(size=workers),
             num_cpus=_EMBED_CPU,
-            num_gpus=1 if gpus else 0,
+            num_gpus=1 if on_gpus else 0,
         )
     )
 
@@ -239,7 +207,11 @@ class _Embedding:
 
     def __call__(self, rows: Rows) -> Iterator[Rows]:
         steps = _steps(rows)
-        ready = self._runner.run(self._ready([step.batch for step in steps if step.batch]))
+        try:
+            ready = self._runner.run(self._ready([step.batch for step in steps if step.batch]))
+        except PrimumError as error:  # as it is: Ray would make its own of it, with a trace
+            yield _row(error)
+            return
         for change in ready:
             yield _row(_Step([], [], change))
         for step in steps:
@@ -258,16 +230,3 @@ def _row(step: object) -> Rows:
 
 def _steps(rows: Rows) -> list[_Step]:
     return [pickle.loads(step) for step in rows["step"]]  # noqa: S301 (our own, from our workers)
-
-
-def _next(rows: Iterator[T]) -> T | None:
-    """The next, if there is one. Raises what a worker of ours raised, and not what Ray made of it."""
-    try:
-        return next(rows, None)
-    except Exception as error:
-        found: BaseException | None = error
-        while found is not None:
-            if isinstance(found, PrimumError):
-                raise found from None
-            found = getattr(found, "cause", None) or found.__cause__
-        raise

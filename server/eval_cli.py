@@ -14,8 +14,10 @@ from primum.graph.errors import BadInput
 from primum.server.terminal import print_json, run, say
 
 if TYPE_CHECKING:
+    from primum.evals.cases import Case
     from primum.evals.retrieval import Beir
     from primum.evals.second_look import SecondLook
+    from primum.graph.answer import Answer
     from primum.graph.settings import Settings
     from primum.memory.session import Database
     from primum.retrieval.embedder import Embedder, Model
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 ON_A_LIBRARY = ("retrieval", "sufficiency")
 OF_A_MODEL = ("mcq", "answers", "audit", "rubric")
+HOW: dict[str, Any] = {"audience": "clinician", "form": "case"}  # a case is given to the agent
 PARTS = ".rows.jsonl"  # of a run that was broken off, beside its report
 TAKEN_BY = {
     "--rules-only": ("triage", "safety"),
@@ -30,6 +33,7 @@ TAKEN_BY = {
     "--beside": ON_A_LIBRARY,
     "--baseline": ("retrieval", *OF_A_MODEL),
     **dict.fromkeys(("--url", "--model", "--folder", "--base", "--limit", "--at-once", "--max-tokens"), OF_A_MODEL),
+    "--ray": (*OF_A_MODEL, "cases"),
     "--evidence": ("mcq",),
     "--installed": ("mcq",),
     "--bert-model": ("answers",),
@@ -98,6 +102,10 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
     at_once: Annotated[int | None, typer.Option(min=1, max=512, help="Requests at a time.  [default: 8]")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Of an answer.")] = None,
+    on_ray: Annotated[
+        bool, typer.Option("--ray", help="Asked by many workers: on the cluster of RAY_ADDRESS, or all cores here.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Of them, with --ray. Else all.")] = None,
 ) -> None:
     """Measure what is found on cases of your own; prints the report as JSON."""
     from primum.evals.report import LOOKED_AT_TWICE, evaluate
@@ -123,8 +131,11 @@ def evaluate(
         "--limit": limit,
         "--at-once": at_once,
         "--max-tokens": max_tokens,
+        "--ray": on_ray,
     }
     _check_options(task, [name for name, value in given.items() if value])
+    if workers and not on_ray:
+        raise BadInput("--workers goes with --ray.")
     missing = [str(path) for path in data if not (path.is_dir() if task in ON_A_LIBRARY else path.is_file())]
     if missing:
         raise BadInput(f"No such {'folder' if task in ON_A_LIBRARY else 'file'}: {', '.join(missing)}")
@@ -149,6 +160,8 @@ def evaluate(
                     at_once=at_once or 8,
                     max_tokens=max_tokens,
                     kept=out.with_suffix(PARTS) if out else None,
+                    on_ray=on_ray,
+                    workers=workers,
                 )
                 report = run(measure(task, data, asked, settings, baseline))
             elif task in ON_A_LIBRARY:
@@ -156,7 +169,7 @@ def evaluate(
             elif task == "understanding":
                 report = run(_understood(data, settings))
             elif task == "cases":
-                report = run(_worked_up(data))
+                report = run(_worked_up(data, settings, on_ray, workers))
             else:
                 report = run(_with_model(task, data)) if with_model else evaluate(task, data, look)
         except ValueError as error:
@@ -218,18 +231,42 @@ async def _understood(data: list[Path], settings: "Settings") -> Any:
     return {"task": "understanding", "data": [str(path) for path in data], **found}
 
 
-async def _worked_up(data: list[Path]) -> Any:
+async def _worked_up(data: list[Path], settings: "Settings", on_ray: bool, workers: int | None) -> Any:
     from primum import open_agent
     from primum.evals import cases, work_ups
 
     rows = [case for path in data for case in cases.read(path, work_ups.Row)]
-    async with open_agent(work=False) as agent:
-        found = await work_ups.run(
-            rows,
-            lambda text: agent.ask(text, audience="clinician", form="case"),
-            lambda done: say(f"{done} of {len(rows)} cases"),
-        )
+
+    def told(done: int) -> None:
+        say(f"{done} of {len(rows)} cases")
+
+    if on_ray:
+        found = work_ups.judged(rows, await _worked_up_on_workers(rows, settings, workers, told))
+    else:
+        async with open_agent(settings, work=False) as agent:
+            found = await work_ups.run(rows, lambda text: agent.ask(text, **HOW), told)
     return {"task": "cases", "data": [str(path) for path in data], **found}
+
+
+async def _worked_up_on_workers(
+    rows: "Sequence[Case]", settings: "Settings", workers: int | None, told: "Callable[[int], None]"
+) -> "list[Answer]":
+    """An answer to each case, by an agent in each worker; all of them on one database."""
+    from functools import partial
+
+    from primum.evals.cluster import Agents, spread
+    from primum.retrieval.workers import need_ray, room, started
+    from primum.server.local import embedded
+
+    need_ray("An evaluation")
+    answers: list[Answer] = []
+    async with embedded(settings, say) as ready:
+        with started():
+            number, _ = room(workers, gpus=False)
+            async for answer in spread([row["text"] for row in rows], partial(Agents, ready, **HOW), number, 1):
+                answers.append(answer)
+                told(len(answers))
+    return answers
 
 
 async def _searched(task: str, cases: "Beir", beside: list[Path], settings: "Settings") -> dict[str, Any]:

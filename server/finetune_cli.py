@@ -1,5 +1,6 @@
 """`primum finetune`: from data to an adapter. What is heavy is imported inside the commands."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -79,11 +80,14 @@ def _add_training(name: str, methods: tuple["Method", ...], told: str, given: st
         changes: Changes = None,
         resume: Resume = False,
     ) -> None:
-        say("Loading the libraries")
+        if not _beside():
+            say("Loading the libraries")
         quiet_libraries()
         from primum.finetune.training import train
 
-        print_json(train(_recipe(recipe, data, model, start_from, changes, methods), out, resume=resume))
+        done = train(_recipe(recipe, data, model, start_from, changes, methods), out, resume=resume)
+        if not _beside():
+            print_json(done)
 
 
 _add_training("sft", ("sft",), "Learn the answers of a prepared folder.", "smoke-sft --data prepared/")
@@ -117,6 +121,8 @@ def search(
     resume: Resume = False,
 ) -> None:
     """Find the learning rate, rank and epochs that leave the lowest loss on the validation rows."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise BadInput("A search is of one process: start it without a launcher.")
     quiet_libraries()
     chosen = _recipe(recipe, data, model, None, changes, ("sft", "dpo", "orpo", "kto", "seq2seq"))
     from primum.finetune.search import search
@@ -266,6 +272,11 @@ def evaluate(
     quiet_libraries()
     asking = Asking(base=base, limit=limit, seed=seed, max_tokens=max_tokens, temperature=temperature)
     print_json(run(evaluated(reports, out, data, runs or [], asking, title, progress)))
+
+
+def _beside() -> bool:
+    """Whether this is one of a launcher's processes (accelerate, torchrun), and not the first, which speaks for all."""
+    return os.environ.get("RANK", "0") != "0"
 
 
 def _recipe(

@@ -1,9 +1,10 @@
 """`primum eval mcq|answers|audit|rubric`: a model's answers measured, asked of an endpoint or of a folder."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from primum.graph.errors import BadInput
 from primum.server.terminal import quiet_libraries, say
 
 if TYPE_CHECKING:
+    from primum.evals.cluster import Workers
     from primum.evals.endpoint import Progress, Writer
     from primum.evals.mcq import Search
     from primum.graph.settings import Settings
@@ -36,6 +38,8 @@ class Asked:
     at_once: int = 8
     max_tokens: int | None = None
     kept: Path | None = None
+    on_ray: bool = False
+    workers: int | None = None
 
 
 async def measure(task: str, data: Sequence[Path], asked: Asked, settings: "Settings", baseline: Path | None) -> Any:
@@ -45,6 +49,10 @@ async def measure(task: str, data: Sequence[Path], asked: Asked, settings: "Sett
         BadInput: an option or a file can't be used.
         ModelUnavailable: the model gives no answers.
     """
+    if task == "answers" and asked.folder is not None and asked.on_ray:
+        raise BadInput(
+            "Answers: --ray tells no likelihoods, which are measured of a --folder. Leave it out, or serve it."
+        )
     before = _report(baseline) if baseline else None
     work: Callable[..., Any] = {"mcq": _mcq, "answers": _answers, "audit": _audit, "rubric": _rubric}[task]
     async with writer_of(asked, settings) as (writer, ready):
@@ -78,15 +86,42 @@ async def writer_of(asked: Asked, settings: "Settings") -> AsyncIterator[tuple["
     if asked.folder is not None:
         from primum.evals.folder import Folder
 
-        say(f"Loading {asked.folder}")
+        folder = partial(Folder, asked.folder.resolve(), asked.base and asked.base.resolve())
         quiet_libraries()
-        yield Folder(asked.folder, asked.base), settings
+        if asked.on_ray:
+            with _on_workers() as workers:
+                yield (
+                    workers(asked.folder.name, lambda _: folder(), asked.workers, asked.at_once, on_gpus=True),
+                    settings,
+                )
+            return
+        say(f"Loading {asked.folder}")
+        yield folder(), settings
         return
     own = settings.model_copy(update={"model_url": asked.url}) if asked.url else settings
     async with embedded(own, say, need=MODEL) as ready:
-        key = ready.model_key.get_secret_value()
-        name = asked.model or ready.model_name
-        yield Endpoint(str(ready.model_url), name, key, at_once=asked.at_once, kept=Kept(asked.kept)), ready
+        url, key = str(ready.model_url), ready.model_key.get_secret_value()
+        name, kept = asked.model or ready.model_name, Kept(asked.kept)
+        if asked.on_ray:
+
+            def endpoint(at_once: int) -> Endpoint:
+                return Endpoint(url, name, key, at_once=at_once)
+
+            with _on_workers() as workers:
+                yield workers(name, endpoint, asked.workers, asked.at_once, url=url, kept=kept), ready
+            return
+        yield Endpoint(url, name, key, at_once=asked.at_once, kept=kept), ready
+
+
+@contextmanager
+def _on_workers() -> Iterator["type[Workers]"]:
+    """What makes a model that many workers ask, on one Ray for all that it is asked."""
+    from primum.evals.cluster import Workers
+    from primum.retrieval.workers import need_ray, started
+
+    need_ray("An evaluation")
+    with started():
+        yield Workers
 
 
 def progress(words: str) -> "Progress":
@@ -166,6 +201,12 @@ async def _rubric(data: Sequence[Path], asked: Asked, writer: "Writer", settings
         return await rubric.run(rows, writer, writer, progress("Done"), asked.max_tokens or rubric.TOKENS)
     if asked.judge_url is not None:  # another's house: our own key is not for it
         settings = settings.model_copy(update={"model_key": settings.judge_key or SecretStr("none")})
-    judging = Asked(url=asked.judge_url or asked.url, model=asked.judge_model or asked.model, at_once=asked.at_once)
+    judging = Asked(
+        url=asked.judge_url or asked.url,
+        model=asked.judge_model or asked.model,
+        at_once=asked.at_once,
+        on_ray=asked.on_ray,
+        workers=asked.workers,
+    )
     async with writer_of(judging, settings) as (judge, _ready):
         return await rubric.run(rows, writer, judge, progress("Done"), asked.max_tokens or rubric.TOKENS)

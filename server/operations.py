@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import FastAPI, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -11,13 +11,16 @@ from sqlalchemy import text
 
 from primum import __version__
 from primum.graph.answer import Answer
+from primum.graph.answer import Status as AnswerStatus
 from primum.graph.errors import MemoryUnavailable
 from primum.graph.resources import Resources
 from primum.graph.senses import Sense
 from primum.memory.identity import Identity
 from primum.memory.scopes import Role, Scope
+from primum.safety.findings import Severity
 from primum.server.access import access_of, agent_of
 
+TOKENS = ("prompt", "cached", "completion")
 _PATIENTS = text("""
 select id from patients where tenant = :tenant and strpos(lower(id), lower(:like)) > 0
 order by created_at desc limit :limit
@@ -117,6 +120,13 @@ class Metrics:
         self._findings = counter("findings", "Findings by severity", "severity")
         self._removed = counter("removed_sentences", "Sentences that the audit took out")
         self._tokens = counter("tokens", "Tokens of the model", "kind")
+        # From the start, at none: of a line that begins with one, Prometheus does not see the rise.
+        for status in get_args(AnswerStatus):
+            self._answers.labels(status)
+        for severity in get_args(Severity):
+            self._findings.labels(severity)
+        for kind in TOKENS:
+            self._tokens.labels(kind)
         self._seconds = Histogram(
             "primum_turn_seconds",
             "Time from a question to its answer",
@@ -139,7 +149,7 @@ class Metrics:
         self._removed.inc(answer.support.removed)
         for finding in answer.safety.findings:
             self._findings.labels(finding.severity).inc()
-        for kind in ("prompt", "cached", "completion"):
+        for kind in TOKENS:
             self._tokens.labels(kind).inc(answer.trace.tokens.get(kind, 0))
         for problem in answer.trace.problems:
             self._degraded.labels(problem.partition(":")[0]).inc()

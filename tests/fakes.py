@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from threading import Event, Thread
@@ -68,10 +68,11 @@ class FakeVLLM:
     A request for a JSON form is answered from `forms`, by the form's name; one that offers tools from `choices`, then
     from `replies`, and with "done" when none is left; any other from `replies`, in their order, or by `default` when
     none is left.
-    `requests` holds the bodies that came, the first first; `keys` and `sessions` what they came with.
+    `requests` holds the bodies that came, the first first; `keys` and `sessions` what they came with. One that is not
+    `well` says so when asked for its health.
     """
 
-    def __init__(self, name: str = "primum") -> None:
+    def __init__(self, name: str = "primum", host: str = "127.0.0.1", port: int = 0) -> None:
         self.default: Reply = Says(status=500)
         self.replies: deque[Reply] = deque()
         self.choices: deque[Reply] = deque()
@@ -79,10 +80,12 @@ class FakeVLLM:
         self.requests: list[Body] = []
         self.keys: set[str] = set()
         self.sessions: list[str] = []  # of each request for a completion
+        self.streamed = 0  # events of streams
         self.abandoned = Event()  # set when a client leaves in mid-stream
         self.models: list[Body] = [{"id": name, "object": "model", "owned_by": "vllm", "parent": None}]
         self.hot = True  # whether adapters may be loaded while it runs
-        self.port = 0
+        self.well = True
+        self.host, self.port = host, port
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
@@ -101,7 +104,7 @@ class FakeVLLM:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"http://{self.host}:{self.port}/v1"
 
     @property
     def written(self) -> list[Body]:
@@ -132,7 +135,7 @@ class FakeVLLM:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=10)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
@@ -163,7 +166,7 @@ class FakeVLLM:
 
     async def _answer(self, path: str, body: bytes, writer: asyncio.StreamWriter) -> None:
         if path == "/health":
-            await _send(writer, 200, b"")
+            await _send(writer, 200 if self.well else 503, b"")
         elif path == "/v1/models":
             await _send(writer, 200, json.dumps({"object": "list", "data": self.models}).encode())
         elif path == "/v1/chat/completions":
@@ -175,7 +178,8 @@ class FakeVLLM:
                 error = {"message": "as the test wished", "type": "error", "param": None, "code": reply.status}
                 await _send(writer, reply.status, json.dumps({"error": error}).encode())
             elif request.get("stream"):
-                await _stream(writer, request, reply)
+                async for _ in _stream(writer, request, reply):
+                    self.streamed += 1
             else:
                 await _send(writer, 200, json.dumps(_whole(request, reply)).encode())
         elif path in ("/v1/load_lora_adapter", "/v1/unload_lora_adapter") and self.hot:
@@ -227,8 +231,8 @@ async def _send(writer: asyncio.StreamWriter, status: int, body: bytes) -> None:
     await writer.drain()
 
 
-async def _stream(writer: asyncio.StreamWriter, request: Body, reply: Says) -> None:
-    """Server-sent events, each a chunk of HTTP's chunked transfer."""
+async def _stream(writer: asyncio.StreamWriter, request: Body, reply: Says) -> AsyncIterator[None]:
+    """Server-sent events, each a chunk of HTTP's chunked transfer; goes on after each that was sent."""
 
     async def send(data: str) -> None:
         writer.write(f"{len(data.encode()):x}\r\n{data}\r\n".encode() if data else b"")
@@ -241,6 +245,7 @@ async def _stream(writer: asyncio.StreamWriter, request: Body, reply: Says) -> N
         if reply.each:
             await asyncio.sleep(reply.each)
         await send(event)
+        yield
     writer.write(b"0\r\n\r\n")
     await writer.drain()
 

@@ -2,6 +2,7 @@
 
 import argparse
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +48,26 @@ async def test_what_comes_late_is_no_goodput_and_an_error_is_none_either(vllm: F
     vllm.default = Says(status=500)
     (row,) = (await measure(given(vllm.url)))["servers"]
     assert row["errors"] == ["HTTPStatusError"] * 4 and row["tokens_a_second"] == 0
+
+
+async def test_a_router_is_asked_and_those_behind_it_for_their_counters(vllm: FakeVLLM) -> None:
+    vllm.default = "word " * 16
+    (row,) = (await measure(given(f"{vllm.url}=http://127.0.0.1:9/v1,{vllm.url}")))["servers"]
+    assert row["url"] == vllm.url and row["errors"] == [] and row["prefix_cache"] is None
+    assert len(set(vllm.sessions)) == 5  # each request a conversation of its own
+
+
+async def test_an_agent_and_a_second_opinion_that_fail_cost_no_other_row(vllm: FakeVLLM, tmp_path: Path) -> None:
+    vllm.default = "word " * 16
+    broken = tmp_path / "vllm"
+    broken.write_text("#!/bin/sh\necho no such model >&2; exit 3\n")
+    broken.chmod(0o755)
+    told = await measure(given(vllm.url, agent="http://127.0.0.1:9", second_opinion=str(broken), tokenizer=None))
+    assert told["servers"][0]["requests"] == 4 and told["agent"][0]["turns_a_second"] == 0
+    assert told["agent"][0]["errors"] == ["ConnectError"] * 4 and told["agent"][0]["status"] == {}
+    assert told["second_opinion"] == {"errors": ["exit 3", "no such model"]}
+    told = await measure(given(vllm.url, second_opinion=str(tmp_path / "none"), tokenizer=None))
+    assert told["second_opinion"]["errors"] == [f"{tmp_path / 'none'}: No such file or directory"]
 
 
 @pytest.mark.parametrize(("seconds", "told"), [([], None), ([1.0], None), ([1.0, 1.0], {"p50": 1000.0, "p95": 1000.0})])

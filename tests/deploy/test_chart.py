@@ -38,7 +38,8 @@ SMALL: dict[str, Any] = {
     "starter": False,
     "api": {"autoscaling": {"enabled": False}},
 }
-COMPONENTS = {"api", "worker", "page", "model", "migrate", "library"}
+REPLICAS: dict[str, Any] = {"model": {"replicas": 2}}
+COMPONENTS = {"api", "worker", "page", "model", "migrate", "library"}  # and the router, before several models
 Documents = list[dict[str, Any]]
 
 
@@ -79,6 +80,11 @@ def small(tools: Tools) -> Rendered:
     return rendered(tools, SMALL)
 
 
+@pytest.fixture(scope="module")
+def replicas(tools: Tools) -> Rendered:
+    return rendered(tools, REPLICAS)
+
+
 def test_the_values_fit_their_schema_and_name_settings() -> None:
     Draft7Validator.check_schema(SCHEMA.schema)
     assert list(SCHEMA.iter_errors(VALUES)) == []
@@ -106,14 +112,14 @@ def test_chart_and_program_are_of_one_version_and_the_profiles_are_those_of_one_
     assert chart["version"] == chart["appVersion"] == __version__
     files = {path.stem for path in (CHART / "profiles").glob("*.yaml")}
     assert set(SCHEMA.schema["properties"]["model"]["properties"]["profile"]["enum"]) == files - {"nodes"}
-    for name in ("alerts.yaml", "dashboard.json", "profiles"):
+    for name in ("alerts.yaml", "dashboard.json", "profiles", "router.cfg"):
         assert (CHART / name).is_symlink() and (CHART / name).exists()
 
 
-@pytest.mark.parametrize("which", ["plain", "full", "small"])
+@pytest.mark.parametrize("which", ["plain", "full", "small", "replicas"])
 def test_no_container_can_do_more_than_it_must(which: str, request: pytest.FixtureRequest) -> None:
     pods = request.getfixturevalue(which).pods()
-    assert {"api", "worker", "migrate"} <= pods.keys() <= COMPONENTS
+    assert {"api", "worker", "migrate"} <= pods.keys() <= COMPONENTS | ({"router"} if which == "replicas" else set())
     for pod in pods.values():
         assert pod["automountServiceAccountToken"] is False
         assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["runAsUser"] > 0
@@ -131,7 +137,7 @@ def test_no_container_can_do_more_than_it_must(which: str, request: pytest.Fixtu
             assert mounted == {volume["name"] for volume in pod["volumes"]} | (mounted & {"models"})
 
 
-@pytest.mark.parametrize("which", ["plain", "full", "small"])
+@pytest.mark.parametrize("which", ["plain", "full", "small", "replicas"])
 def test_what_runs_on_is_probed_in_three_ways_and_may_be_moved_one_by_one(
     which: str, request: pytest.FixtureRequest
 ) -> None:
@@ -142,7 +148,7 @@ def test_what_runs_on_is_probed_in_three_ways_and_may_be_moved_one_by_one(
         assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys()
         assert len(pods[name]["topologySpreadConstraints"]) == 2
     budgets = chart.of("PodDisruptionBudget")
-    assert budgets.keys() == {"api", "worker", "page"} & pods.keys()
+    assert budgets.keys() == {"api", "worker", "page", "router"} & pods.keys()
     assert all(budget["spec"]["maxUnavailable"] == 1 for budget in budgets.values())
     assert pods["api"]["containers"][0]["readinessProbe"]["httpGet"]["path"] == "/health/ready"
     assert pods["api"]["containers"][0]["livenessProbe"]["httpGet"]["path"] == "/health/live"
@@ -267,6 +273,32 @@ def test_a_profile_gets_as_many_gpus_as_it_shares_out_and_room_for_its_weights_t
     given = rendered(tools, {"model": {"profile": name, "storage": {"size": "500Gi"}}})
     (claim,) = given.of("StatefulSet")["model"]["spec"]["volumeClaimTemplates"]
     assert claim["spec"]["resources"]["requests"]["storage"] == "500Gi"
+
+
+def test_several_model_servers_are_asked_through_the_router_alone(replicas: Rendered, plain: Rendered) -> None:
+    (container,) = replicas.pods()["router"]["containers"]
+    assert replicas.of("ConfigMap")["router"]["data"]["router.cfg"] == (CHART / "router.cfg").read_text()
+    assert container["env"] == [{"name": "MODEL_HOST", "value": "primum-model.care.svc.cluster.local"}]
+    assert replicas.of("StatefulSet")["model"]["spec"]["replicas"] == 2
+    assert replicas.of("Service")["model"]["spec"]["clusterIP"] == "None"  # a name for each one's address
+    for chart, asked in ((replicas, "router"), (plain, "model")):
+        for name in ("api", "worker"):
+            env = {entry["name"]: entry.get("value") for entry in chart.pods()[name]["containers"][0]["env"]}
+            assert env["PRIMUM_MODEL_URL"] == f"http://primum-{asked}:8000/v1"
+            assert asked in reached(chart, name, 8000)
+    assert reached(replicas, "router", 8000) == {"model"} and "router" not in plain.pods()
+    (comes,) = replicas.of("NetworkPolicy")["model"]["spec"]["ingress"]
+    assert [component(peer) for peer in comes["from"]] == ["router"]
+
+
+def component(peer: dict[str, Any]) -> str:
+    return str(peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"])
+
+
+def reached(chart: Rendered, name: str, port: int) -> set[str]:
+    """The components that a policy lets another ask at a port."""
+    rules = chart.of("NetworkPolicy")[name]["spec"]["egress"]
+    return {component(peer) for rule in rules if ports([rule]) == {port} for peer in rule["to"]}
 
 
 def test_it_scales_by_processor_and_where_asked_by_turns(plain: Rendered, full: Rendered, small: Rendered) -> None:

@@ -16,14 +16,16 @@ from tests.deploy.conftest import Tools
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+REPLICAS: dict[str, dict[str, Any]] = yaml.safe_load((DEPLOY / "compose.replicas.yaml").read_text())["services"]
 OURS = ("migrate", "library", "api", "worker", "page")
 ONCE = ("migrate", "library")
-each = pytest.mark.parametrize("name", SERVICES)
+WHOLE = SERVICES | {"router": REPLICAS["router"]}
+each = pytest.mark.parametrize("name", WHOLE)
 
 
 @each
 def test_a_service_can_do_no_more_than_it_must(name: str) -> None:
-    service = SERVICES[name]
+    service = WHOLE[name]
     assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert not {"privileged", "cap_add", "network_mode", "pid", "ipc", "userns_mode", "devices"} & service.keys()
@@ -39,13 +41,13 @@ def test_only_where_something_is_compiled_may_a_file_of_tmp_be_run(name: str) ->
 
 @each
 def test_an_image_is_pinned_by_a_variable_and_its_default_is_no_moving_tag(name: str) -> None:
-    found = re.fullmatch(r"\$\{[A-Z_]+_IMAGE:-([\w./-]+):([\w.-]+)\}", SERVICES[name]["image"])
+    found = re.fullmatch(r"\$\{[A-Z_]+_IMAGE:-([\w./-]+):([\w.-]+)\}", WHOLE[name]["image"])
     assert found is not None and re.search(r"\d+\.\d+", found[2]) and "latest" not in found[2]
 
 
 @each
 def test_what_runs_on_is_asked_how_it_is_and_what_ends_is_not(name: str) -> None:
-    service = SERVICES[name]
+    service = WHOLE[name]
     if name in ONCE:
         assert service["restart"] == "no" and service["healthcheck"] == {"disable": True}
     else:
@@ -78,6 +80,18 @@ def test_everybody_shows_a_key_and_the_api_leaves_the_work_to_the_worker() -> No
         assert named <= Settings.model_fields.keys()
     assert SERVICES["page"]["secrets"] == []
     assert SERVICES["api"]["deploy"]["replicas"] >= 2
+
+
+def test_several_model_servers_share_a_name_that_the_router_asks_for_and_no_gpu() -> None:
+    changed = {"api", "worker", "router", "model", "model-second"}
+    assert REPLICAS.keys() == changed and REPLICAS["model-second"]["networks"]["inside"] == {"aliases": ["model"]}
+    assert REPLICAS["model-second"]["extends"] == {"file": "compose.yaml", "service": "model"}
+    assert SERVICES["model-cpu"]["networks"]["inside"] == {"aliases": ["model"]}
+    assert len({REPLICAS[name]["environment"]["CUDA_VISIBLE_DEVICES"] for name in ("model", "model-second")}) == 2
+    for name in ("api", "worker"):
+        assert REPLICAS[name] == {"environment": {"PRIMUM_MODEL_URL": "http://router:8000/v1"}}
+    assert REPLICAS["router"]["networks"] == ["inside"] and "ports" not in REPLICAS["router"]
+    assert (DEPLOY / "haproxy" / Path(REPLICAS["router"]["command"][-1]).name).is_file()
 
 
 def test_no_secret_stands_in_the_file_and_each_that_is_used_is_made() -> None:
@@ -114,14 +128,14 @@ def test_its_model_server_takes_a_profile_of_ours_and_its_library_is_there() -> 
     assert (DEPLOY.parent / "src" / starter.partition("site-packages/")[2]).is_dir()
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@each
 def test_each_file_that_is_mounted_is_there(name: str) -> None:
-    for volume in SERVICES[name].get("volumes", []):
+    for volume in WHOLE[name].get("volumes", []):
         source = volume.split(":")[0]
         assert (DEPLOY / source).exists() if source.startswith("./") else source in COMPOSE["volumes"]
         assert not source.startswith("./") or volume.endswith(":ro")
 
 
-@pytest.mark.parametrize("path", ["compose.yaml", "compose.outside.yaml"])
+@pytest.mark.parametrize("path", ["compose.yaml", "compose.outside.yaml", "compose.replicas.yaml"])
 def test_the_specification_knows_all_of_it(path: str, tools: Tools) -> None:
     assert tools("compose", path) == []

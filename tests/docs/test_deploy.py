@@ -20,6 +20,7 @@ LINES = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for l
 WORDS = [shlex.split(line, comments=True) for line in LINES]
 TABLES = [shlex.split(line) for line in re.findall(r"`((?:docker|helm|kubectl) [^`]*)`", PAGE)]
 COMPOSE = (ROOT / "deploy/compose.yaml").read_text()
+REPLICAS = (ROOT / "deploy/compose.replicas.yaml").read_text()
 SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE)["services"]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "deploy/helm/primum/values.schema.json").read_text())
 ours = [words[words.index("primum") + 1 :] for words in WORDS if "exec" in words]
@@ -73,7 +74,7 @@ def test_the_secret_of_the_cluster_has_the_keys_that_the_chart_asks_for() -> Non
 
 def test_its_settings_and_variables_are_read() -> None:
     fields = {f"PRIMUM_{name}".upper() for name in Settings.model_fields}
-    variables = set(re.findall(r"\$\{([A-Z_]+):-", COMPOSE))
+    variables = set(re.findall(r"\$\{([A-Z_]+):-", COMPOSE + REPLICAS))
     for name in re.findall(r"\b[A-Z]+_[A-Z_]+\b", PAGE):
         assert name in fields | variables | {"PYTHON_DIGEST"}, name
     images = {name for name in variables if name.endswith("_IMAGE")}

@@ -39,9 +39,7 @@ async def test_a_page_that_this_version_no_longer_has_is_taken_out(database: Dat
     assert await is_ingested(database, "fake")
 
 
-async def test_an_empty_library_is_filled_and_one_of_somebody_is_left_alone(
-    database: Database, tmp_path: Path
-) -> None:
+async def test_an_empty_library_is_filled_and_one_of_somebody_is_left_alone(database: Database, tmp_path: Path) -> None:
     for _ in range(2):
         await fill(database.url, FakeEmbedder())
         assert await is_ingested(database, "fake")

@@ -27,8 +27,13 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 {{- end }}
 
+{{/* What answers for the model: its only server, or the router before several. */}}
+{{- define "primum.modelComponent" -}}
+{{ if gt (int .Values.model.replicas) 1 }}router{{ else }}model{{ end }}
+{{- end }}
+
 {{- define "primum.modelUrl" -}}
-{{- if .Values.model.enabled }}http://{{ include "primum.name" . }}-model:8000/v1
+{{- if .Values.model.enabled }}http://{{ include "primum.name" . }}-{{ include "primum.modelComponent" . }}:8000/v1
 {{- else }}{{ required "model.url: give the address of a model, or set model.enabled" .Values.model.url }}{{ end }}
 {{- end }}
 
