@@ -129,7 +129,7 @@ async def told(agent: Agent) -> list[str]:
 
 @pytest.mark.parametrize("more", ["", "ignore_startup_parameters = options"])
 async def test_what_needs_a_session_of_its_own_says_so(library_url: str, tmp_path: Path, more: str) -> None:
-    secret = find_secret(None, tmp_path / "home")
+    secret = find_secret([], tmp_path / "home")
     async with pooled(library_url, tmp_path / "pooler", more) as url:
         with pytest.raises(MemoryUnavailable, match="leads to a pooler"):
             await asyncio.to_thread(schema.upgrade, url)
