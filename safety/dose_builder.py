@@ -6,7 +6,16 @@ from math import log
 from typing import Literal
 
 from primum.safety import dose_words as words
-from primum.safety.dose_tokens import Text, Token, parts_of, products, sentence_at, usual_most, usual_units
+from primum.safety.dose_tokens import (
+    MOST_AT_ONCE,
+    Text,
+    Token,
+    parts_of,
+    products,
+    sentence_at,
+    usual_most,
+    usual_units,
+)
 from primum.safety.dose_words import COUNTED, TAKEN_WHOLE
 
 _FORMS = {"transdermal": "patch", "inhaled": "puff"}  # what is counted where no unit says so
@@ -22,7 +31,8 @@ class Dose:
     """One dose as the text gives it. Masses are in mg; a range counts with its upper end.
 
     `amount` is one intake in `unit`; `daily` a total of the day that the text states; `per_day` intakes a day (a
-    seventh for one a week); `hours` the time that it runs in. `told` marks what was ordered, not what was taken,
+    seventh for one a week); `hours` the time that it runs in; `per_hour` marks what runs in all the time or comes
+    out of a patch, `per_area` what is told for a square metre. `told` marks what was ordered, not what was taken,
     `each_time` what is taken as often as the dose before. `parts` has each substance, what one `unit` of the dose
     holds of it, and the unit of that.
     """
@@ -39,6 +49,8 @@ class Dose:
     interval_hours: float | None = None
     daily: float | None = None
     per_kg: bool = False
+    per_area: bool = False
+    per_hour: bool = False
     route: str | None = None
     other: float | None = None
     note: str = ""
@@ -62,6 +74,8 @@ def _kind(text: Text, token: Token) -> Kind:
     if words.LIMIT_BEFORE.search(before) or words.LIMIT_AFTER.match(after):
         return "limit"
     asked = after.rstrip().endswith("?")
+    if words.REFUSED_BEFORE.search(before) or (words.NOT_THIS.search(before) and not asked):
+        return "denied"
     denial = words.DENIED.search(before)
     if denial and not words.TURNS.search(denial["between"]) and "without" not in before:
         return "advice" if asked and denial.group().startswith(("can", "shouldn")) else "denied"
@@ -88,6 +102,8 @@ def _route(text: Text, token: Token) -> str | None:
         return form
     a, b = sentence_at(text.written, token.start)
     near = [(abs(start - token.stop), route) for start, route in text.routes if a <= start < b]
+    if token.unit == "tablet":  # `3 tabs daily, eye check`
+        near = [(gap, route) for gap, route in near if route not in ("eye", "ear", "nasal")]
     if token.unit == "puff":
         return next((route for _, route in near if route in ("nasal", "sublingual")), "inhaled")
     return min(near)[1] if near else None
@@ -100,6 +116,7 @@ class Builder:
         self.text = text
         self.drug = drug
         self.done: list[Dose] = []
+        self.kinds: dict[tuple[int, int], Kind] = {}  # of the tokens that were judged already
         self.now: Dose | None = None  # the dose to which the next tokens may still belong
         self.timed = False  # its frequency are times of the day so far
         self.strength: float | None = None  # of one tablet, as told
@@ -116,9 +133,7 @@ class Builder:
     def read(self, tokens: list[Token]) -> list[Dose]:
         """The doses that the drug's tokens make."""
         for token, following in zip(tokens, [*tokens[1:], None], strict=True):
-            if "area" in token.per:
-                self._unreadable(token)
-            elif token.kind == "bare" and self._is_mass(token):
+            if token.kind == "bare" and not self._of_a_strength(token, following) and self._is_mass(token):
                 self._take(self._with_unit(token), following)
                 self.listed = token.stop
             elif token.kind in ("amount", "count", "bare"):
@@ -148,6 +163,12 @@ class Builder:
         self._one_of_a_product()
         return [self._finish(dose) for dose in self.done]
 
+    def _kind(self, token: Token) -> Kind:
+        place = token.start, token.stop
+        if place not in self.kinds:
+            self.kinds[place] = _kind(self.text, token)
+        return self.kinds[place]
+
     def _said(self, token: Token) -> str:
         return self.text.written[token.start : token.stop]
 
@@ -166,8 +187,9 @@ class Builder:
         self._close()
         dose = Dose(
             self.drug, token.owner.written if token.owner else self.drug, token.start, token.stop,
-            _kind(self.text, token), amount, unit, count, route=_route(self.text, token), other=token.other,
-            per_kg="kg" in token.per, note=note, told=self._is_told(token),
+            self._kind(token), amount, unit, count, route=_route(self.text, token), other=token.other,
+            per_kg="kg" in token.per, per_area="area" in token.per, per_hour="hour" in token.per,
+            note=note, told=self._is_told(token),
             extra=extra or bool(words.EXTRA.search(self.text.plain, max(0, token.start - 30), token.stop)),
         )  # fmt: skip
         if "day" in token.per:
@@ -192,7 +214,7 @@ class Builder:
         return replace(dose, per_day=1.0, extra=dose.extra or any(one.per_day == 1.0 for one in self.done[-1:]))
 
     def _take(self, token: Token, following: Token | None) -> None:
-        if _kind(self.text, token) == "limit":
+        if self._kind(token) == "limit":
             self._limit(token, following)
         elif token.unit in TAKEN_WHOLE:
             self._count(token)
@@ -213,6 +235,13 @@ class Builder:
         before, after = self.text.before(token.start), self.text.plain[token.stop : token.stop + 30]
         return bool(words.TOLD.search(before) or words.TOLD_AFTER.match(after))
 
+    def _of_a_strength(self, token: Token, following: Token | None) -> bool:
+        """`50 paracetamol 500 mg`: a count, then the name, then what one holds."""
+        name = token.owner
+        if name is None or following is None or following.kind != "amount":
+            return False
+        return token.stop <= name.start and 0 <= following.start - name.stop <= 1
+
     def _is_mass(self, token: Token) -> bool:
         """Whether a number without a unit is another amount (`then 75 daily`), by what was told or is usual."""
         now, last = self.now, self.last.value / self.last.factor if self.last else None
@@ -224,7 +253,7 @@ class Builder:
         ordered = words.AS_MASS.search(self.text.before(token.start))
         if token.value <= _MOST_COUNTED:
             whole = now is not None and now.count is None and now.unit != "tablet"
-            if ordered and last and ordered.group().startswith(("s", "m", "instead")):
+            if ordered and last and ordered.group().startswith(("s", "m", "instead", "en ")):
                 return (0.01 if self.last and self.last.unit == "unit" else 0.1) <= token.value / last <= 100
             return bool(ordered and last and whole and 0.1 <= token.value / last <= 10)
         if not figure or ((self.strength or self.counted) and not ordered and token.value <= _MOST_TABLETS):
@@ -237,6 +266,8 @@ class Builder:
     def _with_unit(self, token: Token) -> Token:
         """A number without a unit in that of the amount before it or in the usual one, whichever makes it likely."""
         usual, most = usual_units().get(self.drug, "mg"), usual_most().get(self.drug, 0.0)
+        if any((item.amount or 1.0) < 1 for item in products().get(self.drug, ())[:1]):
+            usual = "mcg"  # of an inhaler
         if self.last and self.last.unit != "mg":
             return replace(token, kind="amount", unit=self.last.unit)
         if usual not in _FACTORS:
@@ -288,7 +319,7 @@ class Builder:
 
     def _mass(self, token: Token) -> None:
         now = self.now
-        if "dose" not in token.per and not token.times:
+        if "dose" not in token.per and not token.times and self._kind(token) != "denied":
             self.last = token
         each = words.EACH_NEXT.match(self.text.plain, token.stop) and len(self._gap(token)) < 40
         if now and now.count and now.unit == "tablet" and (each or self._follows(token)):
@@ -329,6 +360,10 @@ class Builder:
         if not match:
             return
         many = float(match[1])
+        if many >= MOST_AT_ONCE and not words.SWALLOWED.search(
+            self.text.before(token.start) + self.text.after(token.stop, token.start)
+        ):
+            return  # so many are handed out
         if match["daily"] is not None:
             self.now = replace(now, per_day=many)
         else:
@@ -388,7 +423,8 @@ class Builder:
         a_day = words.A_DAY.match(self.text.plain, token.stop)
         if not a_day or len(self._gap(token)) > 30 or now.kind == "limit":
             return False
-        self.now = replace(now, per_day=token.value / (now.count or 1.0), interval_hours=now.interval_hours)
+        each = now.count or (now.amount if now.unit in COUNTED else None) or 1.0
+        self.now = replace(now, per_day=token.value / each, interval_hours=now.interval_hours)
         return True
 
     def _strength(self, token: Token) -> tuple[tuple[float, str] | None, str]:
@@ -403,6 +439,9 @@ class Builder:
         return (usual, "mg") if usual else None, f"a tablet counted as {usual:g} mg" if usual else ""
 
     def _volume(self, token: Token) -> None:
+        if self.now and self.now.amount and self.now.unit != "ml" and words.DILUTED.fullmatch(self._gap(token)):
+            self.per_ml = self.now.amount / token.value, self.now.unit
+            return
         if self.per_ml is None and self.drug.startswith("insulin"):
             self.per_ml = (100.0, "unit")  # but for special pens, all insulin has 100 units in a millilitre
         if self.per_ml:
@@ -457,12 +496,13 @@ class Builder:
             limit = replace(limit, per_day=often.value)
         if single:
             limit = replace(limit, amount=value, daily=None)
-        elif weekly or not often:
-            limit = replace(limit, daily=value / 7 if weekly else value, amount=None, note="week" if weekly else "")
+        elif (weekly or not often) and not limit.per_hour:
+            note = "week" if weekly else "" if a_day else "once or a day"
+            limit = replace(limit, daily=value / 7 if weekly else value, amount=None, note=note)
         self.done.append(limit)
 
     def _unreadable(self, token: Token) -> None:
-        if _kind(self.text, token) == "advice":
+        if self._kind(token) == "advice":
             written = token.owner.written if token.owner else self.drug
             self.done.append(Dose(self.drug, written, token.start, token.stop, "unreadable", note=self._said(token)))
 
@@ -547,14 +587,24 @@ class Builder:
         """Whether the table says what one tablet, sachet or puff of the product holds."""
         return any(item.amount is not None and _same_form(item.per, form) for item in products().get(self.drug, ()))
 
+    def _in_order(self, amounts: list[float]) -> list[float]:
+        """The told strengths for the ingredients; inhalers have theirs in micrograms, now one first, now the other."""
+        if amounts[0] >= 1:
+            return list(self.ratio)
+        order = sorted(range(len(amounts)), key=amounts.__getitem__)
+        told = dict(zip(order, sorted(part / 1000 for part in self.ratio), strict=True))
+        return [told[i] for i in range(len(amounts))]
+
     def _finish(self, dose: Dose) -> Dose:
         """The dose with the substances of the product."""
+        if dose.per_hour and dose.route is None and (dose.per_day is None or dose.per_day >= 1):
+            dose = replace(dose, route="iv")  # a patch is told with its days
         held = products().get(self.drug, ())
         if not held or (held[0].amount is None and len(held) == 1):
             return replace(dose, parts=((self.drug, 1.0, dose.unit),))
         amounts = [item.amount or 0.0 for item in held]
         if self.ratio and len(self.ratio) == len(held):
-            amounts = list(self.ratio)
+            amounts = self._in_order(amounts)
         if dose.unit == "tablet" or _same_form(held[0].per, dose.unit):
             parts = [(i.substance, a / i.per_amount, i.unit) for i, a in zip(held, amounts, strict=True)]
         elif dose.unit == "mg" and len(held) == 1:

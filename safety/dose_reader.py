@@ -14,6 +14,7 @@ from primum.safety.dose_builder import Builder, Dose
 from primum.safety.dose_tokens import Text, names, owned, sentence_at
 from primum.safety.remembered import remembered
 
+_ALIKE = 0.03  # what differs by less is the same amount
 _CLOSE = 80  # characters behind a dose in which its taker says that it was not taken
 
 
@@ -30,7 +31,8 @@ def read_doses(text: str) -> tuple[Dose, ...]:
     doses.sort(key=lambda dose: dose.start)
     doses = [_each_time(dose, doses[:i]) for i, dose in enumerate(doses)]
     doses = [dose for i, dose in enumerate(doses) if not _restated(read, dose, doses[:i])]
-    infused = {dose.drug for dose in doses if dose.hours}
+    doses = [dose for i, dose in enumerate(doses) if not _summed(read, dose, doses[:i])]
+    infused = {dose.drug for dose in doses if dose.hours or (dose.per_hour and dose.route == "iv")}
     doses = [replace(one, route="iv") if one.route is None and one.drug in infused else one for one in doses]
     return tuple(_now_taken(read, _shared_frequency(read.plain, doses)))
 
@@ -52,6 +54,15 @@ def _restated(text: Text, dose: Dose, before: list[Dose]) -> bool:
     return any(one.drug != dose.drug and amount in (one.amount, one.total) for one in before)
 
 
+def _summed(text: Text, dose: Dose, before: list[Dose]) -> bool:
+    """`500 mg three times a day, 1.5 g in all`: what was told by its parts is told once more as their sum."""
+    last = next((one for one in reversed(before) if one.drug == dose.drug), None)
+    if last is None or last.total is None or dose.kind != last.kind or dose.per_day is not None:
+        return False
+    gap, amount = text.plain[last.stop : dose.start], dose.amount or dose.daily or 0.0
+    return len(gap) < _CLOSE and abs(amount / last.total - 1) < _ALIKE and words.SUMMED.search(gap) is not None
+
+
 def _now_taken(text: Text, doses: list[Dose]) -> Iterator[Dose]:
     """The doses, those that were put right and those of someone else marked as former."""
     mine = words.MINE.search(text.plain) and any(one.kind == "advice" and not _others(text, one) for one in doses)
@@ -60,6 +71,12 @@ def _now_taken(text: Text, doses: list[Dose]) -> Iterator[Dose]:
         same = later is not None and later.drug == dose.drug
         misread = same and words.MISREAD.search(between)
         put_right = same and not misread and len(between) < 150 and words.PUT_RIGHT.search(between)
+        if (
+            put_right
+            and words.FRESH.search(text.before(dose.start) + between)
+            and words.SWALLOWED.search(text.before(dose.start))
+        ):
+            put_right = None  # `took 30 mg by mistake last night, now I take 3`
         not_done = words.NOT_DONE.search(between or text.plain[dose.stop : dose.stop + _CLOSE])
         if misread:
             dose = replace(dose, told=True)
@@ -69,8 +86,10 @@ def _now_taken(text: Text, doses: list[Dose]) -> Iterator[Dose]:
 
 
 def _others(text: Text, dose: Dose) -> bool:
-    """Whether its sentence tells that a dose is someone else's."""
+    """Whether its sentence tells that a dose is someone else's, or one that someone might take."""
     before = text.before(dose.start)
+    if words.SUPPOSED.search(before):
+        return True
     return words.OTHERS.search(before) is not None and not words.MINE.search(before)
 
 
@@ -78,10 +97,14 @@ def _shared_frequency(plain: str, doses: list[Dose]) -> list[Dose]:
     """`400 mg of this and 1 g of that four times a day`: the frequency goes for both."""
     for i in reversed(range(len(doses) - 1)):
         one, other = doses[i], doses[i + 1]
-        both = one.drug != other.drug and one.kind == other.kind == "advice" and one.amount and one.total is None
         gap = plain[one.stop : other.start]
-        if both and other.per_day and len(gap) < 40 and words.JOINED.search(gap) and not re.search("[.;!?]", gap):
+        other_brand = one.drug == other.drug and one.written.lower() != other.written.lower() and "(" not in gap
+        both = one.kind == other.kind == "advice" and one.amount and one.total is None
+        both = both and (one.drug != other.drug or other_brand)
+        often = other.per_day
+        if both and often and len(gap) < 40 and words.JOINED.search(gap) and not re.search("[.;!?]", gap):
             share = 2 if words.ALTERNATING.search(plain) else 1
             hours = other.interval_hours and other.interval_hours * share
-            doses[i : i + 2] = [replace(it, per_day=other.per_day / share, interval_hours=hours) for it in (one, other)]
+            other = replace(other, extra=other.extra or other_brand)
+            doses[i : i + 2] = [replace(it, per_day=often / share, interval_hours=hours) for it in (one, other)]
     return doses

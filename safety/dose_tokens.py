@@ -5,10 +5,11 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from itertools import pairwise
+from itertools import pairwise, zip_longest
+from math import inf
 
 from primum.safety import dose_words as words
-from primum.safety.dose_words import COUNTED
+from primum.safety.dose_words import COUNTED, TAKEN_WHOLE
 from primum.safety.lexicon import members, mentions
 from primum.safety.phrases import Phrases, plain
 from primum.safety.remembered import remembered
@@ -17,6 +18,8 @@ from primum.safety.units import level, number, numbers
 
 _TIMES = re.compile(r"\d+(?=\s*(?:times|x)\b)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[\"'“(¿¡]?[A-Z0-9ÁÉÍÓÚ*•-])|[。！？；;\n]+")
+FEWEST_PACKED, MOST_AT_ONCE = 10, 14  # tablets: a pack holds no fewer, and no one takes more without a word on it
+_FEWEST = {"puff": 50, "spray": 50, "unit": 100}  # in an inhaler, a bottle, a pen
 _MOST_PATCHES = 8  # more is what one patch holds: `fentanyl 50 patches`
 _PLAIN_KINDS = ("week", "cap", "split", "day", "time", "same", "today")  # of frequencies that are not merely so often
 
@@ -167,10 +170,38 @@ def _tokens(text: Text) -> list[Token]:
     for name in text.names:
         if any(sign.isdigit() for sign in name.written):
             text.take(name.start, name.stop)
+    for match in words.PLAN.finditer(text.plain):
+        text.take(*match.span())
     for read in (_ratios, _solutions, _frequencies, _amounts, _pieces, _odd_units, _beside_names):
         found += _taken(text, read(text))
     found += _taken(text, _counts(text, found))
-    return sorted(found, key=lambda token: token.start)
+    found.sort(key=lambda token: token.start)
+    return [token for token, later in zip_longest(found, found[1:]) if token and not _packed(text, token, later)]
+
+
+def _packed(text: Text, token: Token, later: Token | None) -> bool:
+    """Whether a number tells how many a pack holds: `caps x21`, `a box of 32`, `la caja trae 40`, `一盒24粒`."""
+    whole = token.unit in TAKEN_WHOLE and (token.times or token.value) >= FEWEST_PACKED
+    if not whole and token.unit != "ml" and token.value < _FEWEST.get(token.unit, inf):
+        return False
+    a, b = sentence_at(text.written, token.start)
+    before = text.plain[max(a, token.start - 40) : token.start]
+    said = words.PACKED.search(before) or words.PACKED_AFTER.match(text.plain, token.stop, b)
+    if words.A_DAY.match(text.plain, token.stop):
+        return False
+    if not said and not (whole and _is_large(text, token, before, later)):
+        return False
+    return not words.SWALLOWED.search(text.plain[max(a, token.start - 80) : min(b, token.stop + 60)])
+
+
+def _is_large(text: Text, token: Token, before: str, later: Token | None) -> bool:
+    """Whether a count stands as that of a pack, too large to be taken at once: `x21`, `(28)`, `30 comprimidos, uno`."""
+    if token.value < MOST_AT_ONCE or not text.plain[token.start].isdigit() or words.TAKING.search(before):
+        return False
+    if token.kind == "bare":
+        return bool(re.search(r"[x*(]\s?$", before))
+    alone = text.plain.startswith((",", ".", ";", ")"), token.stop)
+    return alone and later is not None and later.kind in ("bare", "count") and later.value < FEWEST_PACKED
 
 
 def _taken(text: Text, tokens: Iterator[Token]) -> Iterator[Token]:
@@ -291,6 +322,8 @@ def _read_per(text: Text, token: Token) -> None:
         name = per.lastgroup or ""
         if name == "ml" and token.unit != "ml":
             token.per_ml = float(per["n"] or 1)
+        if name == "minute":
+            token.value, name = token.value * 60, "hour"
         token.per.add(name)
         token.stop = per.end()
 
@@ -363,7 +396,8 @@ def owned(text: Text) -> list[Token]:
             if before and after and _in_brackets(text.plain[before.stop : after.start], token.start - before.stop):
                 after = None
             close = before and not leads and not re.search(r"\w", text.plain[before.stop : token.start])
-            if after and not close and _belongs(text, token, after, inside):
+            own = before and after and _has_own(text, token, after, amounts)
+            if after and not close and not own and _belongs(text, token, after, inside):
                 token.owner = after
             else:
                 token.owner = before or (previous if leads else after) or after or previous or only
@@ -377,6 +411,11 @@ def owned(text: Text) -> list[Token]:
 def _in_brackets(between: str, place: int) -> bool:
     """`methotrexate 20 mg (eight tablets), folic acid`: what the brackets hold is of the name before them."""
     return "(" in between[:place] and ")" not in between[:place] and ")" in between[place:]
+
+
+def _has_own(text: Text, token: Token, name: Name, amounts: list[Token]) -> bool:
+    """`10 mg in the morning and 10 mg at night, enalapril 5 mg`: whether the name behind a comma has its own amount."""
+    return "," in text.plain[token.stop : name.start] and any(0 <= one.start - name.stop <= 3 for one in amounts)
 
 
 def _belongs(text: Text, token: Token, name: Name, tokens: list[Token]) -> bool:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from math import inf
 
 from primum.safety.contraindications import conditions_of, implied
 from primum.safety.dose_builder import Dose
@@ -50,7 +51,9 @@ class Limit:
     """One row of `data/doses.csv`; masses in mg. `days` is the time that `total` counts for.
 
     `when` is looked for in the words around a dose and in the person's conditions and medicines. `kidney` holds steps
-    of eGFR, each with the most a day below it, which is per kg where it is negative.
+    of eGFR, each with the most a day below it, which is per kg where it is negative. `area` is the most at once for a
+    square metre, written `75/m2` among those per kg; an hourly maximum per kg, written `4/kg`, is for
+    what runs on, one without for what runs in once as well.
     """
 
     substance: str
@@ -66,6 +69,8 @@ class Limit:
     unit: str
     kg_single: float | None
     kg_daily: float | None
+    kg_hourly: float | None
+    area: float | None
     kg_below: float | None
     cap: float | None
     load: float | None
@@ -101,8 +106,9 @@ def _sources() -> dict[str, tuple[str, str]]:
 def _limit(row: dict[str, str]) -> Limit:
     scale = _TO_MG.get(row["unit"], 1.0)
 
-    def value(name: str, factor: float = 1.0) -> float | None:
-        return float(row[name]) * factor if row[name] else None
+    def value(name: str, factor: float = 1.0, of: str = "") -> float | None:
+        number, _, per = row[name].partition("/")
+        return float(number) * factor if number and per == of else None
 
     steps = [(below, float(most.removesuffix("/kg")) * (-1 if "/kg" in most else 1)) for below, most in _steps(row)]
     dose, _, week = row["pregnancy"].partition("@")
@@ -111,7 +117,8 @@ def _limit(row: dict[str, str]) -> Limit:
         row["substance"], row["route"], value("age_min") or 0.0, value("age_max") or 999.0, value("weight_min") or 0.0,
         value("weight_max") or 9999.0, row["when"], value("max_single", scale), value("max_total", scale),
         float(row["days"]), "mg" if row["unit"] in _TO_MG else row["unit"], value("kg_single", scale),
-        value("kg_daily", scale), value("kg_cap_weight"), value("cap", scale), value("load", scale),
+        value("kg_daily", scale), value("hourly", scale, "kg"), value("kg_single", scale, "m2"),
+        value("kg_cap_weight"), value("cap", scale), value("load", scale),
         value("weekly_dose", scale), value("min_hours"), value("hourly", scale),
         tuple((float(below), most * scale) for below, most in steps),
         value("liver", scale), (float(dose) * scale, float(week or 0)) if dose else None, bool(row["narrow"]),
@@ -172,13 +179,14 @@ def _wanted_route(route: str | None, routes: list[str]) -> str | None:
 
 @dataclass(frozen=True)
 class _Part:
-    """What one dose holds of one substance, in the table's unit."""
+    """What one dose holds of one substance, in the table's unit; `hourly` of what runs in all the time."""
 
     dose: Dose
     substance: str
     amount: float | None
     daily: float | None
     other: float | None
+    hourly: float | None
     who: Person
     row: Limit
     liver: bool = False
@@ -266,20 +274,32 @@ def _parts(
     for substance, factor, unit in dose.parts:
         name = _known(substance)
         row, adults = _row(name, dose, who, unit, words)
-        if row is None:
+        if row is None and dose.per_area and dose.kind == "advice":
+            found.append(_unreadable(dose))
+        elif row is None:
             found += [_unknown(dose, name)] if tell else []
         elif (scale := _conversion(name, unit, row.unit)) is None:
             found += [] if row.open or dose.kind != "advice" else [_unreadable(dose)]
         else:
-            if dose.per_kg and who.weight_kg is None:
+            if dose.per_area:
+                if row.area is None:
+                    found += [_unreadable(dose)] if dose.kind == "advice" else []
+                    continue
+                row, weight = _per_area(row, row.area), 1.0
+            elif dose.per_kg and who.weight_kg is None:
                 row, weight = _per_kg(name, who, row)
             else:
                 weight = who.weight_kg or 1.0 if dose.per_kg else 1.0
                 found += [_age_finding(dose, name, who, row)] if adults and not row.open else []
             said = (dose.amount, dose.daily, dose.other)
+            if dose.note == "once or a day" and row.days > 1:
+                said = (dose.daily, None, dose.other)
             amount, daily, other = (None if one is None else one * factor * scale * weight for one in said)
             share = _child_share(who) if adults and not row.open else 1.0
-            yield _Part(dose, name, amount, daily, other, who, row, liver, share)
+            hourly = (amount or daily) if dose.per_hour and row.route != "transdermal" else None
+            if hourly is not None:
+                amount = daily = other = None
+            yield _Part(dose, name, amount, daily, other, hourly, who, row, liver, share)
 
 
 def _child_share(who: Person) -> float:
@@ -306,12 +326,21 @@ def _row(name: str, dose: Dose, who: Person, unit: str, words: str) -> tuple[Lim
 def _per_kg(name: str, who: Person, row: Limit) -> tuple[Limit, float]:
     """For someone of unknown weight the limit per kg, if there is one, else a weight: 70 kg, of a child 10 kg."""
     rows = [one for one in table()[name] if one.route == row.route and (one.kg_single or one.kg_daily)]
+    if row.kg_hourly and not rows:
+        return replace(row, single=None, total=None, unit="mg/kg"), 1.0
     if not rows:
         return row, _USUAL_KG if who.age is None or who.age >= 12 else _CHILD_KG
     single = max(one.kg_single or 0.0 for one in rows) or None
     total = max(one.kg_daily or 0.0 for one in rows) or None
     limit = replace(rows[0], single=single, total=total, unit="mg/kg", kg_single=None, kg_daily=None, cap=None)
+    limit = replace(limit, kg_hourly=row.kg_hourly, most_hourly=None)
     return replace(limit, load=None, weekly_dose=None, kidney=(), liver=None), 1.0
+
+
+def _per_area(row: Limit, most: float) -> Limit:
+    """The limit for a square metre."""
+    limit = replace(row, single=most, total=None, unit="mg/m2", kg_single=None, kg_daily=None, load=None, weekly=False)
+    return replace(limit, kidney=(), liver=None)
 
 
 def _conversion(name: str, unit: str, wanted: str) -> float | None:
@@ -370,10 +399,19 @@ def _against(part: _Part) -> list[Finding]:
 
 def _too_fast(part: _Part) -> Iterator[Finding]:
     """What runs into a vein faster than it may."""
-    most, hours, amount = part.row.most_hourly, part.dose.hours, part.amount
-    if most is not None and hours and amount is not None and amount / hours > most * _SLACK:
-        unit = part.row.unit
-        said = f"{_mass(amount, unit)} in {hours * 60:.3g} minutes is too fast: at most {_mass(most, unit)} an hour."
+    row, hours, amount, hourly = part.row, part.dose.hours, part.amount, part.hourly
+    most = row.most_hourly
+    if hourly is not None and row.kg_hourly is not None:
+        most = row.kg_hourly * (1.0 if row.unit == "mg/kg" else part.who.weight_kg or _USUAL_KG)
+    elif hours and amount is not None:
+        hourly = amount / hours
+    if most is not None and hourly is not None and hourly > most * _SLACK:
+        run = (
+            f"{_mass(hourly, row.unit)} an hour"
+            if amount is None or not hours
+            else (f"{_mass(amount, row.unit)} in {hours * 60:.3g} minutes")
+        )
+        said = f"{run} is too fast: at most {_mass(most, row.unit)} an hour{_also(row)}."
         yield _finding(part, "dose.rate", "contraindicated", said)
 
 
@@ -390,10 +428,10 @@ def _maxima(part: _Part) -> tuple[float | None, float | None]:
         adults = [one for one in table()[part.substance] if one.route == row.route and one.age_min >= 12]
         most = row.cap or max((one.total or 0.0 for one in adults), default=0.0) or row.total
         most_once = max((one.single or 0.0 for one in adults), default=0.0) or row.single
-        if row.kg_daily and most:
-            total = min(row.kg_daily * weight, row.total if grown and row.total else most)
-        if row.kg_single and most_once:
-            single = min(row.kg_single * weight, row.single if grown and row.single else most_once)
+        if row.kg_daily and (most or grown):
+            total = min(row.kg_daily * weight, (row.total if grown and row.total else most) or inf)
+        if row.kg_single and (most_once or grown):
+            single = min(row.kg_single * weight, (row.single if grown and row.single else most_once) or inf)
         elif row.kg_daily and most_once and not grown:
             single = min(row.kg_daily * weight, most_once)
     return max(single, row.load) if single is not None and row.load else single, total
@@ -466,12 +504,13 @@ def _body(part: _Part) -> Iterator[Finding]:
 
 def _together(text: str, parts: list[_Part], profile: Profile) -> Iterator[Finding]:
     """The same substance from several products, or in several doses a day, added up; and more than was ordered."""
-    advised = [part for part in parts if part.dose.kind == "advice" and part.row.unit != "mg/kg"]
+    advised = [part for part in parts if part.dose.kind == "advice" and part.row.unit not in ("mg/kg", "mg/m2")]
     ordered = [part for part in parts if part.dose.told]
     own = list(_taken_already(profile, {part.substance for part in parts}))
     for substance in dict.fromkeys(part.substance for part in advised):
         here = [part for part in advised if part.substance == substance]
-        yield from _mistaken(here, [part.amount for part in ordered if part.substance == substance and part.amount])
+        told = [part.amount or part.hourly for part in ordered if part.substance == substance]
+        yield from _mistaken(here, [amount for amount in told if amount])
         runs: dict[str, list[list[_Part]]] = {}
         for i, part in enumerate(here):
             earlier = runs.setdefault(part.dose.drug, [])
@@ -480,6 +519,8 @@ def _together(text: str, parts: list[_Part], profile: Profile) -> Iterator[Findi
             elif part.dose.extra or earlier or not _instead(text, here[:i], part):
                 earlier.append([part])
         added = [part for group in runs.values() if group for part in max(group, key=_taken)]
+        if any(part.dose.per_kg for part in added):
+            added = [part for part in added if part.dose.per_kg]  # in mg it is but told once more
         added += [part for part in own if part.substance == substance]
         if len(added) > 1:
             yield from _sum(added)
@@ -494,8 +535,9 @@ def _taken(parts: list[_Part]) -> float:
 def _mistaken(parts: list[_Part], ordered: list[float]) -> Iterator[Finding]:
     """`The plan says 8; I injected 80`: many times what was ordered."""
     for part in parts:
-        if ordered and not part.dose.told and part.amount and part.amount >= _MISTAKEN * max(ordered):
-            said = f"{_mass(part.amount, part.row.unit)}, where {_mass(max(ordered), part.row.unit)} was ordered."
+        amount = part.amount or part.hourly
+        if ordered and not part.dose.told and amount and amount >= _MISTAKEN * max(ordered):
+            said = f"{_mass(amount, part.row.unit)}, where {_mass(max(ordered), part.row.unit)} was ordered."
             yield _finding(part, "dose.mistaken", "contraindicated", said)
 
 
@@ -552,7 +594,7 @@ def _finding(part: _Part, rule: str, severity: Severity, text: str) -> Finding:
 
 
 def _age_finding(dose: Dose, name: str, who: Person, row: Limit) -> Finding:
-    part = _Part(dose, name, dose.amount, dose.daily, None, who, row)
+    part = _Part(dose, name, dose.amount, dose.daily, None, None, who, row)
     text = f"Primum's table has no dose for {who.words}; the adult's is no guide. "
     return _finding(part, "dose.age", "moderate", text + "Only as a doctor who treats children says.")
 
@@ -579,7 +621,7 @@ def _mass(value: float, unit: str) -> str:
         return f"{value * 1000:,.4g} micrograms"
     if unit == "mg":
         return f"{value:,.0f} mg" if value >= 100 else f"{value:,.4g} mg"
-    name = unit if unit in ("ml", "mg/kg") else f"{unit}s" if value != 1 else unit
+    name = unit if unit in ("ml", "mg/kg", "mg/m2") else f"{unit}s" if value != 1 else unit
     return f"{value:,.4g} {name}" if value < 1000 else f"{value:,.0f} {name}"
 
 

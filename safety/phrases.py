@@ -27,13 +27,18 @@ def plain(text: str) -> str:
     return " ".join(_NO_WORD.sub(" ", bare).split())
 
 
+def _anyhow_spaced(phrase: str) -> str:
+    """The expression of a Chinese phrase that may hold letters, as `维生素 b6` does, with or without the space."""
+    return re.escape(phrase).replace(r"\ ", r"\s?") + (r"(?![a-z\d])" if phrase[-1].isascii() else "")
+
+
 class Phrases:
     """Known phrases, found in a text the longest first, none inside another."""
 
     def __init__(self, meanings: Mapping[str, str]) -> None:
         self.meanings = {plain(phrase): meaning for phrase, meaning in meanings.items()}
         chinese = sorted(filter(_CJK.search, self.meanings), key=len, reverse=True)
-        self._chinese = re.compile("|".join(map(re.escape, chinese)) or "(?!)")
+        self._chinese = re.compile("|".join(map(_anyhow_spaced, chinese)) or "(?!)")
         self._alike: dict[str, list[str]] = {}
         sizes: dict[str, set[int]] = {}
         for phrase in self.meanings:
@@ -50,7 +55,7 @@ class Phrases:
     def places(self, text: str) -> list[tuple[int, int, str]]:
         """Start and stop in a text of small letters without accents, and what the phrase means."""
         han = self._chinese.finditer(text) if _CJK.search(text) else ()
-        signs = [(match.start(), match.end(), self.meanings[match.group()]) for match in han]
+        signs = [(match.start(), match.end(), self.meanings[plain(match.group())]) for match in han]
         found = signs.copy()
         words = [(*match.span(), match.group()) for match in _PLAIN_WORD.finditer(text)]
         place = 0

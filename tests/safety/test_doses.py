@@ -150,7 +150,7 @@ def test_a_limit_is_for_a_day_a_week_or_one_intake(text: str, total: float | Non
         ("An overdose of 20 g paracetamol kills", "warning"),
         ("Take a handful of paracetamol: 3 handfuls.", "unreadable"),
         ("co-codamol 5 ml daily", "unreadable"),
-        ("cyclophosphamide 750 mg/m2 IV", "unreadable"),
+        ("amoxicillin 3 spoons a day", "unreadable"),
         ("In 2012 I swallowed 30 paracetamol.", "former"),
         ("I did NOT take ten paracetamol tablets!", "denied"),
         ("Lorazepam 10 mg was charted, then corrected to 1 mg.", "former"),
@@ -212,6 +212,10 @@ def test_numbers_that_are_no_doses_are_left_alone(text: str) -> None:
         ("simvastatin 40 mg at night", {"medicines": ["amlodipine 10 mg"]}, "dose.daily", "contraindicated"),
         ("enoxaparin 80 mg twice daily", {"egfr": 16, "weight_kg": 78}, "dose.kidney", "major"),
         ("metaxalone 800 mg", {"age": 5, "weight_kg": 18}, "dose.single", "contraindicated"),
+        ("noradrenaline 30 mcg/kg/min", {"weight_kg": 70}, "dose.rate", "contraindicated"),
+        ("heparin infusion 12,000 units/h", {}, "dose.rate", "contraindicated"),
+        ("docetaxel 175 mg/m2 every 3 weeks", {}, "dose.single", "contraindicated"),
+        ("cladribine 5 mg/m2", {}, "dose.unreadable", "moderate"),
     ],
 )
 def test_a_dose_is_judged_for_the_person(text: str, profile: dict[str, object], rule: str, severity: str) -> None:
@@ -243,6 +247,15 @@ def test_a_dose_is_judged_for_the_person(text: str, profile: dict[str, object], 
         ),
         ("ibuprofen 100 mg/5 ml, 4 ml, 8 kg", "ibuprofen 100 mg/5 ml, 10 ml every 6 hours, 8 kg"),
         ("ramipril 10 mg twice a day, BP 128/80", "ramipril 40 mg twice a day, BP 128/80"),
+        ("amoxicillin 500 mg caps x21, one three times a day", "took amoxicillin 500 mg caps x21 last night"),
+        ("lorazepam 1 mg, caja de 30 comprimidos, uno al día", "me tomé una caja de 30 comprimidos de lorazepam 1 mg"),
+        ("gentamicin 7 mg/kg, 80 kg, so 560 mg once a day", "gentamicin 7 mg/kg, 80 kg, so 560 mg twice a day"),
+        ("It is 5 mg of bisoprolol, not 50 mg.", "Not 5 mg, I take 50 mg of bisoprolol."),
+        ("He asked for diazepam 50 mg; declined.", "He asked for diazepam 50 mg and got it."),
+        ("If I took 30 paracetamol, would I die? I take two a day.", "I took 30 paracetamol. I take two a day."),
+        ("My son takes 40 mg citalopram, I'm 78 and on 20 mg.", "I'm 78 and on 40 mg citalopram."),
+        ("losartan 50 mg am, 50 mg pm", "losartan 100 mg am, 100 mg pm"),
+        ("bortezomib 1.3 mg/m2 days 1, 4, 8, 11", "bortezomib 13 mg/m2 days 1, 4, 8, 11"),
     ],
 )
 def test_one_dose_is_right_where_its_neighbour_is_too_much(right: str, wrong: str) -> None:
@@ -278,7 +291,7 @@ def test_a_finding_says_what_was_read_both_limits_and_its_source() -> None:
 
 
 def test_what_the_table_does_not_know_is_told_on_request_and_never_called_safe() -> None:
-    text = "Take rituximab 500 mg once."
+    text = "Take eculizumab 900 mg once."
     assert check(text, NOBODY) == ()
     (found,) = check(text, NOBODY, tell_unknown=True)
     assert (found.rule, found.severity) == ("dose.unknown", "info")
