@@ -8,10 +8,10 @@ its error.
 
 import asyncio
 import pickle
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from primum.evals.endpoint import Kept, Messages, Progress, Sampling, Writer, Written, key_of
 from primum.graph.agent import Agent
@@ -19,7 +19,10 @@ from primum.graph.answer import Answer
 from primum.graph.errors import PrimumError
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
-from primum.retrieval.workers import next_of, room, started
+from primum.retrieval.workers import next_of, room, rows_of, started
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
 
 BATCHES = 4  # times the requests at once that a worker is given together, so that few of its slots wait for the last
 CPU = 0.5  # of a core that Ray reserves for a worker without a GPU: it waits for others
@@ -57,8 +60,7 @@ async def spread(
     """
     if not items:
         return
-    with started():
-        rows = _pipeline(items, make, workers, batch, on_gpus)
+    with started(), rows_of(_pipeline(items, make, workers, batch, on_gpus)) as rows:
         while row := await asyncio.to_thread(next_of, rows):
             made = pickle.loads(row["made"])  # noqa: S301 (our own, from our workers)
             if isinstance(made, PrimumError):
@@ -66,26 +68,21 @@ async def spread(
             yield cast(R, made)
 
 
-def _pipeline(
-    items: Sequence[T], make: Callable[[], Work[T, R]], workers: int, batch: int, on_gpus: bool
-) -> Iterator[Rows]:
+def _pipeline(items: Sequence[T], make: Callable[[], Work[T, R]], workers: int, batch: int, on_gpus: bool) -> "Dataset":
     import ray.data
     from ray.data import ActorPoolStrategy, DataContext
 
     DataContext.get_current().execution_options.preserve_order = True
-    return iter(
-        ray.data.from_items(
-            [{"item": pickle.dumps(item)} for item in items], override_num_blocks=-(-len(items) // batch)
-        )
-        .map_batches(
-            _Worker,
-            fn_constructor_args=(make,),
-            batch_size=None,
-            compute=ActorPoolStrategy(size=workers),
-            num_cpus=CPU,
-            num_gpus=1 if on_gpus else 0,
-        )
-        .iter_rows()
+    blocks = -(-len(items) // batch)
+    return ray.data.from_items(
+        [{"item": pickle.dumps(item)} for item in items], override_num_blocks=blocks
+    ).map_batches(
+        _Worker,
+        fn_constructor_args=(make,),
+        batch_size=None,
+        compute=ActorPoolStrategy(size=workers),
+        num_cpus=CPU,
+        num_gpus=1 if on_gpus else 0,
     )
 
 

@@ -34,7 +34,7 @@ from primum.retrieval.ingest import (
 )
 from primum.retrieval.origins import ORIGINS, Origin, parts, read
 from primum.retrieval.source import Source
-from primum.retrieval.workers import need_ray, next_of, room, started
+from primum.retrieval.workers import need_ray, next_of, room, rows_of, started
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -136,17 +136,19 @@ async def _run(
     report: IngestReport,
     on_progress: Callable[[Progress], None] | None,
 ) -> None:
+    if not apart:
+        return
     done, given = 0, _Given()
-    rows = iter(_pipeline(apart, work, workers).iter_rows() if apart else ())
-    async with aclosing(ahead(_told(rows))) as steps:
-        async for step in steps:
-            report.skipped += step.skipped
-            if not step.change:
-                continue
-            await write(given.first(step.change, report), database, work.model, work.tenant, report)
-            done += len(step.change.batch)
-            if on_progress:
-                on_progress(Progress(done, done, ""))  # to count them all first would read them all
+    with rows_of(_pipeline(apart, work, workers)) as rows:
+        async with aclosing(ahead(_told(rows))) as steps:
+            async for step in steps:
+                report.skipped += step.skipped
+                if not step.change:
+                    continue
+                await write(given.first(step.change, report), database, work.model, work.tenant, report)
+                done += len(step.change.batch)
+                if on_progress:
+                    on_progress(Progress(done, done, ""))  # to count them all first would read them all
 
 
 async def _told(rows: Iterator[Rows]) -> AsyncGenerator[_Step]:

@@ -2,11 +2,14 @@
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from primum.graph.errors import BadInput, PrimumError
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
 
 T = TypeVar("T")
 
@@ -60,6 +63,17 @@ def room(wanted: int | None, *, gpus: bool = True) -> tuple[int, bool]:
     if (wanted or 0) > most:
         raise BadInput(f"Ray has {most} {'GPUs' if found else 'cores'}: not enough for {wanted} workers.")
     return wanted or most, bool(found)
+
+
+@contextmanager
+def rows_of(dataset: "Dataset") -> Iterator[Iterator[dict[str, Any]]]:
+    """The rows as they come; what is left of them is not made any more once it is closed."""
+    rows: Generator[dict[str, Any]] = (row for row in dataset.iter_rows())
+    try:
+        yield rows
+    finally:
+        with suppress(ValueError):  # a thread that was given up waits for the next
+            rows.close()
 
 
 def next_of(rows: Iterator[T]) -> T | None:
