@@ -28,7 +28,7 @@ from primum.memory.drafts import Drafted
 from primum.memory.identity import Identity
 from primum.memory.jobs import Worker, open_worker
 from primum.memory.reviews import Choice
-from primum.memory.session import why
+from primum.memory.session import passes, why
 from primum.memory.threads import LEASE, TurnRow
 from primum.nodes.remember import remember
 from primum.nodes.sign_off import UNSAID
@@ -79,6 +79,7 @@ class Agent:
         self._running: set[asyncio.Task[Any]] = set()
         self._feeds: dict[UUID, Feed] = {}
         self._runs: set[UUID] = set()
+        self._cut_off: set[UUID] = set()  # by an outage of the database, which has not heard of it yet
         self._heart: asyncio.Task[None] | None = None
 
     async def ask(
@@ -311,12 +312,15 @@ class Agent:
         feed.close()
 
     async def _beat(self) -> None:
-        """Signs of life of the turns under way, so that nobody takes them over."""
+        """Signs of life of the turns under way, so that nobody takes them over; and word of those that are not."""
         while True:
             await asyncio.sleep(BEAT)
-            if self._runs:
-                with contextlib.suppress(PrimumError):  # the database is away; its turns will find out
+            with contextlib.suppress(PrimumError):  # the database is away; its turns will find out
+                if self._runs:
                     await self.resources.threads.beat(self._runs)
+                if gone := self._cut_off - self._runs:
+                    await self.resources.threads.release(gone)
+                    self._cut_off -= gone
 
     async def _repeated(self, turn: _Turn) -> Answer:
         """The answer of a question that was sent before, waited for if it is still being made."""
@@ -363,8 +367,11 @@ class Agent:
             for event in of_answer(kept):
                 turn.feed.put(event)
         except psycopg.Error as error:  # of the checkpoints
+            self._cut_off.add(turn.run_id)
             raise MemoryUnavailable(f"{why(error)} Your question was kept if it was there before.") from error
-        except MemoryUnavailable:
+        except MemoryUnavailable as error:
+            if passes(error):
+                self._cut_off.add(turn.run_id)
             raise
         except Exception as error:
             # Ours or not: a question that breaks a turn would break it again.

@@ -288,6 +288,11 @@ _LOST = (
 )
 
 
+def passes(error: MemoryUnavailable) -> bool:
+    """Whether it is an outage, after which the same would go well; not rows that can't be read."""
+    return isinstance(error.__cause__, (*_LOST, exc.DatabaseError, psycopg.DatabaseError))
+
+
 @asynccontextmanager
 async def _reached() -> AsyncIterator[None]:
     try:
@@ -308,4 +313,4 @@ async def _reached() -> AsyncIterator[None]:
         if type(getattr(error, "orig", error)) is not psycopg.DatabaseError:
             raise
         # libpq's own, of what is no answer of Postgres: the wire is broken.
-        raise MemoryUnavailable(f"{why(error)} Nothing was changed.") from None
+        raise MemoryUnavailable(f"{why(error)} Nothing was changed.") from error

@@ -74,6 +74,10 @@ _BEAT = text(f"""
 update turns set lease_until = now() + make_interval(secs => {LEASE})
 where run_id = any(:runs) and holder = :holder and status in ('queued', 'running')
 """)
+_RELEASE = text("""
+update turns set lease_until = now() - interval '1 second', attempts = greatest(attempts - 1, 0)
+where run_id = any(:runs) and holder = :holder and status in ('queued', 'running')
+""")
 _WHOSE = text("select tenant, patient from turns where run_id = :run_id")
 _CLAIM = text(f"""
 update turns set holder = :holder, lease_until = now() + make_interval(secs => {LEASE}), attempts = attempts + 1
@@ -248,6 +252,11 @@ class Threads:
         """A sign of life for turns of this process."""
         async with self.database.begin_as_worker() as connection:
             await connection.execute(_BEAT, {"runs": list(runs), "holder": self.holder})
+
+    async def release(self, runs: Collection[UUID]) -> None:
+        """Gives up turns that an outage of the database cut off, to whoever claims them; it was no fault of theirs."""
+        async with self.database.begin_as_worker() as connection:
+            await connection.execute(_RELEASE, {"runs": list(runs), "holder": self.holder})
 
     async def claim(self) -> tuple[Identity, TurnRow] | None:
         """One turn whose process died, now this process's; none if there is none."""

@@ -23,6 +23,7 @@ from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
 from primum.memory import session
 from primum.memory.session import Database
+from primum.memory.threads import ATTEMPTS
 from primum.retrieval import endpoint
 from tests.fakes import Body, FakeEmbedder, FakeVLLM, Says
 from tests.faults.proxy import KINDS, Kind, Proxy, address_of, through
@@ -140,6 +141,31 @@ async def test_a_turn_whose_database_is_lost_on_the_way_is_answered_later_and_on
     (turn,) = await agent.resources.threads.turns(ME, "t")
     assert turn.answer is not None and turn.answer["status"] == "answered"
     assert await answers(agent) == len(await rows(agent.resources.database, "select from turns"))
+
+
+async def test_a_turn_that_outages_cut_off_again_and_again_is_not_given_up(
+    agent: Agent, database_wire: Proxy, vllm: FakeVLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("primum.graph.agent.BEAT", 0.2)
+
+    def breaking(body: Body) -> str:
+        database_wire.show("reset")
+        return GOOD(body)
+
+    vllm.says(*[breaking] * (ATTEMPTS + 2))
+    with pytest.raises(MemoryUnavailable):
+        await ask(agent, "t")
+    async with asyncio.timeout(2 * BOUND):
+        while vllm.replies:
+            database_wire.mend()
+            await asyncio.sleep(0.5)
+            with contextlib.suppress(MemoryUnavailable):
+                await agent.recover()
+        database_wire.mend()
+        while (found := await agent.resources.threads.turns(ME, "t"))[0].status != "done":
+            assert found[0].status == "running"
+            await asyncio.sleep(0.5)
+            await agent.recover()
 
 
 @pytest.mark.parametrize("wraps", [lambda error: error, lambda error: exc.DatabaseError("select", {}, error)])

@@ -190,7 +190,7 @@ async def test_a_last_step_that_fails_is_not_gone_to_again(
     monkeypatch.setattr(Retriever, "version", version)
     with pytest.raises(RetrievalFailed):
         await agent.ask(ASKED)
-    assert tried == [1]
+    assert len(tried) == 2  # rewrite goes on without it, respond can not
 
 
 class Broken(FakeEmbedder):
