@@ -69,10 +69,7 @@ _IDENTITY = "set_config('app.tenant', :tenant, true), set_config('app.patient', 
 _BEGIN_AS_APP = text(_bounded(APP))
 _BEGIN_FOR = text(f"{_bounded(APP)}, {_IDENTITY}")
 _OWNER_BEGINS_FOR = text(f"select {_IDENTITY}")
-_AND_SECRET = {
-    begins: text(f"{begins.text}, (select secret_check from installation)")
-    for begins in (_BEGIN_FOR, _OWNER_BEGINS_FOR)
-}
+_AND_SECRET = ", (select secret_check from installation)"
 
 _KEEP_CHECK = text("insert into installation (id, secret_check) values (1, :secret) on conflict do nothing")
 _FORMER = text("select secret_check, sealed from former_secrets order by number")
@@ -199,7 +196,7 @@ class Database:
                 if self._secret is None:
                     await connection.execute(begins, given)
                 else:  # in the same round trip
-                    row = (await connection.execute(_AND_SECRET[begins], given)).one()
+                    row = (await connection.execute(text(begins.text + _AND_SECRET), given)).one()
                     self._secret.use(row.secret_check)
             elif not self._owner:
                 await connection.execute(_BEGIN_AS_APP)
