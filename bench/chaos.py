@@ -478,7 +478,7 @@ async def checks(rig: Rig, told: Told) -> dict[str, int]:
     chunks = {row["id"]: row["text"] for row in rig.rows("select id, text from chunks")}
     cited = [one for row in done.values() for one in row["answer"]["citations"]]
     database = Database(rig.url, pool=1)
-    trail = await Audit(database, find_secret(SECRET, rig.folder)).verify("main")
+    trail = await Audit(database, find_secret([SECRET], rig.folder)).verify("main")
     await database.close()
     return {
         "acknowledged_turns_lost": len(told.acknowledged - done.keys()),

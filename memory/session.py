@@ -69,7 +69,7 @@ _IDENTITY = "set_config('app.tenant', :tenant, true), set_config('app.patient', 
 _BEGIN_AS_APP = text(_bounded(APP))
 _BEGIN_FOR = text(f"{_bounded(APP)}, {_IDENTITY}")
 _OWNER_BEGINS_FOR = text(f"select {_IDENTITY}")
-_AND_SECRET = ", (select secret_check from installation)"
+_AND_IN_USE = ", (select secret_check from installation)"
 
 _KEEP_CHECK = text("insert into installation (id, secret_check) values (1, :secret) on conflict do nothing")
 _FORMER = text("select secret_check, sealed from former_secrets order by number")
@@ -196,7 +196,7 @@ class Database:
                 if self._secret is None:
                     await connection.execute(begins, given)
                 else:  # in the same round trip
-                    row = (await connection.execute(text(begins.text + _AND_SECRET), given)).one()
+                    row = (await connection.execute(text(begins.text + _AND_IN_USE), given)).one()
                     self._secret.use(row.secret_check)
             elif not self._owner:
                 await connection.execute(_BEGIN_AS_APP)
