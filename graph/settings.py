@@ -300,6 +300,11 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, dotenv_settings, file_secret_settings)
 
 
+def launched() -> tuple[int, int]:
+    """This process's number among those that a launcher (accelerate, torchrun) started, from 0, and how many they are."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def read_settings(**given: object) -> Settings:
     """The settings of the environment, those in `given` first.
 

@@ -1,6 +1,5 @@
 """`primum finetune`: from data to an adapter. What is heavy is imported inside the commands."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -121,7 +120,9 @@ def search(
     resume: Resume = False,
 ) -> None:
     """Find the learning rate, rank and epochs that leave the lowest loss on the validation rows."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    from primum.graph.settings import launched
+
+    if launched()[1] > 1:
         raise BadInput("A search is of one process: start it without a launcher.")
     quiet_libraries()
     chosen = _recipe(recipe, data, model, None, changes, ("sft", "dpo", "orpo", "kto", "seq2seq"))
@@ -276,7 +277,9 @@ def evaluate(
 
 def _beside() -> bool:
     """Whether this is one of a launcher's processes (accelerate, torchrun), and not the first, which speaks for all."""
-    return os.environ.get("RANK", "0") != "0"
+    from primum.graph.settings import launched
+
+    return launched()[0] > 0
 
 
 def _recipe(

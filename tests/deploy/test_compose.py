@@ -35,8 +35,9 @@ def test_a_service_can_do_no_more_than_it_must(name: str) -> None:
 
 @each
 def test_only_where_something_is_compiled_may_a_file_of_tmp_be_run(name: str) -> None:
-    (given,) = [one for one in SERVICES[name]["tmpfs"] if one.partition(":")[0] == "/tmp"]
-    assert ("exec" in given.partition(":")[2].split(",")) == (name in ("model", "model-cpu"))
+    given = [one for one in WHOLE[name].get("tmpfs", ()) if one.partition(":")[0] == "/tmp"]
+    assert len(given) == 1 or name == "router"  # which writes nothing
+    assert any("exec" in one.partition(":")[2].split(",") for one in given) == (name in ("model", "model-cpu"))
 
 
 @each

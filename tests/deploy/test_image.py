@@ -117,7 +117,9 @@ def test_secrets_are_made_once_and_fit_each_other(tmp_path: Path) -> None:
     first = made()
     assert made() == first
     assert f":{first['database_password']}@database:5432/primum" in first["primum_database_url"]
-    random = [value for name, value in first.items() if name not in ("metrics_key", "primum_database_url")]
+    no_random = {"primum_database_url": True, "metrics_key": False, "primum_secret_before": False}
+    assert {name: bool(first[name]) for name in no_random} == no_random
+    random = [value for name, value in first.items() if name not in no_random]
     assert len(set(random)) == len(random) == 5 and all(len(value) == 64 for value in random)
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
     assert "deploy/secrets/" in (ROOT / ".gitignore").read_text()
@@ -128,4 +130,4 @@ def test_what_compose_and_the_chart_mount_is_what_the_settings_read() -> None:
 
     assert Path("/run/secrets") == SECRETS
     files = set(re.findall(r"secrets/(primum_\w+)", (ROOT / "deploy/compose.yaml").read_text()))
-    assert len(files) == 3 and {name.removeprefix("primum_") for name in files} <= Settings.model_fields.keys()
+    assert len(files) == 4 and {name.removeprefix("primum_") for name in files} <= Settings.model_fields.keys()
