@@ -21,6 +21,7 @@ from primum.safety.dose_words import COUNTED, TAKEN_WHOLE
 _FORMS = {"transdermal": "patch", "inhaled": "puff"}  # what is counted where no unit says so
 _FACTORS = {"mg": 1.0, "mcg": 0.001, "g": 1000.0}
 
+_FEWEST_HANDED_OUT, _MONTH, _ALIKE = 5, 28, 0.03  # tablets; what differs by less is the same amount
 _MOST_COUNTED, _MOST_TABLETS = 12, 60  # a larger figure without a unit may be an amount, and is one
 
 Kind = Literal["advice", "limit", "denied", "warning", "former", "unreadable"]
@@ -32,9 +33,9 @@ class Dose:
 
     `amount` is one intake in `unit`; `daily` a total of the day that the text states; `per_day` intakes a day (a
     seventh for one a week); `hours` the time that it runs in; `per_hour` marks what runs in all the time or comes
-    out of a patch, `per_area` what is told for a square metre. `told` marks what was ordered, not what was taken,
-    `each_time` what is taken as often as the dose before. `parts` has each substance, what one `unit` of the dose
-    holds of it, and the unit of that.
+    out of a patch, `per_area` what is told for a square metre. `course` is the days that it is told for. `told` marks
+    what was ordered, not what was taken, `each_time` what is taken as often as the dose before. `parts` has each
+    substance, what one `unit` of the dose holds of it, and the unit of that.
     """
 
     drug: str
@@ -58,6 +59,7 @@ class Dose:
     told: bool = False
     hours: float | None = None
     each_time: bool = False
+    course: float | None = None
     parts: tuple[tuple[str, float, str], ...] = ()
 
     @property
@@ -133,6 +135,8 @@ class Builder:
     def read(self, tokens: list[Token]) -> list[Dose]:
         """The doses that the drug's tokens make."""
         for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+            if token.kind == "bare" and self._is_handed_out(token):
+                continue
             if token.kind == "bare" and not self._of_a_strength(token, following) and self._is_mass(token):
                 self._take(self._with_unit(token), following)
                 self.listed = token.stop
@@ -214,6 +218,8 @@ class Builder:
         return replace(dose, per_day=1.0, extra=dose.extra or any(one.per_day == 1.0 for one in self.done[-1:]))
 
     def _take(self, token: Token, following: Token | None) -> None:
+        if self._is_handed_out(token) or self._is_of_the_day(token):
+            return
         if self._kind(token) == "limit":
             self._limit(token, following)
         elif token.unit in TAKEN_WHOLE:
@@ -224,6 +230,41 @@ class Builder:
             self._pieces(token)
         else:
             self._mass(token)
+
+    def _is_handed_out(self, token: Token) -> bool:
+        """`500 mg three times a day, 21 capsules`: a count behind a whole schedule is that of the course."""
+        now, many = self.now, token.times or token.value
+        if now is None or now.kind == "limit" or (now.total is None and many < _MONTH):
+            return False
+        by_tens = now.unit == "tablet" and many >= _MONTH and many % 10 == 0
+        pack = token.kind == "bare" and many >= MOST_AT_ONCE and (many % 7 == 0 or by_tens)  # `10 mg at night, 28`
+        if not (pack or token.kind == "count" or token.times):
+            return False
+        if many < _FEWEST_HANDED_OUT or many == now.count or not words.HANDED_OUT_BEFORE.search(self._gap(token)):
+            return False
+        said = self._gap(token) if now.total else self.text.before(token.start)
+        return not words.SWALLOWED.search(said) and bool(words.HANDED_OUT_AFTER.match(self.text.plain, token.stop))
+
+    def _is_of_the_day(self, token: Token) -> bool:
+        """`2,700 mg a day, as three 900s`, `8 in all, two at a time`: the day's total once more, or one intake."""
+        now, gap = self.now, self._gap(token)
+        if now is None or now.daily is None or now.kind != "advice" or len(gap) > 60:
+            return False
+        mass, unit = token.value * (token.times or 1.0), token.unit
+        if token.kind == "piece":
+            mass, unit = self._with_unit(replace(token, unit="")).value * (token.times or 1.0), now.unit
+        elif unit == "tablet" and now.unit != "tablet":
+            strength, _ = self._strength(token)
+            mass, unit = mass * (strength or (0.0, ""))[0], (strength or (0.0, ""))[1]
+        if unit != now.unit or not mass:
+            return False
+        if token.times and abs(mass / now.daily - 1) < _ALIKE:
+            return True
+        each_go = words.EACH_GO_AFTER.match(self.text.plain, token.stop) or words.EACH_GO_BEFORE.search(gap)
+        if not each_go or mass > now.daily or now.amount is not None:
+            return False
+        self.now = replace(now, amount=mass)
+        return True
 
     def _counted_on(self, token: Token) -> bool:
         """`two at the gate and two on board`: a count that adds to the one before it."""
@@ -287,6 +328,12 @@ class Builder:
         said = f"{self._said(token)} without a unit"
         mass = self._with_unit(token)
         self.last = mass
+        now, name = self.now, token.owner
+        counted = now is not None and name is not None and now.count and now.stop <= name.start
+        if now and name and counted and words.FILL.fullmatch(self.text.plain, now.stop, name.start):
+            self._of_each(now, mass)  # `dos pastillas de zolpidem de 10`
+            self.now = replace(self.now, note="") if self.now else None
+            return
         if following and following.kind == "bare" and following.start - token.stop < 40:
             self.strength, self.strength_unit = mass.value, mass.unit
         now = self._start(mass, mass.value, mass.unit, note=said)
@@ -295,6 +342,8 @@ class Builder:
 
     def _piece(self, token: Token, following: Token | None) -> None:
         """`500s`: the strength of the tablets counted before or after."""
+        if self._is_of_the_day(token):
+            return
         mass = self._with_unit(replace(token, unit=""))
         self.last, self.strength, self.strength_unit, self.piece_at = mass, mass.value, mass.unit, token.stop
         now = self.now
@@ -314,7 +363,9 @@ class Builder:
     def _follows(self, token: Token) -> bool:
         """Whether an amount may say more of the dose in hand."""
         now, gap = self.now, self._gap(token)
-        is_open = now is not None and (now.per_day is None or len(gap) <= 3) and now.kind != "limit"
+        name = token.owner  # `昨晚吃了10片阿普唑仑0.4毫克`: but the name stands between
+        named = name.stop - name.start if name and now and now.stop <= name.start < token.start else 0
+        is_open = now is not None and (now.per_day is None or len(gap) - named <= 3) and now.kind != "limit"
         return is_open and len(gap) < 40 and not words.PARTED.search(gap)
 
     def _mass(self, token: Token) -> None:
@@ -326,6 +377,8 @@ class Builder:
             self._of_each(now, token)
         elif now and now.unit == "ml" and now.amount and self._gap(token).strip() == "(" and self._follows(token):
             self.now = replace(now, amount=token.value, unit=token.unit, stop=token.stop)
+        elif now and now.amount and now.interval_hours and token.value > now.amount and self._is_up_to(token):
+            self.now = replace(now, daily=token.value, interval_hours=None)  # `2 mg every 5 minutes up to 10 mg`
         elif token.times:
             self.strength, self.strength_unit = token.value, token.unit
             self._start(token, token.value * token.times, token.unit, count=token.times)
@@ -338,6 +391,9 @@ class Builder:
                 self.strength, self.strength_unit = token.value, token.unit
             if now.amount is not None:
                 self._times_after(now, now.amount, token)
+
+    def _is_up_to(self, token: Token) -> bool:
+        return len(self._gap(token)) < 40 and words.UP_TO.search(self.text.before(token.start)) is not None
 
     def _of_each(self, now: Dose, token: Token) -> None:
         """`2 tablets of 500 mg`, `2 tablets (1000 mg)`."""
@@ -386,10 +442,14 @@ class Builder:
         if form and not self._held_in("tablet"):
             self._start(token, token.value, form, count=token.value)
             return
+        before = self.now or next(iter(self.done[-1:]), None)
         if strength and not self._held_in("tablet"):
-            self._start(token, token.value * strength[0], strength[1], count=token.value, note=note)
+            now = self._start(token, token.value * strength[0], strength[1], count=token.value, note=note)
         else:
-            self._start(token, token.value, "tablet", count=token.value, note=note)
+            now = self._start(token, token.value, "tablet", count=token.value, note=note)
+        most = before.daily if before and before.unit == now.unit and now.amount else None
+        if most and now.amount and now.amount <= most and words.I_HAD.search(self.text.before(token.start)):
+            self.now = replace(now, daily=now.amount, amount=None)  # `at most 8 a day, and I had 6`
 
     def _counts_what_is_told(self, token: Token) -> bool:
         """`500 mg, 2 tablets`: so many of the dose in hand; `1000 mg (2 tablets)`: the dose in hand once more."""
@@ -523,7 +583,8 @@ class Builder:
         elif token.kind == "time":
             self._at_time(now, token)
         elif token.kind == "today":
-            if now.count and now.per_day is None and now.daily is None:
+            in_all = words.OF_A_DAY.search(self.text.before(now.start)) and not words.OF_A_DAY.search(self._said(token))
+            if (now.count or in_all) and now.per_day is None and now.daily is None:
                 self.now = replace(now, daily=now.amount, amount=None)
         elif token.kind == "same":
             self.now = replace(now, each_time=True)

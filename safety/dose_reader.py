@@ -11,8 +11,9 @@ from itertools import zip_longest
 
 from primum.safety import dose_words as words
 from primum.safety.dose_builder import Builder, Dose
-from primum.safety.dose_tokens import Text, names, owned, sentence_at
+from primum.safety.dose_tokens import Text, days_of, names, owned, sentence_at
 from primum.safety.remembered import remembered
+from primum.safety.units import number
 
 _ALIKE = 0.03  # what differs by less is the same amount
 _CLOSE = 80  # characters behind a dose in which its taker says that it was not taken
@@ -30,6 +31,7 @@ def read_doses(text: str) -> tuple[Dose, ...]:
         doses += Builder(read, drug).read([t for t in tokens if t.owner and t.owner.drug == drug])
     doses.sort(key=lambda dose: dose.start)
     doses = [_each_time(dose, doses[:i]) for i, dose in enumerate(doses)]
+    doses = [_for_a_course(read, dose, later) for dose, later in zip_longest(doses, doses[1:]) if dose]
     doses = [dose for i, dose in enumerate(doses) if not _restated(read, dose, doses[:i])]
     doses = [dose for i, dose in enumerate(doses) if not _summed(read, dose, doses[:i])]
     infused = {dose.drug for dose in doses if dose.hours or (dose.per_hour and dose.route == "iv")}
@@ -43,6 +45,25 @@ def _each_time(dose: Dose, before: list[Dose]) -> Dose:
     if not dose.each_time or dose.total is not None:
         return dose
     return replace(dose, per_day=often, extra=True)
+
+
+def _for_a_course(text: Text, dose: Dose, later: Dose | None) -> Dose:
+    """The dose with the days that it is told for, before the next dose: `for 7 days`, `5/7`, `days 1, 2 and 3`."""
+    stop = min(dose.stop + _CLOSE, sentence_at(text.written, dose.start)[1], later.start if later else len(text.plain))
+    match = words.COURSE.search(text.plain[dose.stop : stop])
+    if match is None:
+        return dose
+    said = match.groupdict()
+    period = said["p"] or said["one"] or said["q"] or {"52": "week", "12": "month"}.get(said["of"] or "", "day")
+    if said["days"]:
+        days = [int(day) for day in re.findall(r"\d+", said["days"])]
+        listed = len(days) > 2 or re.search("and|y|,|&", said["days"])
+        if listed and days[-1] - days[0] != len(days) - 1:
+            return dose
+        often = 1.0 if dose.per_day is None and dose.daily is None else dose.per_day
+        return replace(dose, course=days[-1] - days[0] + 1.0, per_day=often)
+    many = said["n"] or said["many"] or said["han"] or "1"
+    return replace(dose, course=number(many)[0] * (1 / 24 if period.startswith("h") else days_of(period)))
 
 
 def _restated(text: Text, dose: Dose, before: list[Dose]) -> bool:
@@ -69,7 +90,8 @@ def _now_taken(text: Text, doses: list[Dose]) -> Iterator[Dose]:
     for dose, later in zip_longest(doses, doses[1:]) if doses else ():
         between = text.plain[dose.stop : later.start] if later else ""
         same = later is not None and later.drug == dose.drug
-        misread = same and words.MISREAD.search(between)
+        capped = same and later and words.CAPPED.search(between) and _is_more(dose, later)
+        misread = same and not capped and words.MISREAD.search(between)
         put_right = same and not misread and len(between) < 150 and words.PUT_RIGHT.search(between)
         if (
             put_right
@@ -80,9 +102,15 @@ def _now_taken(text: Text, doses: list[Dose]) -> Iterator[Dose]:
         not_done = words.NOT_DONE.search(between or text.plain[dose.stop : dose.stop + _CLOSE])
         if misread:
             dose = replace(dose, told=True)
-        if dose.kind == "advice" and (put_right or not_done or (mine and _others(text, dose))):
+        if dose.kind == "advice" and (capped or put_right or not_done or (mine and _others(text, dose))):
             dose = replace(dose, kind="former")
         yield dose
+
+
+def _is_more(dose: Dose, later: Dose) -> bool:
+    """Whether a dose may be the larger one, which by weight or by the square metre it always may."""
+    amount, other = dose.amount or dose.daily or 0.0, later.amount or later.daily or 0.0
+    return dose.per_kg or dose.per_area or amount > other
 
 
 def _others(text: Text, dose: Dose) -> bool:

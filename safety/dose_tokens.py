@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from math import inf
 
 from primum.safety import dose_words as words
@@ -20,6 +20,7 @@ _TIMES = re.compile(r"\d+(?=\s*(?:times|x)\b)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[\"'“(¿¡]?[A-Z0-9ÁÉÍÓÚ*•-])|[。！？；;\n]+")
 FEWEST_PACKED, MOST_AT_ONCE = 10, 14  # tablets: a pack holds no fewer, and no one takes more without a word on it
 _FEWEST = {"puff": 50, "spray": 50, "unit": 100}  # in an inhaler, a bottle, a pen
+_MOST_MG = 5000  # that stand before a name without a unit
 _MOST_PATCHES = 8  # more is what one patch holds: `fentanyl 50 patches`
 _PLAIN_KINDS = ("week", "cap", "split", "day", "time", "same", "today")  # of frequencies that are not merely so often
 
@@ -176,12 +177,12 @@ def _tokens(text: Text) -> list[Token]:
         found += _taken(text, read(text))
     found += _taken(text, _counts(text, found))
     found.sort(key=lambda token: token.start)
-    return [token for token, later in zip_longest(found, found[1:]) if token and not _packed(text, token, later)]
+    return [token for i, token in enumerate(found) if not _packed(text, token, found[i + 1 : i + 3])]
 
 
-def _packed(text: Text, token: Token, later: Token | None) -> bool:
+def _packed(text: Text, token: Token, later: list[Token]) -> bool:
     """Whether a number tells how many a pack holds: `caps x21`, `a box of 32`, `la caja trae 40`, `一盒24粒`."""
-    whole = token.unit in TAKEN_WHOLE and (token.times or token.value) >= FEWEST_PACKED
+    whole = (token.times or (token.value if token.unit in TAKEN_WHOLE else 0.0)) >= FEWEST_PACKED
     if not whole and token.unit != "ml" and token.value < _FEWEST.get(token.unit, inf):
         return False
     a, b = sentence_at(text.written, token.start)
@@ -194,14 +195,21 @@ def _packed(text: Text, token: Token, later: Token | None) -> bool:
     return not words.SWALLOWED.search(text.plain[max(a, token.start - 80) : min(b, token.stop + 60)])
 
 
-def _is_large(text: Text, token: Token, before: str, later: Token | None) -> bool:
+def _is_large(text: Text, token: Token, before: str, later: list[Token]) -> bool:
     """Whether a count stands as that of a pack, too large to be taken at once: `x21`, `(28)`, `30 comprimidos, uno`."""
-    if token.value < MOST_AT_ONCE or not text.plain[token.start].isdigit() or words.TAKING.search(before):
+    if (
+        token.unit not in TAKEN_WHOLE
+        or token.value < MOST_AT_ONCE
+        or not text.plain[token.start].isdigit()
+        or words.TAKING.search(before)
+    ):
         return False
     if token.kind == "bare":
         return bool(re.search(r"[x*(]\s?$", before))
     alone = text.plain.startswith((",", ".", ";", ")"), token.stop)
-    return alone and later is not None and later.kind in ("bare", "count") and later.value < FEWEST_PACKED
+    if not alone and not text.plain.startswith((" of ", " de "), token.stop):
+        return False
+    return any(one.kind in ("bare", "count") and one.value < FEWEST_PACKED for one in later[: 1 if alone else 2])
 
 
 def _taken(text: Text, tokens: Iterator[Token]) -> Iterator[Token]:
@@ -255,13 +263,13 @@ def _frequencies(text: Text) -> Iterator[Token]:
             elif token.hours:
                 token.value = 24 / max(token.hours, 0.1)
             elif kind == "days":
-                token.value = 1 / max(many[0] * _days(said["p"]), 1)
+                token.value = 1 / max(many[0] * days_of(said["p"]), 1)
             elif kind == "clocks":
                 token.value = len(words.CLOCK.findall(match.group()))
             elif kind == "weekdays":
                 token.kind, token.value = "week", _weekdays(match.group()) / 7
             elif many:
-                token.value = max(many) / _days(said.get("p") or "day")
+                token.value = max(many) / days_of(said.get("p") or "day")
             yield token
 
 
@@ -279,7 +287,7 @@ def _many(word: str) -> float:
     return words.INTAKES.get(word.replace(".", "")) or number(word)[0]
 
 
-def _days(period: str) -> float:
+def days_of(period: str) -> float:
     """The days of `a week`, `monthly`, `天`."""
     return next((days for days, pattern in words.PERIODS if pattern.search(period)), 1.0)
 
@@ -371,11 +379,17 @@ def _beside_names(text: Text) -> Iterator[Token]:
             match = (
                 words.BEFORE_NAME.match(text.plain, start, name.start) if name.start - 40 < start < name.start else None
             )
-            if match and match["n"] not in words.VAGUE and 0.5 <= (value := number(match["n"])[0]) <= 100:
+            if match and match["n"] not in words.VAGUE and _may_count(value := number(match["n"])[0]):
                 yield Token("bare", *match.span("n"), value, "tablet")
         match = words.AFTER_NAME.match(text.plain, name.stop)
-        if match and match["n"][0].isdigit() and number(match["n"])[0]:
+        counts = match and any(0 <= other.start - match.end("n") <= 1 for other in text.names)  # `and 2 Nurofen Plus`
+        if match and not counts and match["n"][0].isdigit() and number(match["n"])[0]:
             yield Token("unitless", *match.span("n"), number(match["n"])[0])
+
+
+def _may_count(value: float) -> bool:
+    """Whether a number right before a name may be a count or a dose of it, not a year."""
+    return 0.5 <= value <= 100 or (value <= _MOST_MG and (value % 50 == 0 or value < 1900))
 
 
 def owned(text: Text) -> list[Token]:

@@ -23,6 +23,7 @@ __all__ = ["Dose", "Limit", "check", "limits", "read_doses"]
 _TO_MG = {"mg": 1.0, "mcg": 0.001, "g": 1000.0}
 _SLACK = 1.001
 _NEAR = 40  # characters behind a dose in which a word for its person may stand
+_USUAL_COURSE = 5.0  # days of a daily infusion by the square metre, where no one says how many
 _LONG_HOURS = 20  # what lasts so long or longer is taken too often if it is taken daily
 _MISTAKEN = 5.0  # so many times the dose that was ordered is a mistake
 _LIPID_UNITS = {"cholecalciferol": 40_000.0, "ergocalciferol": 40_000.0, "vitamin a": 3333.0, "vitamin e": 1.49}
@@ -270,7 +271,8 @@ def _parts(
     dose: Dose, text: str, profile: Profile, who: Person, liver: bool, found: list[Finding], tell: bool
 ) -> Iterator[_Part]:
     """What the dose holds of each substance that the table has limits for; findings say of which it has none."""
-    words = " | ".join((text[max(0, dose.start - 150) : dose.stop + 150], *profile.conditions, *profile.medicines))
+    until = dose.stop + (_NEAR if dose.course else 150)  # what comes behind its course is of another dose
+    words = " | ".join((text[max(0, dose.start - 150) : until], *profile.conditions, *profile.medicines))
     for substance, factor, unit in dose.parts:
         name = _known(substance)
         row, adults = _row(name, dose, who, unit, words)
@@ -318,6 +320,8 @@ def _row(name: str, dose: Dose, who: Person, unit: str, words: str) -> tuple[Lim
         near = _fitting(name, who, None, words)
         swallowed = dose.route == "oral"  # or its tablets are for an inhaler
         rows = [row for row in near if row.weekly or (swallowed and row.route not in _OUTSIDE_BUT_INHALED)]
+    if dose.per_area and rows and rows[0].area is None:
+        rows = [row for row in table()[name] if row.area is not None and not row.when] or rows
     if not rows and not adults and unit in ("puff", "spray"):
         rows = _fitting(name, who, None, words)
     return next(iter(rows or adults), None), not rows and bool(adults)
@@ -331,7 +335,8 @@ def _per_kg(name: str, who: Person, row: Limit) -> tuple[Limit, float]:
     if not rows:
         return row, _USUAL_KG if who.age is None or who.age >= 12 else _CHILD_KG
     single = max(one.kg_single or 0.0 for one in rows) or None
-    total = max(one.kg_daily or 0.0 for one in rows) or None
+    once_a_day = row.days == 1 and row.single == row.total
+    total = max(one.kg_daily or 0.0 for one in rows) or (single if once_a_day else None)
     limit = replace(rows[0], single=single, total=total, unit="mg/kg", kg_single=None, kg_daily=None, cap=None)
     limit = replace(limit, kg_hourly=row.kg_hourly, most_hourly=None)
     return replace(limit, load=None, weekly_dose=None, kidney=(), liver=None), 1.0
@@ -339,7 +344,8 @@ def _per_kg(name: str, who: Person, row: Limit) -> tuple[Limit, float]:
 
 def _per_area(row: Limit, most: float) -> Limit:
     """The limit for a square metre."""
-    limit = replace(row, single=most, total=None, unit="mg/m2", kg_single=None, kg_daily=None, load=None, weekly=False)
+    total = most * row.total / row.single if row.total and row.single else None
+    limit = replace(row, single=most, total=total, unit="mg/m2", kg_single=None, kg_daily=None, load=None, weekly=False)
     return replace(limit, kidney=(), liver=None)
 
 
@@ -444,11 +450,12 @@ def _too_much(part: _Part) -> list[Finding]:
     if row.weekly and row.days >= 7 and (found := _weekly(part, total)):
         return found
     whom = f"{part.who.words}{_also(row)}"
-    if total is not None and taken is not None and taken * row.days > total * _SLACK and not _by_plan(part):
+    days = min(row.days, _course(part))
+    if total is not None and taken is not None and taken * days > total * _SLACK and not _by_plan(part):
         span = "a day" if row.days == 1 else f"in {row.days:g} days"
         text = f"{_said(dose, part)}: over the maximum of {_mass(total, row.unit)} {span} for {whom}."
         rule = "dose.limit" if dose.kind == "limit" else "dose.daily"
-        return [_finding(part, rule, _severity(row, taken * row.days, total), text)]
+        return [_finding(part, rule, _severity(row, taken * days, total), text)]
     once = part.amount if part.daily is None else None
     if single is not None and once is not None and once > single * _SLACK:
         text = f"{_mass(once, row.unit)} at once: over the most at one time, {_mass(single, row.unit)}, for {whom}."
@@ -456,10 +463,19 @@ def _too_much(part: _Part) -> list[Finding]:
     return []
 
 
+def _course(part: _Part) -> float:
+    """The days that a dose goes on for; by the square metre and daily 5, Primum's own guess, where no one says it."""
+    dose = part.dose
+    often = dose.daily is not None or (dose.per_day or 0.0) >= 1
+    return max(dose.course, 1.0) if dose.course and often else _USUAL_COURSE if dose.per_area and often else inf
+
+
 def _by_plan(part: _Part) -> bool:
     """A loading dose taken once, or a dose that is taken but once a week."""
     row, dose, amount = part.row, part.dose, part.amount
-    loading = row.load is not None and amount is not None and dose.per_day is None and amount <= row.load
+    first = dose.course is not None and dose.course <= 1  # `400 mg twice a day for the first day`
+    taken = part.total if first else None if dose.per_day else amount
+    loading = row.load is not None and taken is not None and taken <= row.load
     seldom = dose.per_day is not None and dose.per_day <= 1 / 6.9
     return loading or (row.weekly_dose is not None and seldom and (amount or 0) <= row.weekly_dose)
 
@@ -529,7 +545,9 @@ def _together(text: str, parts: list[_Part], profile: Profile) -> Iterator[Findi
 def _taken(parts: list[_Part]) -> float:
     """What the doses come to on a day with all of them; one of which nothing says how often counts once."""
     totals = ((part.total, part.amount or 0.0, part.row.days) for part in parts)
-    return sum(amount if total is None else max(total, amount if days == 1 else 0.0) for total, amount, days in totals)
+    return sum(
+        amount / days if total is None else max(total, amount if days == 1 else 0.0) for total, amount, days in totals
+    )
 
 
 def _mistaken(parts: list[_Part], ordered: list[float]) -> Iterator[Finding]:

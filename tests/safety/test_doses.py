@@ -96,6 +96,11 @@ def test_own_cases_are_judged_with_precision_and_recall_of_95_per_cent() -> None
         ("加巴喷丁300毫克一天三次,每次五粒", "gabapentin", 1500, 3),
         ("Trulicity 1.5 mg on Monday, Wednesday and Friday", "dulaglutide", 1.5, 3 / 7),
         ("prednisolone down from 15 mg to 12.5 mg daily", "prednisolone", None, None),
+        ("trimethoprim 200 mg twice a day for three days, 6 tablets", "trimethoprim", 200, 2),
+        ("olanzapine 10 mg at night, 28", "olanzapine", 10, 1),
+        ("dos pastillas de zolpidem de 10 todas las noches", "zolpidem", 20, None),
+        ("calculated 2.7 mg vincristine, capped and given as 2 mg", "vincristine", 2, None),
+        ("Imodium 4 mg, had eight lots of that since this morning", "loperamide", 4, 8),
     ],
 )
 def test_amount_and_frequency_are_read(text: str, drug: str, amount: float | None, per_day: float | None) -> None:
@@ -108,6 +113,36 @@ def test_amount_and_frequency_are_read(text: str, drug: str, amount: float | Non
 def test_a_frequency_goes_for_both_of_two_drugs() -> None:
     one, other = read_doses("Take 400 mg of ibuprofen and 1 g of paracetamol four times a day.")
     assert (one.drug, one.per_day, other.drug, other.per_day) == ("ibuprofen", 4, "acetaminophen", 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "total", "amount"),
+    [
+        ("gabapentin 2,700 mg a day, split as three 900s", 2700, None),
+        ("Yesterday I had 8 paracetamol in total, the 500 mg ones, two at a time", 4000, 1000),
+        ("morphine 2 mg every 5 minutes up to 10 mg", 10, 2),
+    ],
+)
+def test_parts_of_a_day_are_not_added_to_its_total(text: str, total: float, amount: float | None) -> None:
+    (dose,) = read_doses(text)
+    assert (dose.total, dose.amount) == (total, amount)
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("apixaban 10 mg twice a day for 7 days, then 5 mg twice a day", 7),
+        ("apixaban 10 mg twice a day for the first week, then 5 mg twice a day", 7),
+        ("cefalexin 500 mg three times a day 5/7", 5),
+        ("cisplatin 20 mg/m2 daily, days 1 to 5", 5),
+        ("docetaxel 75 mg/m2 days 1, 2 and 3", 3),
+        ("paclitaxel 80 mg/m2 days 1, 8 and 15", None),
+        ("利伐沙班15毫克每日两次用21天", 21),
+        ("voriconazole 400 mg every 12 hours for 24 hours", 1),
+    ],
+)
+def test_the_days_of_a_course_are_read(text: str, days: float | None) -> None:
+    assert read_doses(text)[0].course == days
 
 
 def test_two_times_of_day_are_two_doses_that_are_added_up() -> None:
