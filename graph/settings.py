@@ -301,7 +301,7 @@ class Settings(BaseSettings):
 
 
 def launched() -> tuple[int, int]:
-    """This process's number, from 0, among those that a launcher (accelerate, torchrun) started, and how many they are."""
+    """This process's number among those of a launcher (accelerate, torchrun), from 0, and how many they are."""
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
