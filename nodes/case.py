@@ -31,6 +31,7 @@ TREATED = 2  # of what must not be missed; without such, of the first condition 
 SENTENCES = 2  # of a section, without a model
 AVOIDED = 6
 ASKED = 4  # by the model
+PRESSING = ("moderate", "major")  # what needs help today or now; milder signs are no red flags
 _TESTS = re.compile(r"diagnos|\btest", re.IGNORECASE)
 _TREATS = re.compile(r"what to do now|treat", re.IGNORECASE)
 _TEST = re.compile(
@@ -293,7 +294,9 @@ def case_of(worked: Worked, state: State, passages: Mapping[int, Passage], citin
     return {
         "summary": summary(told),
         "presentation": {name: value if isinstance(value, str) else [*value] for name, value in vars(told).items()},
-        "red_flags": [one.model_dump() for one in rules if one.rule.startswith("triage.")],
+        "red_flags": [
+            one.model_dump() for one in rules if one.rule.startswith("triage.") and one.severity in PRESSING
+        ],
         "differential": [_shown(one, citing) for one in worked.differential],
         "working_diagnosis": {
             "condition": worked.working[0],

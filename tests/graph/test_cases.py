@@ -264,6 +264,13 @@ async def test_what_fits_nothing_in_the_library_still_gets_red_flags_and_what_is
     assert "### Differential" not in answer.text
 
 
+async def test_a_mild_sign_is_no_red_flag(agent: Agent, vllm: FakeVLLM) -> None:
+    vllm.forms["Workup"] = "{}"
+    case = case_in(await asked(agent, "55-year-old man, crushing chest pain into the left arm, sweating, BP 100/60"))
+    assert "pain into the left arm" in case.presentation.findings[0]
+    assert case.red_flags and all("pain into the left arm" not in flag.subjects for flag in case.red_flags)
+
+
 async def test_cases_are_for_clinicians_alone(agent: Agent) -> None:
     with pytest.raises(BadInput, match="clinicians alone"):
         await agent.ask(CASE, form="case")
