@@ -367,10 +367,11 @@ class Agent:
             for event in of_answer(kept):
                 turn.feed.put(event)
         except psycopg.Error as error:  # of the checkpoints
-            self._cut_off.add(turn.run_id)
+            if passes(error):
+                self._cut_off.add(turn.run_id)
             raise MemoryUnavailable(f"{why(error)} Your question was kept if it was there before.") from error
         except MemoryUnavailable as error:
-            if passes(error):
+            if passes(error.__cause__):
                 self._cut_off.add(turn.run_id)
             raise
         except Exception as error:

@@ -262,6 +262,8 @@ def why(error: Exception) -> str:
             return "All connections to the database are in use."
         case psycopg.errors.DiskFull():
             return "The database's disk is full."
+        case psycopg.errors.QueryCanceled():
+            return "The database took too long."
         case psycopg.errors.ReadOnlySqlTransaction():
             return "The database takes no changes at the moment."
         case psycopg.errors.ForeignKeyViolation():
@@ -279,15 +281,23 @@ def _cant_be_stored(error: object) -> bool:
     return isinstance(error, never) or type(error) is psycopg.DataError  # its own, of a NUL
 
 
+# SQLSTATEs of the server's own word: connections, a transaction it ended or takes no more, its resources, its shutdown.
+_OUTAGES = ("08", "25", "53", "57P")
 _LOST = (
     *(exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError),
     *(psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError),  # COPY goes past SQLAlchemy
 )
 
 
-def passes(error: MemoryUnavailable) -> bool:
-    """Whether it is an outage, after which the same would go well; not rows that can't be read."""
-    return isinstance(error.__cause__, (*_LOST, exc.DatabaseError, psycopg.DatabaseError))
+def passes(error: BaseException | None) -> bool:
+    """Whether an error is an outage, after which the same would go well.
+
+    A statement that takes too long, or rows that can't be read, would do so again.
+    """
+    if not isinstance(error, (*_LOST, exc.DatabaseError, psycopg.DatabaseError)):
+        return False
+    state = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return state is None or state.startswith(_OUTAGES)
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """One turn at a time: leases, queues, and questions that are sent again."""
 
 import asyncio
+import contextlib
 from uuid import uuid4
 
 import pytest
@@ -8,11 +9,12 @@ from sqlalchemy import text
 
 from primum.graph import agent as agents
 from primum.graph.agent import Agent
-from primum.graph.errors import BadInput, ThreadBusy, TurnFailed
+from primum.graph.errors import BadInput, MemoryUnavailable, ThreadBusy, TurnFailed
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
 from primum.memory.identity import Identity
 from primum.memory.threads import ATTEMPTS, Threads
+from primum.retrieval.search import Passage, Retriever
 from tests.fakes import FakeEmbedder, FakeVLLM, Says
 from tests.pages import cited
 from tests.rows import ME, rows
@@ -155,6 +157,32 @@ async def test_a_turn_that_takes_its_process_down_each_time_is_given_up(agent: A
     assert await agent.recover() == 0
     assert await rows(agent.resources.database, "select status, error from turns") == [("failed", "GivenUp")]
     assert (await agent.ask(ASKED, thread="t")).status == "answered"
+
+
+async def test_a_turn_whose_search_takes_too_long_each_time_is_given_up(
+    agent: Agent, vllm: FakeVLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agents, "BEAT", 0.05)
+    vllm.default = GOOD
+    searched = []
+
+    async def search(*_: object) -> list[Passage]:
+        searched.append(1)
+        async with agent.resources.database.begin() as connection:
+            await connection.execute(text("set local statement_timeout = '20ms'"))
+            await connection.execute(text("select pg_sleep(1)"))
+        return []
+
+    monkeypatch.setattr(Retriever, "search", search)
+    with pytest.raises(MemoryUnavailable, match="took too long"):
+        await agent.ask(ASKED, thread="t")
+    for _ in range(ATTEMPTS + 1):
+        await asyncio.sleep(0.2)  # some signs of life, with which an outage would be told
+        await expire(agent)
+        with contextlib.suppress(MemoryUnavailable):
+            await agent.recover()
+    assert len(searched) == ATTEMPTS
+    assert await rows(agent.resources.database, "select status, error from turns") == [("failed", "GivenUp")]
 
 
 async def test_two_processes_that_write_one_chart_lose_nothing(settings: Settings, vllm: FakeVLLM) -> None:
