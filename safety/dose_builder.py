@@ -70,13 +70,18 @@ class Dose:
         return self.amount * self.per_day if self.amount is not None and self.per_day is not None else None
 
 
+def _stands_for_another(before: str) -> bool:
+    """`5 mg, not 50`: whether a number follows the amount that is meant in its place."""
+    return words.NOT_THIS.search(before) is not None and words.AMOUNT.search(before) is not None
+
+
 def _kind(text: Text, token: Token) -> Kind:
     """Whether an amount is advised, a limit, denied, over and done with, or a warning about too much."""
     before, after = text.before(token.start), text.after(token.stop, token.start)
     if words.LIMIT_BEFORE.search(before) or words.LIMIT_AFTER.match(after):
         return "limit"
     asked = after.rstrip().endswith("?")
-    if words.REFUSED_BEFORE.search(before) or (words.NOT_THIS.search(before) and not asked):
+    if words.REFUSED_BEFORE.search(before) or (_stands_for_another(before) and not asked):
         return "denied"
     denial = words.DENIED.search(before)
     if denial and not words.TURNS.search(denial["between"]) and "without" not in before:

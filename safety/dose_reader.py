@@ -99,7 +99,8 @@ def _now_taken(text: Text, doses: list[Dose]) -> Iterator[Dose]:
             and words.SWALLOWED.search(text.before(dose.start))
         ):
             put_right = None  # `took 30 mg by mistake last night, now I take 3`
-        not_done = words.NOT_DONE.search(between or text.plain[dose.stop : dose.stop + _CLOSE])
+        behind = between or text.plain[dose.stop : dose.stop + _CLOSE]
+        not_done = words.NOT_DONE.search(behind) or (_is_wished(text, dose) and words.REFUSED_AFTER.search(behind))
         if misread:
             dose = replace(dose, told=True)
         if dose.kind == "advice" and (capped or put_right or not_done or (mine and _others(text, dose))):
@@ -111,6 +112,12 @@ def _is_more(dose: Dose, later: Dose) -> bool:
     """Whether a dose may be the larger one, which by weight or by the square metre it always may."""
     amount, other = dose.amount or dose.daily or 0.0, later.amount or later.daily or 0.0
     return dose.per_kg or dose.per_area or amount > other
+
+
+def _is_wished(text: Text, dose: Dose) -> bool:
+    """Whether a dose was asked for, offered or planned, and is not told as taken: only then a refusal is of it."""
+    before = text.before(dose.start)
+    return words.WISHED.search(before) is not None and not words.TAKER.search(before)
 
 
 def _others(text: Text, dose: Dose) -> bool:

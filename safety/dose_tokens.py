@@ -188,11 +188,21 @@ def _packed(text: Text, token: Token, later: list[Token]) -> bool:
     a, b = sentence_at(text.written, token.start)
     before = text.plain[max(a, token.start - 40) : token.start]
     said = words.PACKED.search(before) or words.PACKED_AFTER.match(text.plain, token.stop, b)
-    if words.A_DAY.match(text.plain, token.stop):
+    if words.A_DAY.match(text.plain, token.stop) or _is_taken_so(text, token, later):
         return False
     if not said and not (whole and _is_large(text, token, before, later)):
         return False
     return not words.SWALLOWED.search(text.plain[max(a, token.start - 80) : min(b, token.stop + 60)])
+
+
+def _is_taken_so(text: Text, token: Token, later: list[Token]) -> bool:
+    """Whether how often is told right behind it, after the strength perhaps: `20 tablets of 500 mg every night`."""
+    for one in later:
+        if one.kind in ("freq", "time"):
+            return not re.search(r"[.,;:()。，；]", text.plain[token.stop : one.start])
+        if one.kind not in ("amount", "strength"):
+            return False
+    return False
 
 
 def _is_large(text: Text, token: Token, before: str, later: list[Token]) -> bool:

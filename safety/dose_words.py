@@ -47,6 +47,7 @@ AS_MASS, DECADE, PRONOUN, TO_WHEN = map(_WORDS.pattern, ("as_mass", "decade", "p
 PAST, LASTING, OTHERS, MINE = map(_WORDS.finder, ("past", "lasting", "others", "mine"))
 PUT_RIGHT, MISREAD, CHANGED, TOLD = map(_WORDS.finder, ("put_right", "misread", "changed", "told"))
 NOT_DONE, TAKER = map(_WORDS.finder, ("not_done", "taker"))
+WISHED, REFUSED_AFTER = map(_WORDS.finder, ("wished", "refused_after"))
 SUPPOSED, FRESH, SWALLOWED = map(_WORDS.finder, ("supposed", "fresh", "swallowed"))
 SUMMED, PLAN = map(_WORDS.finder, ("summed", "plan"))
 PACKED, PACKED_AFTER = map(_WORDS.pattern, ("packed", "packed_after"))

@@ -299,7 +299,8 @@ def _parts(
             amount, daily, other = (None if one is None else one * factor * scale * weight for one in said)
             share = _child_share(who) if adults and not row.open else 1.0
             hourly = (amount or daily) if dose.per_hour and row.route != "transdermal" else None
-            if hourly is not None:
+            # A row's limit of mg an hour is one of how fast a dose runs in, and says nothing of how long.
+            if hourly is not None and (row.kg_hourly or dose.kind == "limit"):
                 amount = daily = other = None
             yield _Part(dose, name, amount, daily, other, hourly, who, row, liver, share)
 
