@@ -33,6 +33,13 @@ CommaList = Annotated[  # one, two
         lambda given: [one.strip() for one in given.split(",") if one.strip()] if isinstance(given, str) else given
     ),
 ]
+Lines = Annotated[  # one a line
+    tuple[T, ...],
+    NoDecode,
+    BeforeValidator(
+        lambda given: [one.strip() for one in given.splitlines() if one.strip()] if isinstance(given, str) else given
+    ),
+]
 Domain = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
 Origin = Annotated[str, Field(pattern=r"^https?://[^/\s,*]+$")]
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
@@ -65,9 +72,9 @@ class Settings(BaseSettings):
         description="Key of checkpoints, audit and receipts: 32 random characters or more, the same for all that share "
         "a database. Unset: made once, in PRIMUM_HOME.",
     )
-    secret_before: CommaList[SecretStr] = Field(
+    secret_before: Lines[SecretStr] = Field(
         (),
-        description="Secrets that came before PRIMUM_SECRET, with commas, while `primum secret rotate` changes over.",
+        description="Secrets that came before PRIMUM_SECRET, a line each, while `primum secret rotate` changes over.",
     )
     tenant: str = Field(
         "main", pattern=r"^[!-~]{1,128}$", description="Whose patients these are: a clinic, a service. Kept apart."

@@ -312,12 +312,12 @@ def _take_out(
     connection: psycopg.Connection[Any], gone: Sequence[Removals], secret: Secret, actor: str, told: Mapping[str, Any]
 ) -> Again:
     """Takes out what was removed; each tenant's trail tells of its past being set back, and of what it lacks itself."""
-    again = removals.take_out(connection, _all(gone), secret)
+    lacks = removals.lacking(connection, _all(gone))
+    again = removals.take_out(connection, lacks, secret)
     tenants = {tenant for (tenant,) in connection.execute("select id from tenants")}
     tenants |= {tenant for (tenant,) in connection.execute(rotation.TENANTS)}
     for tenant in sorted(tenants):
-        lacks = [removal for one in gone for removal in removals.noted(one.removals, tenant)]
-        details = {**told, "taken_out_again": asdict(again), "removals": lacks}
+        details = {**told, "taken_out_again": asdict(again), "removals": removals.noted(lacks, tenant)}
         audit.add(connection, secret, Identity(tenant, ""), actor, "restore", details)
     return again
 

@@ -248,7 +248,7 @@ class Charts:
 
         Returns the chart as it stands then, and what changed.
         """
-        before = {one.fact: one for one in chart.facts}
+        before = dict.fromkeys(one.fact for one in chart.facts)
         by_key = {fact.key: fact for fact in before}
         merged = merge(before, told)
         wrong = ruling.wrong if ruling else frozenset()

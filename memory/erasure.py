@@ -111,7 +111,8 @@ class Erasure:
                 await exports.take_out(connection, written, self.audit.secret.pseudonyms(identity)) if written else None
             )
             await connection.execute(_GONE, {"patient": identity.patient})
-            head = await self.audit.add(connection, identity, actor, "erase", {"counts": counts})
+            details = {"counts": counts} if keys else {"counts": counts, "by_age": True}
+            head = await self.audit.add(connection, identity, actor, "erase", details)
         forget_texts()
         receipt = Receipt(
             tenant=identity.tenant,

@@ -26,7 +26,9 @@ from primum.memory.secret import Secret
 FORMAT = "primum removals 1"
 _BEFORE = " One of a PRIMUM_SECRET of before takes that as PRIMUM_SECRET_BEFORE."
 _EVENTS = """
-select tenant, at, action, subject, details -> 'removed', details -> 'runs', encode(hash, 'hex') from audit_events
+select tenant, at, case when details ->> 'by_age' = 'true' then 'erase by age' else action end, subject,
+  details -> 'removed', details -> 'runs', encode(hash, 'hex')
+from audit_events
 where action in ('erase', 'remove facts', 'remove conversation', 'revoke key')
   or action = 'consent' and details ->> 'given' = 'false'
 order by at
@@ -39,11 +41,14 @@ from audit_events, jsonb_array_elements(details -> 'removals') r
 where action = 'restore' and jsonb_typeof(details -> 'removals') = 'array'
 """
 _THREADS = "(select key::text from threads where tenant = %(tenant)s and patient = %(patient)s)"
-_ERASE = (
+_ERASE_BY_AGE = (  # which leaves the keys that hold
     *(f"delete from checkpoints.{table} where thread_id in {_THREADS}" for table in SEALED),
     "delete from jobs.procrastinate_jobs where lock = %(key)s",
-    "delete from api_keys where tenant = %(tenant)s and patient = %(patient)s and created_at < %(before)s",
     "delete from patients where tenant = %(tenant)s and id = %(patient)s",
+)
+_ERASE = (
+    "delete from api_keys where tenant = %(tenant)s and patient = %(patient)s and created_at < %(before)s",
+    *_ERASE_BY_AGE,
 )
 _OF_FACTS = """
 tenant = %(tenant)s and patient = %(patient)s and id = any(%(removed)s::text[]::int8[]) and recorded_at < %(before)s
@@ -86,7 +91,13 @@ _REVOKE = (
     """,
 )
 _AGAIN = {
-    **{"erase": _ERASE, "remove facts": _FORGET, "remove conversation": _LEAVE, "consent": _WITHDRAW},
+    **{
+        "erase": _ERASE,
+        "erase by age": _ERASE_BY_AGE,
+        "remove facts": _FORGET,
+        "remove conversation": _LEAVE,
+        "consent": _WITHDRAW,
+    },
     "revoke key": _REVOKE,
 }
 # Also who has an API key and was never here.
@@ -158,6 +169,12 @@ def noted(removals: Iterable[Removal], tenant: str) -> list[dict[str, Any]]:
     ]
 
 
+def lacking(connection: psycopg.Connection[Any], removals: Iterable[Removal]) -> list[Removal]:
+    """Those that these rows' own trail does not tell of, each once."""
+    done = {one.event for one in _told(connection)}
+    return list(dict.fromkeys(one for one in removals if not one.event or one.event not in done))
+
+
 def _has_event(one: Removal) -> bool:
     return one.event != ""
 
@@ -218,7 +235,7 @@ def _receipt(receipt: Receipt, path: Path, secret: Secret) -> Removals:
 
 
 def _list(text: str, path: Path, secret: Secret) -> Removals:
-    *lines, last = re.findall(r"[^\n]*\n", text) or [""]  # not by U+2028, which a tenant's name may hold
+    *lines, last = re.findall(r"[^\n]*\n|[^\n]+$", text) or [""]  # not by U+2028, which a tenant's name may hold
     try:
         head, *rows = [json.loads(line) for line in lines]
         proof = bytes.fromhex(json.loads(last)["proof"])
@@ -242,7 +259,7 @@ def _list(text: str, path: Path, secret: Secret) -> Removals:
 
 
 def take_out(connection: psycopg.Connection[Any], removals: Iterable[Removal], secret: Secret) -> Again:
-    """Takes out again what was removed after these rows, in the transaction of one that may change every row."""
+    """Takes out again what these rows lack of removals, in the transaction of one that may change every row."""
     there = connection.execute("select to_regclass('api_keys')").fetchone()
     keys = bool(there and there[0])  # older tables have none
     patients = {
@@ -250,11 +267,8 @@ def take_out(connection: psycopg.Connection[Any], removals: Iterable[Removal], s
         for tenant, patient, key, created_at in connection.execute((_WITH_KEYS if keys else _PATIENTS).encode())
         for subject in secret.pseudonyms(Identity(tenant, patient))
     }
-    done = {one.event for one in _told(connection)}
     gone = dict.fromkeys(_AGAIN, 0)
     for removal in removals:
-        if removal.event and removal.event in done:
-            continue
         if removal.subject not in patients and removal.action != "revoke key":
             continue
         patient, key, created_at = patients.get(removal.subject, ("", "", None))
@@ -269,6 +283,6 @@ def take_out(connection: psycopg.Connection[Any], removals: Iterable[Removal], s
         for statement in (one for one in _AGAIN[removal.action] if keys or "api_keys" not in one):
             last = connection.execute(statement.encode(), given).rowcount
         gone[removal.action] += last
-        if removal.action == "erase":
+        if removal.action in ("erase", "erase by age"):
             del patients[removal.subject]
-    return Again(*gone.values())
+    return Again(gone.pop("erase") + gone.pop("erase by age"), *gone.values())

@@ -51,8 +51,8 @@ where tenant = %s order by number desc limit 2
 
 NOT_YET = "Something is still of the secret before it: do the same again."
 OVER = (
-    "Nothing in the database is of a secret before it. PRIMUM_SECRET_BEFORE may be taken out, or the lines after the "
-    "first in PRIMUM_HOME/secret. Backups, lists of removals and receipts of before still take it: make them anew."
+    "Nothing in the database is of a secret before it. Make a backup and a list of removals: they take over what those "
+    "of before tell. Then PRIMUM_SECRET_BEFORE may be taken out, or the lines after the first in PRIMUM_HOME/secret."
 )
 
 Say = Callable[[str], None]
@@ -93,12 +93,7 @@ def look(connection: psycopg.Connection[Any], secret: Secret) -> Left:
     behind = tuple(
         tenant for (tenant,) in connection.execute(TENANTS).fetchall() if not _ends_new(connection, tenant, secret)
     )
-    unsealed = sql.SQL(" or ").join(
-        sql.SQL("exists (select from {} where {})").format(sql.Identifier(SCHEMA, table), _of_before(secret))
-        for table in _KEYS
-    )
-    found = connection.execute(sql.SQL("select {}").format(unsealed)).fetchone()
-    return Left(in_use=False, tenants=behind, checkpoints=bool(found and found[0]))
+    return Left(in_use=False, tenants=behind, checkpoints=any(_opens(connection, table, secret) for table in _KEYS))
 
 
 def left(url: str, secret: Secret) -> Left:
@@ -168,7 +163,7 @@ def reseal(url: str, secret: Secret, say: Say = lambda _: None) -> Resealed:
         last: list[Any] | None = None
         while True:
             with _connected(url) as connection:
-                rows = _batch(connection, table, keys, last, secret)
+                rows = _batch(connection, table, last, secret, locked=True)
                 done = [_resealed(row, keys, secret) for row in rows]
                 change = sql.SQL("update {} set type = %s, blob = %s where {}").format(
                     sql.Identifier(SCHEMA, table),
@@ -185,9 +180,24 @@ def reseal(url: str, secret: Secret, say: Say = lambda _: None) -> Resealed:
     return Resealed(values, closed)
 
 
+def _opens(connection: psycopg.Connection[Any], table: str, secret: Secret) -> bool:
+    """Whether a value that was sealed before can be sealed again; one that opens with no secret stays as it is."""
+    keys, last = _KEYS[table], None
+    while rows := _batch(connection, table, last, secret):
+        if any(_resealed(row, keys, secret) for row in rows):
+            return True
+        last = [rows[-1][key] for key in keys]
+    return False
+
+
 def _batch(
-    connection: psycopg.Connection[Any], table: str, keys: tuple[str, ...], last: list[Any] | None, secret: Secret
+    connection: psycopg.Connection[Any],
+    table: str,
+    last: list[Any] | None,
+    secret: Secret,
+    locked: bool = False,
 ) -> list[dict[str, Any]]:
+    keys = _KEYS[table]
     names = sql.SQL(", ").join(map(sql.Identifier, keys))
     after = (
         sql.SQL("true")
@@ -196,8 +206,14 @@ def _batch(
     )
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
-            sql.SQL("select {}, type, blob from {} where {} and {} order by {} limit {} for update").format(
-                names, sql.Identifier(SCHEMA, table), after, _of_before(secret), names, sql.Literal(BATCH)
+            sql.SQL("select {}, type, blob from {} where {} and {} order by {} limit {} {}").format(
+                names,
+                sql.Identifier(SCHEMA, table),
+                after,
+                _of_before(secret),
+                names,
+                sql.Literal(BATCH),
+                sql.SQL("for update" if locked else ""),
             )
         ).fetchall()
 

@@ -279,15 +279,30 @@ def find_secret(given: Sequence[str], home: Path) -> Secret:
         BadInput: one is too short.
     """
     if given:
-        return Secret(*map(_long_enough, given))
+        return _ring(given, "PRIMUM_SECRET", "A secret of PRIMUM_SECRET_BEFORE")
     return read_secret(home) or keep_secret(Secret(new_secret()), home)
 
 
 def read_secret(home: Path) -> Secret | None:
-    """Those in a PRIMUM_HOME: a line each, the newest first; None if there are none. Raises BadInput."""
+    """Those in a PRIMUM_HOME, if it keeps any. Raises BadInput."""
+    found = lines_of(home)
+    place = f"A secret of {home / 'secret'}"
+    return _ring(found, place, place) if found else None
+
+
+def lines_of(home: Path) -> list[str]:
+    """The secrets that a PRIMUM_HOME keeps, a line each, the newest first; none if there is no such file.
+
+    Raises:
+        BadInput: the file is there and holds none.
+    """
     file = home / "secret"
-    found = file.read_text().split() if file.is_file() else []
-    return Secret(*map(_long_enough, found)) if found else None
+    if not file.is_file():
+        return []
+    found = [line.strip() for line in file.read_text().splitlines() if line.strip()]
+    if not found:
+        raise BadInput(f"{file} is empty. Put the secret back; or delete the file, if no database was made with it.")
+    return found
 
 
 def keep_secret(secret: Secret, home: Path) -> Secret:
@@ -304,7 +319,9 @@ def keep_secret(secret: Secret, home: Path) -> Secret:
             pass
         finally:
             draft.unlink()
-    return read_secret(home) or secret
+    kept = read_secret(home)
+    assert kept is not None
+    return kept
 
 
 def write_secret(home: Path, values: Iterable[str]) -> None:
@@ -313,7 +330,10 @@ def write_secret(home: Path, values: Iterable[str]) -> None:
         file.write("".join(f"{value}\n" for value in dict.fromkeys(values)).encode())
 
 
-def _long_enough(given: str) -> str:
-    if len(given) < SHORTEST:
-        raise BadInput(f"PRIMUM_SECRET has {len(given)} characters; give at least {SHORTEST} random ones.")
-    return given
+def _ring(given: Sequence[str], newest: str, before: str) -> Secret:
+    """Those given, by where they stand. Raises BadInput if one is too short."""
+    for number, one in enumerate(given):
+        if len(one) < SHORTEST:
+            place = before if number else newest
+            raise BadInput(f"{place} has {len(one)} characters; give at least {SHORTEST} random ones.")
+    return Secret(*given)

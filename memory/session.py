@@ -69,7 +69,7 @@ _IDENTITY = "set_config('app.tenant', :tenant, true), set_config('app.patient', 
 _BEGIN_AS_APP = text(_bounded(APP))
 _BEGIN_FOR = text(f"{_bounded(APP)}, {_IDENTITY}")
 _OWNER_BEGINS_FOR = text(f"select {_IDENTITY}")
-_AND_IN_USE = ", (select secret_check from installation)"
+_BEGIN_WITH_SECRET_FOR = text(f"{_BEGIN_FOR.text}, (select secret_check from installation)")
 
 _KEEP_CHECK = text("insert into installation (id, secret_check) values (1, :secret) on conflict do nothing")
 _FORMER = text("select secret_check, sealed from former_secrets order by number")
@@ -192,11 +192,10 @@ class Database:
         async with _reached(), self.engine.begin() as connection:
             if identity is not None:
                 given = {"tenant": identity.tenant, "patient": identity.patient}
-                begins = _OWNER_BEGINS_FOR if self._owner else _BEGIN_FOR
                 if self._secret is None:
-                    await connection.execute(begins, given)
-                else:  # in the same round trip
-                    row = (await connection.execute(text(begins.text + _AND_IN_USE), given)).one()
+                    await connection.execute(_OWNER_BEGINS_FOR if self._owner else _BEGIN_FOR, given)
+                else:  # in the same round trip; the owner has none, as no rows are kept from it
+                    row = (await connection.execute(_BEGIN_WITH_SECRET_FOR, given)).one()
                     self._secret.use(row.secret_check)
             elif not self._owner:
                 await connection.execute(_BEGIN_AS_APP)

@@ -28,10 +28,10 @@ async def fill(url: str, embedder: Embedder) -> None:
     database = Database(url, pool=2, owner=True)
     try:
         async with database.begin() as connection:
-            others = await connection.scalar(
-                text("select exists (select from documents where uri not like 'starter:%')")
+            own = await connection.scalar(
+                text("select count(*) > 0 and not bool_or(starts_with(uri, 'starter:')) from documents")
             )
-        if not others and not await is_ingested(database, embedder.name):
+        if not own and not await is_ingested(database, embedder.name):
             log.warning("the starter library is read first, once: a minute or two")
             await ingest([STARTER], database, embedder)
     finally:

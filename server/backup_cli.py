@@ -83,6 +83,8 @@ def create(
     def work(url: str, opener: "Opener") -> "Backup":
         from primum.memory import backup, removals
 
+        if folder:  # first: without the list that goes on from the last one, no backup is taken for whole
+            removals.write(backup.list_removals(url, opener.secret), target / REMOVALS, opener.secret)
         made = backup.dump(url, file, opener, with_secret=with_secret, say=say)
         try:
             backup.examine(file, opener)  # as it lies on the disk
@@ -90,7 +92,6 @@ def create(
             file.unlink()  # or it would pass for one, and the older ones give way to it
             raise
         if folder:
-            removals.write(backup.list_removals(url, opener.secret), target / REMOVALS, opener.secret)
             others = sorted(old for old in target.iterdir() if NAMED.fullmatch(old.name) and old != file)
             for old in others[: max(0, len(others) + 1 - keep)] if keep else ():
                 say(f"Removing {old.name}")

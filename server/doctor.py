@@ -12,7 +12,6 @@ import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, LiteralString
 
@@ -20,10 +19,10 @@ import httpx
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
-from primum.graph.errors import PrimumError
+from primum.graph.errors import BadInput, PrimumError
 from primum.graph.settings import Settings
 from primum.memory import rotation
-from primum.memory.secret import SHORTEST, Secret
+from primum.memory.secret import SHORTEST, Secret, lines_of
 from primum.memory.session import APP, CONNECT_TIMEOUT
 from primum.memory.tables import Base
 from primum.server import record
@@ -239,7 +238,10 @@ async def _rows(connection: psycopg.AsyncConnection[Any], bound: bool) -> Findin
 async def _secret(connection: psycopg.AsyncConnection[Any], url: str, settings: Settings) -> Finding:
     """Whether the secret that is in use is here, and how far a change to another is."""
     kept = await _one(connection, "select secret_check from installation")
-    given = settings.secrets or tuple(_lines(settings.home / "secret"))
+    try:
+        given = settings.secrets or tuple(lines_of(settings.home))
+    except BadInput as error:
+        return Finding("secret", "failed", str(error), "A backup of PRIMUM_HOME has it.")
     if any(len(one) < SHORTEST for one in given):
         return Finding("secret", "failed", f"PRIMUM_SECRET is shorter than {SHORTEST}.", "openssl rand -base64 48")
     if not given:
@@ -265,10 +267,6 @@ async def _secret(connection: psycopg.AsyncConnection[Any], url: str, settings: 
         said = "The database has things yet that a PRIMUM_SECRET of before made."
         return Finding("secret", "warning", said, "primum secret rotate")
     return Finding("secret", "ok", rotation.OVER)
-
-
-def _lines(file: Path) -> list[str]:
-    return file.read_text().split() if file.is_file() else []
 
 
 async def _jobs(connection: psycopg.AsyncConnection[Any]) -> list[Finding]:

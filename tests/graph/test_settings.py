@@ -41,8 +41,8 @@ def test_a_file_of_secrets_that_is_no_setting_is_named(tmp_path: Path) -> None:
     for name, text in {"primum_secret": "s" * 40, "primum_secret_before": "", "grafana_password": "x"}.items():
         (tmp_path / name).write_text(text)
     assert Settings(_secrets_dir=tmp_path).secrets == ("s" * 40,)
-    (tmp_path / "primum_secret_before").write_text("o" * 40 + ",\n" + "p" * 40 + "\n")
-    assert Settings(_secrets_dir=tmp_path).secrets == ("s" * 40, "o" * 40, "p" * 40)
+    (tmp_path / "primum_secret_before").write_text("o," * 20 + "\n" + "p" * 40 + "\n")
+    assert Settings(_secrets_dir=tmp_path).secrets == ("s" * 40, "o," * 20, "p" * 40)
     (tmp_path / "primum_secert").write_text("s" * 40)
     with pytest.raises(BadInput) as refused:
         Settings(_secrets_dir=tmp_path)

@@ -340,6 +340,52 @@ async def test_the_keys_of_whom_was_erased_do_not_come_back_nor_of_who_never_ask
     await there.close()
 
 
+async def test_who_went_by_age_stays_gone_and_their_keys_go_on_holding(
+    told: Agent, opener: Opener, tmp_path: Path, empty_database_url: str
+) -> None:
+    resources = told.resources
+    url, secret = resources.database.url, resources.secret
+    owner = Database(url, owner=True)
+    token, _ = await Keys(owner, secret).create("main", "Anna's phone", "patient", patient="anna")
+    backup.dump(url, tmp_path / "b", opener)
+    for statement in (
+        "update threads set updated_at = now() - interval '40 days'",
+        "update patients set created_at = now() - interval '40 days'",
+        "update facts set recorded_at = now() - interval '40 days'",
+    ):
+        await rows(resources.database, statement, ANNA)
+    await resources.erasure.retain(30)
+    assert (await Keys(resources.database, secret).find(token)).patient == "anna"
+    again = backup.load(empty_database_url, tmp_path / "b", opener, [backup.list_removals(url, secret)])[1]
+    assert again == Again(patients=1)
+    there = Database(empty_database_url)
+    assert await rows(there, "select count(*) from patients", ANNA) == [(0,)]
+    assert (await Keys(there, secret).find(token)).patient == "anna"
+    await owner.close()
+    await there.close()
+
+
+async def test_a_restore_keeps_of_a_list_what_its_own_trail_lacks_and_once(
+    told: Agent, opener: Opener, made: Path, empty_database_url: str
+) -> None:
+    url = told.resources.database.url
+    await told.resources.erasure.erase(ANNA, "patient")
+    listed = backup.list_removals(url, opener.secret)
+
+    async def kept(url: str) -> list[int]:
+        database = Database(url)
+        found = await rows(
+            database, "select jsonb_array_length(details -> 'removals') from audit_events where action = 'restore'"
+        )
+        await database.close()
+        return [many for (many,) in found]
+
+    backup.load(empty_database_url, made, opener, [listed, listed])
+    assert await kept(empty_database_url) == [1]
+    backup.take_out_again(empty_database_url, [listed], opener.secret)
+    assert sorted(await kept(empty_database_url)) == [0, 1]
+
+
 async def test_the_trail_tells_of_the_restore_in_the_same_transaction(
     told: Agent, opener: Opener, made: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -581,5 +627,7 @@ def test_a_list_forgets_nothing_that_it_told_before(opener: Opener, tmp_path: Pa
     first, second = (Removal("main\u2028", now, "erase", subject) for subject in ("a", "b"))
     removals.write(Removals([first], now), file, opener.secret)
     removals.write(Removals([second], now), file, opener.secret)  # of a database that was set back
+    assert removals.read(file, opener.secret).removals == [first, second]
+    file.write_text(file.read_text().rstrip("\n"))  # as a copy or an editor may leave it
     assert removals.read(file, opener.secret).removals == [first, second]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -299,7 +299,7 @@ async def test_what_opens_with_no_secret_is_told_and_stays(process: Process, url
     rotation.switch(url, secret)
     rotation.tell(url, secret, rotation.left(url, secret).tenants, "test")
     assert rotation.reseal(url, secret).closed == spoilt
-    assert rotation.left(url, secret).checkpoints
+    assert not rotation.left(url, secret).any  # nothing that any secret could open is left
 
 
 async def test_former_secrets_are_sealed_and_a_changed_one_is_refused(process: Process, url: str) -> None:
@@ -337,15 +337,25 @@ async def test_an_audit_without_a_check_follows_the_database(process: Process, u
 
 def test_the_secrets_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRIMUM_SECRET", NEW)
-    monkeypatch.setenv("PRIMUM_SECRET_BEFORE", f"{OLD}, {NEXT}")
+    monkeypatch.setenv("PRIMUM_SECRET_BEFORE", f"{OLD}\n{NEXT}\n")
     settings = read_settings(home=tmp_path)
     assert settings.secrets == (NEW, OLD, NEXT)
     assert OLD not in repr(settings)
-    with pytest.raises(BadInput, match="has 5 characters"):
+    with pytest.raises(BadInput, match="A secret of PRIMUM_SECRET_BEFORE has 5 characters"):
         find_secret([NEW, "short"], tmp_path)
     monkeypatch.delenv("PRIMUM_SECRET")
     with pytest.raises(BadInput, match="set that one too"):
         read_settings(home=tmp_path)
+
+
+def test_a_homes_secret_may_hold_spaces_and_an_empty_file_is_no_first_start(tmp_path: Path) -> None:
+    words = "correct horse battery staple and four more words"
+    write_secret(tmp_path, [words])
+    assert find_secret((), tmp_path).newest.value == words
+    (tmp_path / "secret").write_text("\n")
+    for _ in range(2):
+        with pytest.raises(BadInput, match="is empty"):
+            find_secret((), tmp_path)
 
 
 def test_the_secrets_of_a_home_are_lines_and_the_newest_is_first(tmp_path: Path) -> None:

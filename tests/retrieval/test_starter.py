@@ -49,7 +49,11 @@ async def test_an_empty_library_is_filled_and_one_of_somebody_is_left_alone(data
     assert await is_ingested(database, "fake")
     await ingest([write_pages(tmp_path)], database, FakeEmbedder())
     async with database.begin() as connection:
-        await connection.execute(text("delete from documents where uri = 'starter:gout'"))
+        await connection.execute(text("update documents set content_hash = 'old' where uri = 'starter:gout'"))
+    await fill(database.url, FakeEmbedder())  # older pages of it are brought up to date, beside others
+    assert await is_ingested(database, "fake")
+    async with database.begin() as connection:
+        await connection.execute(text("delete from documents where starts_with(uri, 'starter:')"))
     await fill(database.url, FakeEmbedder())
     assert not await is_ingested(database, "fake")
 

@@ -70,7 +70,13 @@ def test_that_of_a_home_is_changed_by_two_commands(shell: CliRunner, settings: S
     again = json.loads(ran(shell, "rotate", "--json").stdout)
     assert again["switched"] is False and again["values"] == again["closed"] == 0 and again["left"]["any"] is False
     newest = there.newest.value
+    backups = settings.home / "backups"
+    backups.mkdir()
+    backed_up = [shell.invoke(app, ["backup", "create", str(backups), "--keep", "1"])]
     (settings.home / "secret").write_text(newest)
+    backed_up += [shell.invoke(app, ["backup", "create", str(backups), "--keep", "1"])]
+    assert [one.exit_code for one in backed_up] == [0, 0], backed_up
+    assert len(list(backups.glob("*.backup"))) == 1
     assert shell.invoke(app, ["audit", "verify"]).exit_code == 0
     assert doctor(settings).says == "It is the database's."
 
