@@ -105,12 +105,15 @@ class Part:
     env: Mapping[str, str] = field(default_factory=dict)
     health: str = ""  # URL that says 200 once it is ready; none: it is at once
     held: bool = False
+    over: bool = False  # nobody starts it again
+    deaths: int = 0  # that were not ours
     starts: list[float] = field(default_factory=list)  # seconds until it was ready
 
     def __post_init__(self) -> None:
         self.pid = 0
         self._born: str | None = None
         self._started = 0.0
+        self._killed = True  # by us, or never started
         self.ready = False
 
     def runs(self) -> bool:
@@ -122,7 +125,7 @@ class Part:
         self._born, self._started, self.ready = process.birth(self.pid), perf_counter(), not self.health
 
     def kill(self) -> None:
-        self.ready = False
+        self.ready, self._killed = False, True
         process.end(self.pid, self._born, signal.SIGKILL)
 
     def end(self) -> None:
@@ -130,8 +133,10 @@ class Part:
 
     async def keep(self, http: httpx.AsyncClient) -> None:
         """Starts it whenever it does not run, and sees when it is ready."""
-        while True:
+        while not self.over:
             if not self.held and not self.runs():
+                self.deaths += not self._killed
+                self._killed = False
                 await asyncio.to_thread(self.start)
             if self.runs() and not self.ready:
                 with contextlib.suppress(httpx.HTTPError):
@@ -164,7 +169,7 @@ class PostgresPart(Part):
         self.ready = True
 
     def kill(self) -> None:
-        self.ready = False
+        self.ready, self._killed = False, True
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
@@ -257,12 +262,29 @@ class Rig:
     url: str  # Postgres', for its owner, without a proxy
     superuser: str
     folder: Path
+    keeping: list[asyncio.Task[None]] = field(default_factory=list)
     doubled: set[str] = field(default_factory=set)  # parts of which there are two
+
+    def keep(self, part: Part, http: httpx.AsyncClient) -> None:
+        self.keeping.append(asyncio.create_task(part.keep(http)))
+
+    async def pause(self) -> None:
+        """A moment; raises what keeps the parts from being kept up."""
+        for task in self.keeping:
+            if task.done():
+                task.result()
+        await asyncio.sleep(STEP / 10)
+
+    async def rest(self) -> None:
+        """Nothing is started again from here on."""
+        for part in self.parts.values():
+            part.over = True
+        await asyncio.gather(*self.keeping, return_exceptions=True)
 
     async def all_ready(self) -> None:
         async with asyncio.timeout(PATIENCE):
-            while not all(part.runs() and part.ready for part in self.parts.values()):  # noqa: ASYNC110
-                await asyncio.sleep(STEP)
+            while not all(part.runs() and part.ready for part in self.parts.values()):
+                await self.pause()
 
     def rows(self, statement: str) -> list[dict[str, Any]]:
         """As the superuser sees them."""
@@ -298,9 +320,10 @@ async def new_rig(given: argparse.Namespace) -> AsyncIterator[Rig]:
         apis: dict[str, httpx.AsyncClient] = {}
         watching = await stack.enter_async_context(httpx.AsyncClient(timeout=2))
         stack.callback(model.end)
-        keeping = [asyncio.create_task(part.keep(watching)) for part in parts.values()]
-        stack.callback(lambda: [task.cancel() for task in keeping])
         rig = Rig(parts, wires, apis, url, postgres.url(database.folder, "postgres", "bench"), folder)
+        stack.push_async_callback(rig.rest)
+        for part in parts.values():
+            rig.keep(part, watching)
         await rig.all_ready()
         embedder = await asyncio.to_thread(EndpointEmbedder, "fake", f"{model_url}/v1", "none")
         writer = Database(url, owner=True)
@@ -313,8 +336,8 @@ async def new_rig(given: argparse.Namespace) -> AsyncIterator[Rig]:
             bouncer, reached = pooler(folder, logs, wires["pgbouncer → postgres"])
             parts["pgbouncer"] = bouncer
             stack.callback(bouncer.end)
-            bouncer.start()
-            keeping.append(asyncio.create_task(bouncer.keep(watching)))
+            stack.push_async_callback(rig.rest)
+            rig.keep(bouncer, watching)
         for kind in ("api", "worker"):
             for number in (1, 2):
                 name = f"{kind} {number}"
@@ -342,7 +365,8 @@ async def new_rig(given: argparse.Namespace) -> AsyncIterator[Rig]:
                     f"http://127.0.0.1:{port}/health/ready",
                 )
                 stack.callback(part.end)
-                keeping.append(asyncio.create_task(part.keep(watching)))
+                stack.push_async_callback(rig.rest)  # before any of them is ended
+                rig.keep(part, watching)
                 if kind == "api":
                     wires[f"client → {name}"] = client = await stack.enter_async_context(Proxy(("127.0.0.1", port)))
                     http = httpx.AsyncClient(
@@ -415,10 +439,11 @@ class Storm:
                 self._rig.wires[name].mend()
         # Of an API or a worker there is another one; of a server there is none, and its own start is not our recovery.
         alone = [self._rig.parts[name] for name in at if what == "killed" and name not in self._rig.doubled]
-        while not all(part.ready for part in alone):  # noqa: ASYNC110
-            await asyncio.sleep(STEP / 10)
+        while not all(part.ready for part in alone):
+            await self._rig.pause()
+        while not (ready := [http for name, http in self._rig.apis.items() if self._rig.parts[name].ready]):
+            await self._rig.pause()
         began = perf_counter()
-        ready = [http for name, http in self._rig.apis.items() if self._rig.parts[name].ready]
         patients = await asyncio.gather(*(self._probe(http) for http in ready))
         fault = Fault(at, what, lasts, perf_counter() - began)
         self.faults.append(fault)
@@ -503,16 +528,17 @@ async def checks(rig: Rig, told: Told) -> dict[str, int]:
             any(part not in chunks.get(one["chunk_id"], "") for part in one["quote"].split(" … ")) for one in cited
         ),
         "audit_trail_broken": int(not trail.holds),
+        "deaths_of_their_own": sum(part.deaths for part in rig.parts.values()),
         "errors_not_documented": sum(told.errors[name] for name in told.errors.keys() - DOCUMENTED - {BROKEN}),
     }
 
 
 class Gauge:
-    """Memory, open files and connections as they go on."""
+    """Memory and open files of each process, in the longest of its lives, and connections as they go on."""
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
-        self._seen: dict[str, list[float]] = {}
+        self._seen: dict[tuple[str, int], list[float]] = {}
 
     async def watch(self) -> None:
         while True:
@@ -523,22 +549,26 @@ class Gauge:
         for name, part in self._rig.parts.items():
             if name in self._rig.doubled and part.ready:
                 with contextlib.suppress(OSError, ValueError):
-                    self._seen.setdefault(f"{name}, MB", []).append(part.megabytes())
-                    self._seen.setdefault(f"{name}, open files", []).append(part.files())
+                    self._seen.setdefault((f"{name}, MB", part.pid), []).append(part.megabytes())
+                    self._seen.setdefault((f"{name}, open files", part.pid), []).append(part.files())
         with contextlib.suppress(psycopg.Error):
             clients = "select count(*) from pg_stat_activity where datname = 'bench' and usename = 'primum'"
             (count,) = await asyncio.to_thread(self._rig.column, clients)
-            self._seen.setdefault("connections", []).append(count)
+            self._seen.setdefault(("connections", 0), []).append(count)
 
     def told(self) -> dict[str, dict[str, int]]:
+        lives: dict[str, list[float]] = {}
+        for (name, _), seen in self._seen.items():
+            lives[name] = max(lives.get(name, []), seen, key=len)
         return {
             name: {
+                "seconds": round(len(seen) * SAMPLE),
                 "first": round(seen[0]),
                 "half": round(seen[len(seen) // 2]),
                 "last": round(seen[-1]),
                 "most": round(max(seen)),
             }
-            for name, seen in self._seen.items()
+            for name, seen in lives.items()
         }
 
 
@@ -607,6 +637,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pgbouncer", action="store_true", help="PgBouncer in transaction mode before Postgres")
     parser.add_argument("--logs", help="folder that keeps the parts' logs")
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # so that all parts are ended
     sys.exit(not report(measure(parser.parse_args()))["ok"])
 
 
