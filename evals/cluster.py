@@ -136,8 +136,9 @@ class Workers:
         left = [place for place, written in enumerate(known) if written is None]
         done = len(prompts) - len(left)
         with started():
-            workers, on_gpus = room(self._workers, gpus=self._on_gpus)
-            share = max(1, self._at_once // workers)
+            found, on_gpus = room(self._workers, gpus=self._on_gpus)
+            workers = min(found, self._at_once)
+            share = self._at_once // workers
             make = partial(_Writing, self._load, share, sampling)
             asked = spread([prompts[place] for place in left], make, workers, BATCHES * share, on_gpus=on_gpus)
             places = iter(left)

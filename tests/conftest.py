@@ -11,10 +11,12 @@ import psycopg
 import pytest
 import structlog
 from pytest_socket import socket_allow_hosts
+from sqlalchemy import text
 
 from primum.graph.agent import Agent
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings, read_settings
+from primum.memory import session
 from primum.memory.schema import upgrade
 from primum.memory.session import Database
 from primum.retrieval.embedder import load_embedder
@@ -69,6 +71,17 @@ class Cluster:
 
     def drop(self, name: str) -> None:
         self.run(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server ends a transaction of an identity whose process has said nothing for a second."""
+    for name in ("_BEGIN_FOR", "_BEGIN_WITH_SECRET_FOR"):
+        begins = getattr(session, name).text
+        sooner = begins.replace(f"'{session.ABSENT}s'", "'1s'")
+        assert sooner != begins
+        monkeypatch.setattr(session, name, text(sooner))
+    monkeypatch.setattr(session, "ABSENT", 1)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,14 @@ AUDIT = ROOT / ".ci" / "audit"
 if not AUDIT.exists():
     pytest.skip("an sdist has no .ci", allow_module_level=True)
 NAMES = re.findall(r"^([a-z0-9][a-z0-9._-]*)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+TOOLS = {**os.environ, "PYTHON": sys.executable}
 WELL: list[dict[str, Any]] = [{"name": name, "version": "1", "vulns": []} for name in NAMES]
+
+
+def but(name: str) -> list[dict[str, Any]]:
+    return [one for one in WELL if one["name"] != name]
+
+
 ILL = {"name": "x", "version": "1", "vulns": [{"id": "GHSA-1", "fix_versions": ["2"]}]}
 
 
@@ -33,6 +41,8 @@ def told(found: list[dict[str, Any]], status: int) -> str:
         (told([*WELL, ILL], 0), 1, "x 1: GHSA-1, mended in 2"),
         (told(WELL[3:], 0), 1, "3 of"),
         (told([], 0), 1, "No audit"),
+        (told(but("psycopg-binary"), 0), 1, "psycopg-binary"),  # whose marker holds here
+        (told(but("pywin32"), 0), 0, "No known vulnerability in"),  # of another platform
         (told([{**one, "skip_reason": "not found"} for one in WELL], 0), 1, "No audit"),
         (told(WELL, 1), 1, ""),
         ("exit 0", 1, "No audit"),
@@ -46,7 +56,7 @@ def test_it_passes_only_what_it_knows(tmp_path: Path, tool: str, status: int, sa
     fake.write_text(f"#!/usr/bin/env bash\n{tool}\n")
     fake.chmod(0o755)
     done = subprocess.run(
-        [str(AUDIT)], env={**os.environ, "PIP_AUDIT": str(fake)}, capture_output=True, text=True, check=False
+        [str(AUDIT)], env=TOOLS | {"PIP_AUDIT": str(fake)}, capture_output=True, text=True, check=False
     )
     assert done.returncode == status and says in done.stdout + done.stderr
 

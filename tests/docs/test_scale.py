@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from primum.graph.settings import Settings
+from primum.memory.jobs import AT_ONCE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/scale.md").read_text(encoding="utf-8")
+JOBS = AT_ONCE + 2  # connections of the worker's own pool (memory/jobs.py)
 PART = PAGE[PAGE.index("## A thousand") : PAGE.index("## What was not run")]
 SECONDS, BUSY, READ, WRITTEN, TOKENS = 60, 0.6, 8000, 1500, 1.3  # the page's parameters: P, u, a, d, tokens a word
 
@@ -38,7 +40,7 @@ def gpus(turns: float, prompt: str, mix: int) -> int:
 def test_what_is_worked_out_follows_from_what_was_measured(column: int, threads: int) -> None:
     turns = threads / SECONDS
     processes = math.ceil(turns * PROCESSOR / 1000 / BUSY)
-    connections = 2 * Settings.model_fields["database_pool"].default + 4
+    connections = 2 * Settings.model_fields["database_pool"].default + JOBS
     stays = MEASURED["bytes_that_stay_a_turn"][0]
     wanted = {
         "turns a second": turns,
@@ -63,7 +65,7 @@ def test_a_patient_year_and_the_smallest_pool_are_worked_out_as_told() -> None:
     year = turns * MEASURED["bytes_that_stay_a_turn"][0]
     assert abs(kilobytes - year / 1000) <= 0.5 and abs(gigabytes - year / 1000) <= 0.5
     (least,) = (number(one) for one in re.findall(r"PRIMUM_DATABASE_POOL=2`: ([\d,]+) of them", PART))
-    assert least == WORKED["API processes, a core each"][1] * (2 * 2 + 4)
+    assert least == WORKED["API processes, a core each"][1] * (2 * 2 + JOBS)
     assert Settings.model_fields["database_pool"].metadata[0].ge == 2
 
 

@@ -195,12 +195,11 @@ async def test_a_worker_does_its_jobs_again_once_its_wire_is_mended(
                 await asyncio.sleep(0.1)
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_locks_of_a_process_that_is_gone_without_a_word_are_given_up(
-    agent: Agent, settings: Settings, database_wire: Proxy, monkeypatch: pytest.MonkeyPatch
+    agent: Agent, settings: Settings, database_wire: Proxy
 ) -> None:
     await ask(agent, "t")
-    monkeypatch.setattr(session, "ABSENT", 1)
-    monkeypatch.setattr(session, "_BEGIN_FOR", text(f"{session._bounded(session.APP)}, {session._IDENTITY}"))
     assert settings.database_url is not None
     beside = Database(settings.database_url.get_secret_value(), pool=1)
     lock = text("select from patients where id = 'me' for update")

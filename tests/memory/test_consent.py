@@ -13,7 +13,7 @@ from primum.graph.agent import Agent
 from primum.graph.errors import MemoryUnavailable
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
-from primum.memory import exports, session
+from primum.memory import exports
 from primum.memory.identity import Identity
 from tests.fakes import FakeEmbedder, FakeVLLM
 from tests.rows import rows
@@ -101,6 +101,7 @@ async def test_an_installation_may_keep_those_of_who_has_no_chart_but_of_no_one_
     assert await kept(learning, refused) == 0
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_withdrawal_may_take_its_time_over_the_files(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     take_out = exports._take_out
 
@@ -109,8 +110,6 @@ async def test_a_withdrawal_may_take_its_time_over_the_files(agent: Agent, monke
         return take_out(*given)
 
     monkeypatch.setattr(exports, "_take_out", slowly)
-    monkeypatch.setattr(session, "ABSENT", 1)
-    monkeypatch.setattr(session, "_BEGIN_FOR", text(f"{session._bounded(session.APP)}, {session._IDENTITY}"))
     await agent.resources.consents.record(ANNA, False, "anna")
     assert (await agent.resources.consents.read(ANNA)).given is False
     with pytest.raises(MemoryUnavailable):  # of another a server waits no longer for its process
