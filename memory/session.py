@@ -5,7 +5,7 @@ pooler that gives a server's session to each transaction (PgBouncer, `pool_mode 
 """
 
 import select
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from math import inf
 from time import monotonic
@@ -61,15 +61,7 @@ def locally(role: str, **more: str) -> str:
 RESTS = text(f"select set_config('idle_in_transaction_session_timeout', '{CHORE:.0f}s', true)")
 
 
-def _bounded(role: str, patience: float = PATIENCE) -> str:
-    return locally(role, statement_timeout=f"{patience:.0f}s")
-
-
-_IDENTITY = "set_config('app.tenant', :tenant, true), set_config('app.patient', :patient, true)"
-_BEGIN_AS_APP = text(_bounded(APP))
-_BEGIN_FOR = text(f"{_bounded(APP)}, {_IDENTITY}")
-_OWNER_BEGINS_FOR = text(f"select {_IDENTITY}")
-_BEGIN_WITH_SECRET_FOR = text(f"{_BEGIN_FOR.text}, (select secret_check from installation)")
+_IDENTITY = "set_config('app.tenant', %(tenant)s, true), set_config('app.patient', %(patient)s, true)"
 
 _KEEP_CHECK = text("insert into installation (id, secret_check) values (1, :secret) on conflict do nothing")
 _FORMER = text("select secret_check, sealed from former_secrets order by number")
@@ -165,7 +157,8 @@ class Database:
         self._secret: Secret | None = None
 
     async def _connect(self, *args: Any, **kwargs: Any) -> Connection[Any]:
-        connection = await Connection.connect(*args, **kwargs)
+        # What begins a transaction is sent by `_begin`, not by the driver in a trip of its own.
+        connection = await Connection.connect(*args, **kwargs, autocommit=True)
         if self._owner:  # who makes indexes and reads libraries in
             connection.patience = inf
         return connection
@@ -190,15 +183,15 @@ class Database:
                 not here.
         """
         async with _reached(), self.engine.begin() as connection:
+            begins = "select null" if self._owner else locally(APP, statement_timeout=f"{PATIENCE:.0f}s")
+            given = {}
             if identity is not None:
-                given = {"tenant": identity.tenant, "patient": identity.patient}
-                if self._secret is None:
-                    await connection.execute(_OWNER_BEGINS_FOR if self._owner else _BEGIN_FOR, given)
-                else:  # in the same round trip; the owner has none, as no rows are kept from it
-                    row = (await connection.execute(_BEGIN_WITH_SECRET_FOR, given)).one()
-                    self._secret.use(row.secret_check)
-            elif not self._owner:
-                await connection.execute(_BEGIN_AS_APP)
+                begins, given = f"{begins}, {_IDENTITY}", {"tenant": identity.tenant, "patient": identity.patient}
+            if identity is None or self._secret is None:
+                await _begin(connection, begins, given)
+            else:
+                row = await _begin(connection, f"{begins}, (select secret_check from installation)", given)
+                self._secret.use(row[-1])
             yield connection
 
     @asynccontextmanager
@@ -208,10 +201,8 @@ class Database:
         `patience`: seconds that a statement may take.
         """
         async with _reached(), self.engine.begin() as connection:
-            driven = (await connection.get_raw_connection()).driver_connection
-            assert isinstance(driven, Connection)
-            with driven.waiting(patience + CONNECT_TIMEOUT):
-                await connection.execute(text(_bounded(WORKER, patience)))
+            with (await _driven(connection)).waiting(patience + CONNECT_TIMEOUT):
+                await _begin(connection, locally(WORKER, statement_timeout=f"{patience:.0f}s"), {})
                 yield connection
 
     async def ping(self) -> None:
@@ -239,6 +230,23 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+async def _driven(connection: AsyncConnection) -> Connection[Any]:
+    driven = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driven, Connection)
+    return driven
+
+
+async def _begin(connection: AsyncConnection, statement: str, given: Mapping[str, str]) -> tuple[Any, ...]:
+    """Begins a transaction with a statement, both in one trip to the server; the statement's row."""
+    # Of two statements the server takes no parameters: this cursor writes them in.
+    async with psycopg.AsyncClientCursor(await _driven(connection)) as cursor:
+        await cursor.execute(f"begin; {statement}", given)
+        cursor.nextset()
+        row: tuple[Any, ...] | None = await cursor.fetchone()
+        assert row is not None
+        return row
 
 
 def doubtful(connection: psycopg.AsyncConnection[Any], used: float) -> bool:

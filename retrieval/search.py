@@ -63,7 +63,8 @@ class Passage:
         return latest is not None and latest.replace(day=1) < today.replace(year=today.year - index.STALE, day=1)
 
 
-# Candidates are each query's 200 nearest chunks (HNSW) and its 200 best by words. Each is then scored against each
+# Candidates are each query's 200 nearest chunks (HNSW) and its 200 best by words, 800 in a library of many chunks, where
+# more are near: of a million the ten best were among them for DEEPER of 10, SHALLOW with 200. Each is then scored against each
 # query by cosine + half of the share of the query's words that it holds, and counts by the query it fits best.
 #
 # Words: Postgres' own ranking has no inverse document frequency and reads every chunk with a frequent word. So only
@@ -90,7 +91,7 @@ class Passage:
 _SEARCH = """
 with setting as materialized (
   select set_config('hnsw.ef_search', least(1000, greatest({ef}, chunks / {in_view}))::text, true),
-    set_config('hnsw.iterative_scan', 'relaxed_order', true)
+    set_config('hnsw.iterative_scan', 'relaxed_order', true), chunks > {many} as large
   from corpus
 ),
 query as materialized (
@@ -135,7 +136,8 @@ candidate as (
   select id, tenant from query cross join lateral (
     select id, tenant from chunks_with(
       (select array_agg(word) from sought where sought.q = query.q),
-      (select array_agg(weight) from sought where sought.q = query.q), {depth}
+      (select array_agg(weight) from sought where sought.q = query.q),
+      (select case when large then {deeper} else {depth} end from setting)
     )
   ) as best
 ),
@@ -169,7 +171,7 @@ order by found.score desc, c.id
 # What is compared: what stands in the index, everyone's and one's own; or all, where a filter leaves few.
 _NEAR = """
   select id, tenant from query cross join lateral (
-    select id, tenant from {close} order by embedding::halfvec({size}) <=> query.vector limit {depth}
+    select id, tenant from {close} order by embedding::halfvec({size}) <=> query.vector limit {nearest}
   ) as nearest
 """
 _FEW = """
@@ -178,8 +180,8 @@ _FEW = """
     where (select few from size) order by (c.embedding::halfvec({size}) <=> query.vector) + 0 limit {depth}
   ) as compared
 """
-_EVERYONES = "chunks c where tenant = ''"
-_FITTING = "chunks c where tenant = {tenant} and not (select few from size) {fits}"
+_EVERYONES = "chunks c where tenant = '' and (select {of_size} from setting)"
+_FITTING = "chunks c where tenant = {tenant} and not (select few from size) and (select {of_size} from setting) {fits}"
 # With an index of bits: those that differ in the fewest, of which the vectors choose. On MedQuAD 800 hold 99.8 % of the
 # ten nearest, 100 of them 96 %.
 _BY_BITS = """(
@@ -192,9 +194,10 @@ _FITS = "and (select true from documents d where d.id = c.document_id and {wante
 _CURRENT = "replaced_at is null and duplicate_of is null and (expires_at > now() or expires_at is null)"
 _FIELD_WEIGHTS = "'{0.4, 0.4, 0.7, 1}'::real[]"  # D (text), C (unused), B (heading), A (title and aliases)
 _FEW_CHUNKS = 20_000  # compared one by one in about 20 ms
-_DEPTH = 200  # candidates of each side
+_DEPTH, _DEEPER = 200, 800  # candidates of each side; of a library of many chunks
 _EF = 200  # that the vectors' index keeps in view at least
-_IN_VIEW = 1_250  # chunks for one more in view: at a million, 200 found 74 of 100 nearest, 800 found 96
+_IN_VIEW = 1_000  # chunks for one more in view
+_MANY = 200_000
 _WORDS = 800  # chunks that single words may bring, the rarest first: each costs 10 µs (6,000: no answer changed)
 # Of two that fit alike, the stronger kind of evidence comes first.
 _EVIDENCE = """case d.evidence when 'guideline' then 0.02 when 'review' then 0.015 when 'trial' then 0.01
@@ -421,10 +424,17 @@ def statement(size: int, tenant: str, conditions: str, kind: str = "halfvec") ->
     binary = kind == "binary"
     close = _BY_BITS if binary else "{these}"
     everyones, many = (_NEAR.replace("{close}", close.replace("{these}", these)) for these in (_EVERYONES, _FITTING))
+    indexed = [] if conditions else [everyones]
+    indexed += [many.replace("{tenant}", shared)] if conditions else []
+    indexed += [many.replace("{tenant}", own)] if tenant else []
+    # The number is written in: of one that the planner does not know it takes so many that it would sort all chunks.
+    sizes = {"not large": _DEPTH, "large": _DEEPER}
     near = [_FEW] if tenant or conditions else []
-    near += [] if conditions else [everyones]
-    near += [many.replace("{tenant}", shared)] if conditions else []
-    near += [many.replace("{tenant}", own)] if tenant else []
+    near += [
+        one.replace("{of_size}", of_size).replace("{nearest}", str(nearest))
+        for one in indexed
+        for of_size, nearest in sizes.items()
+    ]
     parts = {
         "kind": kind,
         "visible": f"{shared}, {own}" if tenant else shared,
@@ -436,6 +446,8 @@ def statement(size: int, tenant: str, conditions: str, kind: str = "halfvec") ->
         "evidence": _EVIDENCE,
         "columns": _COLUMNS,
         "depth": str(_DEPTH),
+        "deeper": str(_DEEPER),
+        "many": str(_MANY),
         "bits": str(_BITS),
         "ef": str(_BITS if binary else _EF),
         "in_view": str(_IN_VIEW),

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 
 from primum.graph.agent import Agent
-from primum.graph.resources import open_resources
+from primum.graph.resources import Resources, open_resources
 from primum.graph.settings import Settings, read_settings
+from primum.retrieval.embedder import Embedder
 from primum.retrieval.starter import fill
 from primum.server.local import embedded, url_of
 
@@ -26,13 +27,27 @@ async def open_agent(settings: Settings | None = None, *, work: bool = True) -> 
         BadInput: a setting is wrong.
         LocalServerFailed: an embedded part did not start.
     """
-    given = settings or read_settings()
-    async with embedded(given) as ready, open_resources(ready) as resources:
-        if given.database_url is None:
-            await fill(url_of(ready), resources.library.embedder)
+    async with opened(settings or read_settings()) as resources:
         agent = Agent(resources)
         async with agent.working() if work else nullcontext():
             try:
                 yield agent
             finally:
                 await agent.close()
+
+
+@asynccontextmanager
+async def opened(settings: Settings, embedder: Embedder | None = None) -> AsyncIterator[Resources]:
+    """What an agent works with; embedded servers where the settings name none, and a library to begin with in them.
+
+    Args:
+        embedder: one that is loaded already; else the settings'.
+
+    Raises:
+        BadInput: a setting is wrong.
+        LocalServerFailed: an embedded part did not start.
+    """
+    async with embedded(settings) as ready, open_resources(ready, embedder) as resources:
+        if settings.database_url is None:
+            await fill(url_of(ready), resources.library.embedder)
+        yield resources

@@ -25,7 +25,6 @@ from primum.graph.agent import Agent, tell_end
 from primum.graph.answer import Answer
 from primum.graph.errors import PrimumError
 from primum.graph.request import MAX_NAME, MAX_QUESTION
-from primum.graph.resources import open_resources
 from primum.graph.settings import Settings, read_settings
 from primum.graph.state import Form
 from primum.graph.stream import INTERNAL, LAST, Event, of_answer
@@ -36,9 +35,9 @@ from primum.retrieval.embedder import Embedder
 from primum.safety.findings import SafetyReport
 from primum.safety.profile import Profile
 from primum.server.access import ME, Access, Authentication, Door, access_of, agent_of
+from primum.server.agent import opened
 from primum.server.documents import MAX_DOCUMENT, add_document_routes
 from primum.server.health import Readiness, add_health_routes
-from primum.server.local import embedded
 from primum.server.mcp import add_mcp, serving_mcp
 from primum.server.openai import add_openai_routes
 from primum.server.operations import Metrics, add_operation_routes
@@ -145,7 +144,7 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with embedded(given) as ready, open_resources(ready, embedder) as resources, open_writer(ready) as writer:
+        async with opened(given, embedder) as resources, open_writer(resources.settings) as writer:
             app.state.metrics = Metrics()
             app.state.agent = Agent(resources, app.state.metrics)
             app.state.readiness = Readiness(resources)
@@ -156,7 +155,7 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
             gc.freeze()
             recovering = asyncio.create_task(_recover(app.state.agent))
             recovering.add_done_callback(tell_end)
-            works = working(app.state.agent, writer) if ready.work else contextlib.nullcontext()
+            works = working(app.state.agent, writer) if given.work else contextlib.nullcontext()
             async with works, serving_mcp(app, app.state.agent):
                 try:
                     yield

@@ -22,10 +22,10 @@ from primum.graph.builder import build_graph
 from primum.graph.context import Audience
 from primum.graph.errors import LocalServerFailed
 from primum.graph.request import check_text
-from primum.graph.resources import Resources, open_resources
+from primum.graph.resources import Resources
 from primum.graph.settings import read_settings
 from primum.graph.state import Exchange
-from primum.server.local import embedded
+from primum.server.agent import opened
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Conversation(TypedDict, total=False):
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    async with embedded(read_settings()) as settings, open_resources(settings) as resources:
+    async with opened(read_settings()) as resources:
         app.state.resources = resources
         yield
 

@@ -11,7 +11,6 @@ import psycopg
 import pytest
 import structlog
 from pytest_socket import socket_allow_hosts
-from sqlalchemy import text
 
 from primum.graph.agent import Agent
 from primum.graph.resources import open_resources
@@ -76,11 +75,6 @@ class Cluster:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server ends a transaction of an identity whose process has said nothing for a second."""
-    for name in ("_BEGIN_FOR", "_BEGIN_WITH_SECRET_FOR"):
-        begins = getattr(session, name).text
-        sooner = begins.replace(f"'{session.ABSENT}s'", "'1s'")
-        assert sooner != begins
-        monkeypatch.setattr(session, name, text(sooner))
     monkeypatch.setattr(session, "ABSENT", 1)
 
 

@@ -51,6 +51,24 @@ async def test_every_kind_of_index_finds_the_same(
         assert not await index.change_vector_index(library, kind)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("tenant", ["", "clinic"])
+@pytest.mark.parametrize("only", [EVERYTHING, Filter(languages=("en",))])
+async def test_in_a_library_of_many_chunks_more_of_them_are_scored(
+    library: Database, kind: str, tenant: str, only: Filter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await index.change_vector_index(library, kind)
+    monkeypatch.setattr(search, "_FEW_CHUNKS", 0)
+    monkeypatch.setattr(search, "_DEPTH", 1)
+
+    async def scored() -> int:
+        return len(await Retriever(library, FakeEmbedder(), tenant).search(ASKED[:1], 50, only))
+
+    few = await scored()
+    monkeypatch.setattr(search, "_MANY", 0)
+    assert 1 <= few < await scored()
+
+
 async def test_searches_find_the_same_before_while_and_after_the_index_changes(library: Database) -> None:
     retriever = Retriever(library, FakeEmbedder())
     before = await retriever.search(ASKED, 5)
