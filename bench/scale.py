@@ -132,7 +132,7 @@ def index_chunks(connection: psycopg.Connection, size: int) -> dict[str, float]:
     worded = time.perf_counter()
     connection.execute(
         f"create index {VECTORS.format(size=size)} on chunks"
-        f" using hnsw ((embedding::halfvec({size})) halfvec_cosine_ops)".encode()
+        f" using hnsw ((embedding::halfvec({size})) halfvec_cosine_ops) {index.HNSW}".encode()
     )
     built = time.perf_counter()
     connection.execute("truncate lexemes")
