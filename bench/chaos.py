@@ -15,7 +15,7 @@ fact or job's effect twice, or not at all? Is each citation's quote in its passa
 there errors but those that are documented? `recovery_s` is the time from a fault's end (a wire is mended; Postgres or
 the model server is ready again; an API or a worker, of which there is another, is being started) until each API that is
 ready has answered a new question, `jobs_s` until what was said in it is in the chart; `start_s` the time in which a
-killed process is ready.
+killed process is ready; a start that fails, as without a database, is made again.
 """
 
 import argparse
@@ -106,7 +106,8 @@ class Part:
     health: str = ""  # URL that says 200 once it is ready; none: it is at once
     held: bool = False
     over: bool = False  # nobody starts it again
-    deaths: int = 0  # that were not ours
+    deaths: int = 0  # that were not ours, once it was ready
+    stillborn: int = 0  # starts that ended before, as without a database
     starts: list[float] = field(default_factory=list)  # seconds until it was ready
 
     def __post_init__(self) -> None:
@@ -135,7 +136,8 @@ class Part:
         """Starts it whenever it does not run, and sees when it is ready."""
         while not self.over:
             if not self.held and not self.runs():
-                self.deaths += not self._killed
+                self.deaths += self.ready and not self._killed
+                self.stillborn += not (self.ready or self._killed)
                 self._killed = False
                 await asyncio.to_thread(self.start)
             if self.runs() and not self.ready:
@@ -619,6 +621,7 @@ async def measure(given: argparse.Namespace) -> dict[str, Any]:
             "recovery_s": spread([fault.recovery for fault in storm.faults]),
             "jobs_s": spread([fault.jobs for fault in storm.faults]),
             "start_s": spread([took for part in rig.parts.values() for took in part.starts[1:]]),
+            "starts_that_failed": sum(part.stillborn for part in rig.parts.values()),
             "longest": [
                 f"{fault.recovery:.1f} s: {', '.join(fault.at)} {fault.what} for {fault.lasted:.1f} s"
                 for fault in longest
