@@ -26,20 +26,17 @@ SECRETS = Path("/run/secrets")  # where Docker, Podman and the chart put a file 
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 T = TypeVar("T")
-CommaList = Annotated[  # one, two
-    tuple[T, ...],
-    NoDecode,
-    BeforeValidator(
-        lambda given: [one.strip() for one in given.split(",") if one.strip()] if isinstance(given, str) else given
-    ),
-]
-Lines = Annotated[  # one a line
-    tuple[T, ...],
-    NoDecode,
-    BeforeValidator(
-        lambda given: [one.strip() for one in given.splitlines() if one.strip()] if isinstance(given, str) else given
-    ),
-]
+
+
+def _split(at: str) -> BeforeValidator:
+    """Parts of a text, those that are not empty."""
+    return BeforeValidator(
+        lambda given: [one.strip() for one in given.split(at) if one.strip()] if isinstance(given, str) else given
+    )
+
+
+CommaList = Annotated[tuple[T, ...], NoDecode, _split(",")]  # one, two
+Lines = Annotated[tuple[T, ...], NoDecode, _split("\n")]  # one a line
 Domain = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
 Origin = Annotated[str, Field(pattern=r"^https?://[^/\s,*]+$")]
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]

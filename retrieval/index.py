@@ -124,7 +124,7 @@ async def make_room(connection: AsyncConnection, column: str, size: int, beside:
 
 
 async def make_vector_index(connection: AsyncConnection, name: str, column: str, size: int, kind: str) -> None:
-    """The index of vectors of a size: of their 16-bit numbers, of one bit for each (an eighth of it), or none."""
+    """The index of vectors of a size: of their 16-bit numbers, of one bit for each, or none."""
     vector = f"{column}::halfvec({size})"
     indexed = {
         "halfvec": f"(({vector}) halfvec_cosine_ops) {HNSW}",

@@ -91,7 +91,7 @@ class Passage:
 _SEARCH = """
 with setting as materialized (
   select set_config('hnsw.ef_search', least(1000, greatest({ef}, chunks / {in_view}))::text, true),
-    set_config('hnsw.iterative_scan', 'relaxed_order', true), chunks > {many} as large
+    set_config('hnsw.iterative_scan', 'relaxed_order', true), chunks > {large} as large
   from corpus
 ),
 query as materialized (
@@ -197,7 +197,7 @@ _FEW_CHUNKS = 20_000  # compared one by one in about 20 ms
 _DEPTH, _DEEPER = 200, 400  # candidates of each side; of a library of many chunks
 _EF = 200  # that the vectors' index keeps in view at least
 _IN_VIEW = 1_250  # chunks for one more in view
-_MANY = 200_000
+_LARGE = 200_000  # chunks, above which a library has so many
 _WORDS = 800  # chunks that single words may bring, the rarest first: each costs 10 µs (6,000: no answer changed)
 # Of two that fit alike, the stronger kind of evidence comes first.
 _EVIDENCE = """case d.evidence when 'guideline' then 0.02 when 'review' then 0.015 when 'trial' then 0.01
@@ -447,7 +447,7 @@ def statement(size: int, tenant: str, conditions: str, kind: str = "halfvec") ->
         "columns": _COLUMNS,
         "depth": str(_DEPTH),
         "deeper": str(_DEEPER),
-        "many": str(_MANY),
+        "large": str(_LARGE),
         "bits": str(_BITS),
         "ef": str(_BITS if binary else _EF),
         "in_view": str(_IN_VIEW),

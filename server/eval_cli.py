@@ -255,19 +255,16 @@ async def _worked_up_on_workers(
     from functools import partial
 
     from primum.evals.cluster import Agents, spread
-    from primum.graph.resources import embedder_of
-    from primum.retrieval.starter import fill
     from primum.retrieval.workers import need_ray, room, started
-    from primum.server.local import embedded, url_of
+    from primum.server.agent import opened
 
     need_ray("An evaluation")
     answers: list[Answer] = []
-    async with embedded(settings, say) as ready:
-        if settings.database_url is None:  # as `open_agent` does
-            await fill(url_of(ready), await asyncio.to_thread(embedder_of, ready))
+    async with opened(settings) as resources:
+        make = partial(Agents, resources.settings, **HOW)
         with started():
             number, _ = room(workers, gpus=False)
-            async for answer in spread([row["text"] for row in rows], partial(Agents, ready, **HOW), number, 1):
+            async for answer in spread([row["text"] for row in rows], make, number, 1):
                 answers.append(answer)
                 told(len(answers))
     return answers

@@ -154,7 +154,7 @@ def reembed(as_json: AsJson = False) -> None:
 def vector_index(
     kind: Annotated[
         Kind,
-        typer.Argument(help="halfvec: exact; binary: an eighth of the memory; none: before a large ingest."),
+        typer.Argument(help="halfvec: exact; binary: a quarter of the memory or less; none: before a large ingest."),
     ],
 ) -> None:
     """Change the kind of the index of the library's vectors. Until it is built the library is used as before."""

@@ -122,6 +122,29 @@ async def test_a_worker_that_dies_costs_nothing_and_what_is_known_is_not_asked_a
 
 
 @needs_ray
+async def test_workers_have_no_more_requests_at_once_than_they_are_given_together(
+    ray_here: None, vllm: FakeVLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from primum.evals import cluster
+
+    given: list[tuple[int, int]] = []
+    really = cluster.spread
+
+    def spread(items: Any, make: Any, workers: int, *more: Any, **named: Any) -> Any:
+        _, share, _ = make.args
+        given.append((workers, share))
+        return really(items, make, workers, *more, **named)
+
+    monkeypatch.setattr(cluster, "spread", spread)
+    url, vllm.default = vllm.url, echo
+    for together in (1, 2, 3):
+        await cluster.Workers("primum", lambda n: Endpoint(url, "primum", at_once=n, pause=0.01), 2, together).write(
+            PROMPTS, Sampling(max_tokens=16)
+        )
+    assert given == [(1, 1), (2, 1), (2, 1)]
+
+
+@needs_ray
 async def test_what_a_worker_raises_comes_back_as_it_is_and_without_the_prompt(ray_here: None, vllm: FakeVLLM) -> None:
     from primum.evals.cluster import Workers
 

@@ -65,7 +65,7 @@ async def test_in_a_library_of_many_chunks_more_of_them_are_scored(
         return len(await Retriever(library, FakeEmbedder(), tenant).search(ASKED[:1], 50, only))
 
     few = await scored()
-    monkeypatch.setattr(search, "_MANY", 0)
+    monkeypatch.setattr(search, "_LARGE", 0)
     assert 1 <= few < await scored()
 
 
