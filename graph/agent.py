@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID, uuid4
 
 import psycopg
@@ -30,6 +30,7 @@ from primum.memory.jobs import Worker, open_worker
 from primum.memory.reviews import Choice
 from primum.memory.session import passes, why
 from primum.memory.threads import LEASE, TurnRow
+from primum.nodes.ahead import AUDITED
 from primum.nodes.remember import remember
 from primum.nodes.sign_off import UNSAID
 from primum.safety.profile import Profile
@@ -54,6 +55,7 @@ class _Turn:
     request: Mapping[str, Any]
     feed: Feed
     again: bool = False  # it was begun before
+    followed: bool = False  # somebody reads along
 
     @property
     def actor(self) -> str:
@@ -144,11 +146,16 @@ class Agent:
         actor: str | None = None,
         form: Form | None = None,
         reasoning: bool = False,
+        ahead: bool = True,
     ) -> AsyncIterator[Event]:
-        """The same turn as events, ended by `done` or `error`; raises as `ask` does before the first."""
+        """The same turn as events, ended by `done` or `error`; raises as `ask` does before the first.
+
+        `ahead`: sentences that have passed their audit are told while the rest is written, for a few short model calls
+        more.
+        """
         request = _request(audience, max_words, temperature, profile, history, actor, form, reasoning)
         identity = self.resources.identity(patient, tenant)
-        _, turn = await self._start(identity, question, thread, request, idempotency_key)
+        _, turn = await self._start(identity, question, thread, request, idempotency_key, followed=ahead)
         async for event in turn.feed.after():
             yield replace(event, id=f"{turn.run_id}/{event.id}")
 
@@ -267,6 +274,8 @@ class Agent:
         thread: str | None,
         request: Mapping[str, Any],
         idempotency_key: str | None,
+        *,
+        followed: bool = False,
     ) -> tuple[asyncio.Task[Answer], _Turn]:
         question = check_text(question)
         thread = check_name(thread, "thread") if thread is not None else str(uuid4())
@@ -281,7 +290,7 @@ class Agent:
             idempotency_key=idempotency_key,
             may_queue=self.resources.settings.when_busy == "queue",
         )
-        turn = _Turn(identity, taken.run_id, thread, taken.thread_key, question, request, Feed())
+        turn = _Turn(identity, taken.run_id, thread, taken.thread_key, question, request, Feed(), followed=followed)
         if taken.repeats:
             return self._watch(self._repeated(turn), turn.feed), turn
         return self._run(turn, queued=taken.status == "queued"), turn
@@ -351,6 +360,7 @@ class Agent:
                 await self._wait_for_turn(turn)
             started = time.perf_counter()
             run = self.resources.new_run(turn.run_id)
+            run.followed = turn.followed
             # A host program may trace runs of its own, which must not take a patient's words along.
             with tracing_context(enabled=self.resources.settings.langsmith):
                 answer, waits = await self._run_graph(run, turn)
@@ -453,13 +463,17 @@ class Agent:
         thread = {"thread_id": str(turn.thread_key)}
         decision = await self.resources.reviews.decision(turn.identity, turn.run_id) if turn.again else None
         # `exit` writes one checkpoint a turn; a turn that dies on the way is run again from its admitted row.
-        async for task in self.resources.graph.astream(
+        async for part in self.resources.graph.astream(
             asked if decision is None else Command(resume=decision),
             config={"configurable": thread, "recursion_limit": 50},
             context=context,
-            stream_mode="tasks",
+            stream_mode=["tasks", "custom"],
             durability="exit",
         ):
+            kind, task = cast(tuple[str, dict[str, Any]], part)
+            if kind == "custom":
+                turn.feed.put(Event(AUDITED, task[AUDITED]))
+                continue
             if event := of_task(task):
                 turn.feed.put(event)
                 if event.data["state"] == "finished" and event.data["name"] in ("retrieve", "gather"):

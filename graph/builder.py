@@ -1,6 +1,5 @@
 """The whole topology on one screen."""
 
-import time
 from functools import wraps
 from typing import Any, Protocol, cast
 
@@ -110,10 +109,7 @@ def timed(node: Node) -> Node:
 
     @wraps(node)
     async def step(state: State, runtime: Runtime[Context]) -> State:
-        started = time.perf_counter()
-        try:
+        with runtime.context.run.timing(node.__name__):
             return await node(state, runtime)
-        finally:
-            runtime.context.run.took(node.__name__, started)
 
     return cast(Node, step)

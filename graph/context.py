@@ -1,7 +1,9 @@
 """The live things that a turn works with. They are given to each run and never reach a checkpoint."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
@@ -117,7 +119,8 @@ class Run:
     """One run's clock, counters, passages and vectors; `model_down` says why no further model call is tried in it.
 
     `id` is a UUID. `prompt`, `attempts` and `shown` are what a model may be trained with: what it was asked, its
-    drafts, and what of them, or of the passages, the answer shows, with the markers of the prompt.
+    drafts, and what of them, or of the passages, the answer shows, with the markers of the prompt. `followed`: somebody
+    reads along, to whom sentences may be told as soon as they are audited.
     """
 
     id: str = field(default_factory=lambda: str(uuid4()))
@@ -130,13 +133,26 @@ class Run:
     prompt: Sequence[Message] = ()
     attempts: list[Attempt] = field(default_factory=list)
     shown: str = ""
+    followed: bool = False
+    _within: Counter[str] = field(default_factory=Counter)  # calls of a step that are under way
+    _began: dict[str, float] = field(default_factory=dict)
 
     def seconds_left(self) -> float:
         return self.deadline - time.monotonic()
 
-    def took(self, step: str, since: float) -> None:
-        """Adds the time since `since` (of `time.perf_counter`) to a step."""
-        self.timings_ms[step] = round(self.timings_ms.get(step, 0.0) + (time.perf_counter() - since) * 1000, 2)
+    @contextmanager
+    def timing(self, step: str) -> Iterator[None]:
+        """Adds the time within to a step; what runs at once counts once."""
+        if not self._within[step]:
+            self._began[step] = time.perf_counter()
+        self._within[step] += 1
+        try:
+            yield
+        finally:
+            self._within[step] -= 1
+            if not self._within[step]:
+                took = (time.perf_counter() - self._began[step]) * 1000
+                self.timings_ms[step] = round(self.timings_ms.get(step, 0.0) + took, 2)
 
     def count(self, name: str, tokens: int) -> None:
         self.tokens[name] = self.tokens.get(name, 0) + tokens

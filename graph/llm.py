@@ -6,7 +6,6 @@ call leaves Primum before the audit; LangGraph's own token stream is switched of
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -261,15 +260,16 @@ class EndpointModel:
     ) -> Reply:
         if self.run.model_down:
             raise ModelUnavailable(self.run.model_down)
-        started = time.perf_counter()
         # `from None`, everywhere: a server's error may repeat the prompt, and LangGraph logs what it tries again.
         try:
             if self.session:
                 options["extra_headers"] = {SESSION: self.session}
             stream = cast(AsyncGenerator[AIMessageChunk, None], self.chat.astream(list(messages), **options))
             # Closed at once, or a server would go on writing for nobody until the garbage collector comes.
-            async with asyncio.timeout(max(0.05, self.run.seconds_left() * CALL_SHARE)), aclosing(stream):
-                return await self._collect(stream, until)
+            limit = asyncio.timeout(max(0.05, self.run.seconds_left() * CALL_SHARE))
+            with self.run.timing("model"):
+                async with limit, aclosing(stream):
+                    return await self._collect(stream, until)
         except TimeoutError:
             raise self._down("The model did not answer in time.") from None
         except httpx.HTTPStatusError as error:
@@ -282,8 +282,6 @@ class EndpointModel:
         except (ValueError, KeyError, TypeError, AttributeError):
             # A stream that is no stream of completions.
             raise ModelUnavailable("The model server sent what is no answer.", transient=True) from None
-        finally:
-            self.run.took("model", started)
 
     def _down(self, reason: str) -> ModelUnavailable:
         """The error for a server that is not worth another call in this run."""

@@ -10,13 +10,17 @@ from primum.retrieval.search import Passage
 
 INTERNAL = "Primum broke on this question. It was logged; asking again may help."
 LAST = ("answer", "citations", "done")  # events that any process can tell, by their ids
-EventName = Literal["step", "evidence", "answer", "citations", "done", "error"]
+EventName = Literal["step", "evidence", "audited", "answer", "citations", "done", "error"]
 
 
 @dataclass(frozen=True)
 class Event:
-    """`step` {name, state}; `evidence` {passages}; `answer` {text, status}; `citations` {citations};
-    `done` an Answer; `error` {error, message}."""
+    """`step` {name, state}; `evidence` {passages}; `audited` {text, citations}; `answer` {text, status};
+    `citations` {citations}; `done` an Answer; `error` {error, message}.
+
+    `audited`, perhaps several times, is what of a draft has passed the audit while the rest is still written; each
+    takes the place of the one before, and the answer that of them all.
+    """
 
     name: EventName
     data: Mapping[str, Any]

@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from primum.graph.context import Attempt, Context
 from primum.graph.state import Problem, State
-from primum.nodes.draft import opening
 from primum.nodes.evidence import judge, left_aside, read_passages
+from primum.nodes.opening import opening
 from primum.nodes.prompts import render
 from primum.retrieval.search import Passage
 from primum.safety.support import Verdict, Violation
@@ -55,6 +55,13 @@ async def _findings(state: State, context: Context) -> list[Problem]:
     clinical = [v for v in verdicts if v.clinical]
     if found or not clinical or state["route"] not in ("evidence", "case"):
         return found
+    return await objections_to(clinical, passages, state, context)
+
+
+async def objections_to(
+    clinical: list[Verdict], passages: Mapping[int, Passage], state: State, context: Context
+) -> list[Problem]:
+    """What the model finds wrong with sentences that code let pass. Raises ModelUnavailable, InvalidModelOutput."""
     numbered = "\n".join(f"{number}. {verdict.sentence.marked()}" for number, verdict in enumerate(clinical, 1))
     prompt = await opening(state, context)
     audit = await context.critic.fill(

@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 from primum.graph.context import Context
 from primum.graph.state import Problem, State
 from primum.nodes.critique import problems
-from primum.nodes.draft import opening
 from primum.nodes.evidence import judge, read_passages
+from primum.nodes.opening import opening
 from primum.nodes.prompts import render
 from primum.nodes.refine import remark
 from primum.nodes.work_up import Workup, draft_of, rewritten

@@ -8,8 +8,9 @@ from langgraph.runtime import Runtime
 from primum.graph.context import Context
 from primum.graph.state import State
 from primum.nodes.critique import problems
-from primum.nodes.draft import TOKENS_A_WORD, max_words, opening, tells_again
+from primum.nodes.draft import TOKENS_A_WORD, tells_again
 from primum.nodes.evidence import judge, read_passages
+from primum.nodes.opening import max_words, opening
 from primum.nodes.prompts import render
 from primum.retrieval.search import Passage
 from primum.safety.sentences import join_answer

@@ -4,17 +4,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from langgraph.runtime import Runtime
 
 from primum.graph.context import Context
 from primum.graph.errors import RetrievalFailed
-from primum.graph.state import State
+from primum.graph.state import Problem, State
 from primum.nodes import case
 from primum.nodes.asking import asking_back
-from primum.nodes.draft import max_words
 from primum.nodes.evidence import judge, left_aside, read_passages, unsafe
+from primum.nodes.opening import max_words
 from primum.nodes.outcomes import worked_out
 from primum.nodes.prompts import hashes
 from primum.retrieval.excerpts import Excerpt, excerpts, in_one_line, relevant
@@ -116,14 +116,11 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
     context.run.passages.clear()
     passages = await read_passages(state, context)
     verdicts = judge(state.get("draft", ""), passages, state)
-    objected = {finding["sentence"] for finding in state.get("findings", []) if not finding["verified"]}
-    clinical = [v for v in verdicts if v.clinical]
-    proven = [v for v in clinical if v.stands and v.sentence.text not in objected]
-    if proven and len(proven) >= WHOLE * len(clinical) and not left_aside(proven, passages):
-        answer = _from_draft(state, context, verdicts, proven, passages)
-        if not any(unsafe(tuple(s.text for s in split_answer(answer["text"])), state)):
-            return answer
     context.run.shown = ""
+    if written := _written(verdicts, state.get("findings", []), passages, state, context):
+        context.run.shown = join_answer(replace(v.sentence, markers=tuple(v.quotes)) for v in written.kept)
+        return written.answer
+    clinical = [v for v in verdicts if v.clinical]
     removed = {"sentences": len(clinical), "supported": 0, "removed": len(clinical)}
     asked = state.get("english") or state.get("standalone") or state["question"]
     fitting = relevant(asked, list(passages.values())) if state["sufficiency"] >= NOTHING_FOUND else []
@@ -178,6 +175,45 @@ async def _from_case(state: State, context: Context) -> dict[str, Any]:
     return _answer(state, context, text, status, citations, counts, confidence) | {"case": told}
 
 
+def answer_so_far(
+    verdicts: Sequence[Verdict],
+    findings: Sequence[Problem],
+    passages: Mapping[int, Passage],
+    state: State,
+    context: Context,
+) -> dict[str, Any] | None:
+    """The answer that a draft would make if it ended here; nothing if the audit leaves too little of it."""
+    written = _written(verdicts, findings, passages, state, context)
+    return written and _in_askers_language(_led(worked_out(written.answer, state), state), state)
+
+
+class _Written(NamedTuple):
+    """An answer in the model's words, and the sentences of its draft that it keeps."""
+
+    answer: dict[str, Any]
+    kept: list[Verdict]
+
+
+def _written(
+    verdicts: Sequence[Verdict],
+    findings: Sequence[Problem],
+    passages: Mapping[int, Passage],
+    state: State,
+    context: Context,
+) -> _Written | None:
+    """What the audit leaves of a draft, unless it is a torso, answers something else, or must not be said."""
+    objected = {finding["sentence"] for finding in findings if not finding["verified"]}
+    clinical = [v for v in verdicts if v.clinical]
+    proven = [v for v in clinical if v.stands and v.sentence.text not in objected]
+    if not proven or len(proven) < WHOLE * len(clinical) or left_aside(proven, passages):
+        return None
+    kept = _within([v for v in verdicts if not v.clinical or v in proven], max_words(state, context))
+    answer = _from_draft(state, context, kept, len(proven), len(clinical), passages)
+    if any(unsafe(tuple(s.text for s in split_answer(answer["text"])), state)):
+        return None
+    return _Written(answer, kept)
+
+
 def _in_askers_language(answer: dict[str, Any], state: State) -> dict[str, Any]:
     """The answer, with what Primum says of itself in the language of the question."""
     said = SAID.get(detect(state["question"]), {})
@@ -205,12 +241,12 @@ def _led(answer: dict[str, Any], state: State) -> dict[str, Any]:
 def _from_draft(
     state: State,
     context: Context,
-    verdicts: Sequence[Verdict],
-    proven: Sequence[Verdict],
+    kept: Sequence[Verdict],
+    proven: int,
+    clinical: int,
     passages: Mapping[int, Passage],
 ) -> dict[str, Any]:
     """The proven sentences, the harmless ones around them, and markers numbered from 1 as they appear."""
-    kept = _within([v for v in verdicts if not v.clinical or v in proven], max_words(state, context))
     order: dict[int, int] = {}
     quotes: dict[int, list[str]] = {}
     sentences: list[Sentence] = []
@@ -221,16 +257,14 @@ def _from_draft(
                 quotes[marker].append(quote)
         marks = tuple(order[marker] for marker in verdict.quotes)
         sentences.append(Sentence(verdict.sentence.text, marks, verdict.sentence.prefix, verdict.sentence.block))
-    context.run.shown = join_answer(replace(v.sentence, markers=tuple(v.quotes)) for v in kept)
     citations = [
         _citation(order[marker], passages[marker], " … ".join(quotes[marker]), context.today) for marker in order
     ]
-    clinical = sum(v.clinical for v in verdicts)
-    shown = [v for v in kept if v.clinical]
-    counts = {"sentences": clinical, "supported": len(shown), "removed": clinical - len(shown)}
+    shown = sum(v.clinical for v in kept)
+    counts = {"sentences": clinical, "supported": shown, "removed": clinical - shown}
     cited = [passages[marker] for marker in order]
     certainty = math.exp(state["logprob"]) if state.get("logprob") is not None else 0.5  # type: ignore[arg-type]
-    confidence = len(proven) / clinical * (0.5 * _likeness(cited) + 0.5 * certainty)
+    confidence = proven / clinical * (0.5 * _likeness(cited) + 0.5 * certainty)
     return _answer(state, context, join_answer(sentences), "answered", citations, counts, confidence)
 
 

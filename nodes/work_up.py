@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from primum.graph.context import Context
 from primum.graph.state import State
-from primum.nodes.draft import opening
+from primum.nodes.opening import opening
 
 TOKENS = 2_000  # of a filled form
 LONGEST = 400

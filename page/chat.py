@@ -27,6 +27,7 @@ EXAMPLES = (
 )
 AUDIENCES: dict[str, Audience] = {"Patient": "patient", "Clinician": "clinician"}
 CASE_HELP = "It is worked up: differential, tests, treatment, red flags and what is missing, each with its source."
+MORE = "{seconds} s so far. What you read is checked; the rest is still written and may change it."
 SO_FAR = "{seconds} s so far. You see the answer once every sentence in it is checked."
 PICTURES = ["jpg", "jpeg", "png", "webp"]
 MAX_UPLOAD = 12  # MB, as much as the API takes
@@ -256,7 +257,9 @@ def follow(live: LiveTurn, thread: str) -> None:
     if live.ended or (live.accepted and st.query_params.get("thread") != thread):
         st.rerun()
     show("working", steps=live.steps, titles=live.titles, first=say("One moment"))
-    show("waited", text=say(SO_FAR, seconds=live.seconds))
+    if live.audited:
+        show("audited", **live.audited, card=f"audited-{thread}")
+    show("waited", text=say(MORE if live.audited else SO_FAR, seconds=live.seconds))
 
 
 @st.fragment(run_every=2)

@@ -18,6 +18,7 @@ class LiveTurn:
     started: float = field(default_factory=time.monotonic)
     steps: dict[str, bool] = field(default_factory=dict)  # by name, in their order; True once finished
     titles: list[str] = field(default_factory=list)  # of the passages found
+    audited: Json | None = None  # what can be read already: its text and citations
     refused: Refused | None = None  # the question was not taken, or its answer is lost
     accepted: bool = False
     _follower: threading.Thread | None = None
@@ -58,3 +59,5 @@ class LiveTurn:
             self.steps = {**self.steps, str(data["name"]): data["state"] == "finished"}
         elif name == "evidence":
             self.titles = list(dict.fromkeys(str(passage["title"]) for passage in data["passages"]))
+        elif name == "audited":
+            self.audited = data

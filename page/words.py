@@ -441,6 +441,7 @@ CHINESE = {
     "{minutes} min {rest} s": "{minutes} 分 {rest} 秒",
     "{rest} s": "{rest} 秒",
     "{route}, {revisions} revisions": "{route}，修改 {revisions} 次",
+    "{seconds} s so far. What you read is checked; the rest is still written and may change it.": "已用 {seconds} 秒。您看到的内容已经核对；其余部分仍在撰写，可能会有改动。",
     "{seconds} s so far. You see the answer once every sentence in it is checked.": "已用 {seconds} 秒。每一句都核对后，您就会看到回答。",
     "{section}, page {page}": "{section}，第 {page} 页",
     "“{fact}” goes with its proof and all its earlier versions, and no answer takes it into account. The conversation in which it was said stays until you delete that.": "“{fact}”及其依据和所有早期版本将被移除，回答不再考虑它。说过此事的对话会保留，直到您删除它。",

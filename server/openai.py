@@ -254,7 +254,7 @@ async def _events(agent: Agent, body: ChatRequest, wanted: Asked, access: Access
         return _event({**head, "choices": [choice], **usage, **more})
 
     async with _conversation(agent, wanted) as thread:
-        async for event in agent.stream(wanted.question, **_how(body, wanted, access, thread)):
+        async for event in agent.stream(wanted.question, ahead=False, **_how(body, wanted, access, thread)):
             if event.name == "step" and event.data == {"name": "recall", "state": "started"}:
                 yield chunk({"role": "assistant", "content": ""})
             if event.name == "error":

@@ -12,7 +12,7 @@ from primum.graph.context import Run
 from primum.graph.state import Hit, State, fresh_turn
 from primum.memory.session import Database
 from primum.memory.tables import Document
-from primum.nodes.draft import opening
+from primum.nodes.opening import opening
 from primum.nodes.prompts import render
 from primum.nodes.router import Routing
 

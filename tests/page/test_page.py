@@ -31,7 +31,7 @@ async def ask(page: Page, question: str = ASKED) -> None:
 
 
 def answer(page: Page) -> Locator:
-    return page.locator(".pm-answer")
+    return page.locator(".pm-answer:not(.pm-audited)")
 
 
 async def seeded(settings: Settings, given: Mapping[str, Any] | None, question: str = ASKED) -> str:
@@ -100,6 +100,19 @@ async def test_a_conversation_survives_a_reload_and_can_be_left_opened_and_delet
     await page.get_by_role("button", name="Delete", exact=True).click()
     await expect(page.get_by_role("heading", name="What would you like to know?")).to_be_visible()
     await expect(page.get_by_role("button", name=ASKED)).to_have_count(0)
+
+
+async def test_audited_sentences_are_read_while_the_rest_is_written(page: Page, vllm: FakeVLLM) -> None:
+    rest = "It may also help with a headache that comes after a long day" + ", and with the pains of a cold" * 20
+    vllm.says(lambda request: Says(str(cited(f"{DRAFT} {rest}.")(request)), each=0.1))
+    await ask(page)
+    early = page.locator(".pm-audited")
+    await expect(early).to_contain_text(LIVER)
+    await expect(page.locator(".pm-waited")).to_contain_text("What you read is checked")
+    await early.locator(".pm-chip").first.click()
+    await expect(early.locator(".pm-card:popover-open")).to_contain_text(LIVER)
+    await expect(answer(page)).to_contain_text(f"{DOSE}.")
+    await expect(early).to_have_count(0)
 
 
 async def test_an_example_is_asked_by_a_click_and_without_a_model_it_is_answered_by_quotes(

@@ -33,7 +33,8 @@ STATES = ("up", "down", "missing", "mismatch", "empty", "other")
 def tables() -> Iterator[str]:
     """What is said by a name: the words stand in a table."""
     yield from (SILENT, UNTOLD, panel.STANDS, panel.GO_BY, panel.ENDS, panel.GOES, panel.ALL_GOES, export.DISCLAIMER)
-    yield from (chat.SO_FAR, chat.GOES, chat.CASE_HELP, *chat.EXAMPLES, *chat.AUDIENCES, *SEVERITIES, *STATES)
+    yield from (chat.MORE, chat.SO_FAR, chat.GOES, chat.CASE_HELP)
+    yield from (*chat.EXAMPLES, *chat.AUDIENCES, *SEVERITIES, *STATES)
     yield from (*view.STEPS.values(), *view.TROUBLES.values(), *view.EVIDENCE.values(), *view.ORIGINS.values())
     yield from (name for names in view.COUNTS.values() for name in names)
     yield from ("record of the work on it", "records of the work on it", *view.STATUSES.values())

@@ -1,6 +1,7 @@
 """The HTTP API over a real socket: what it answers, what it refuses, and what never leaves it."""
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -56,12 +57,11 @@ def test_a_turn_comes_as_events_in_their_order(api: httpx.Client) -> None:
 def test_no_word_of_a_draft_leaves_before_or_without_the_audit(api: httpx.Client, vllm: FakeVLLM) -> None:
     unproven = "Zebrafinch extract cures it [every 4 to 6 hours]."
     vllm.says(cited(f"{unproven} {DOSE} [every 4 to 6 hours]."), cited(f"{DOSE} [every 4 to 6 hours]. {unproven}"))
-    with api.stream("POST", "/threads/t/turns", json={"question": ASKED}) as response:
-        sent = b"".join(response.iter_raw()).decode()
-    assert vllm.written and "zebrafinch" not in sent.lower()
-    before = sent.partition("event: answer")[0]
-    assert "event: evidence" in before and DOSE not in before.replace("\\u", "")
-    assert f"{DOSE} [1]." in sent
+    came = events(api)
+    assert vllm.written and "zebrafinch" not in json.dumps(came).lower()
+    before = [data for name, data in came if name in ("step", "evidence")]
+    assert before and DOSE not in json.dumps(before)
+    assert dict(came)["answer"]["text"] == f"{DOSE} [1]."
 
 
 def test_a_conversation_is_listed_read_and_removed(api: httpx.Client) -> None:
