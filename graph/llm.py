@@ -6,6 +6,7 @@ call leaves Primum before the audit; LangGraph's own token stream is switched of
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -34,8 +35,11 @@ CONNECT_TIMEOUT = 5.0
 CONNECTIONS = 1000  # of one process; what comes above waits, within its turn's time
 IDLE_TIMEOUT = 30.0  # seconds without a token, after the first, after which a server counts as hanging
 CALL_SHARE = 0.6  # of the time that is left, so that one slow call leaves room for what follows
-CHECK_EVERY = 150  # characters
+PIECE = 150  # characters of a stream that are looked at together; fewer where a sentence has ended
+SHORTEST = 40
 PERIOD = 160  # characters of the longest passage whose repetition is looked for
+
+_NEXT_SENTENCE = re.compile(r"[.!?]\S*\s+\S|[。！？]")
 
 
 def open_client(url: str, key: str) -> httpx.AsyncClient:
@@ -62,7 +66,7 @@ class EndpointChat(ChatOpenAI):
     """ChatOpenAI with a reader of its own for the stream.
 
     The client's own makes several objects of each token, half a millisecond of work: thirty-two answers at once would
-    take a core and a half. This one parses the lines and hands on a piece every 150 characters. It also keeps a
+    take a core and a half. This one parses the lines and hands on a piece every sentence or so. It also keeps a
     server's reasoning text, which ChatOpenAI drops; vLLM calls it `reasoning`, others `reasoning_content`.
     """
 
@@ -88,7 +92,7 @@ class EndpointChat(ChatOpenAI):
                     if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]":
                         events += 1
                         piece.add(json.loads(data))
-                if len(piece.text) >= CHECK_EVERY:
+                if piece.whole():
                     yield piece.chunk()
                     piece = _Piece()
             if not events:
@@ -122,6 +126,11 @@ class _Piece:
         self.metadata: dict[str, Any] = {}
         self.usage: UsageMetadata | None = None
         self.calls: list[ToolCallChunk] = []
+
+    def whole(self) -> bool:
+        """Whether it is worth looking at: long enough, or with the end of a sentence and the next one's beginning."""
+        size = len(self.text)
+        return size >= PIECE or (size >= SHORTEST and _NEXT_SENTENCE.search(self.text) is not None)
 
     def add(self, event: dict[str, Any]) -> None:
         if "error" in event:
@@ -294,7 +303,6 @@ class EndpointModel:
         pieces: list[ToolCallChunk] = []
         finish: str | None = None
         usage: UsageMetadata | None = None
-        checked = 0
         try:
             async for chunk in stream:
                 text += chunk.text
@@ -303,13 +311,11 @@ class EndpointModel:
                 logprobs += chunk.additional_kwargs.get("logprobs", [])
                 finish = finish or chunk.response_metadata.get("finish_reason")
                 usage = chunk.usage_metadata or usage
-                if len(text) - checked >= CHECK_EVERY:
-                    checked = len(text)
-                    if until is not None and until(text):
-                        finish = "until"
-                        break
-                    if repeats(text):
-                        raise self._down("The model repeated itself without end.")
+                if until is not None and until(text):
+                    finish = finish or "until"
+                    break
+                if repeats(text):
+                    raise self._down("The model repeated itself without end.")
         finally:
             self._count(usage, len(logprobs))
         if not finish:
@@ -354,7 +360,7 @@ def _schema(form: type[BaseModel]) -> dict[str, Any]:
 
 def repeats(text: str) -> bool:
     """Whether a text ends in the same words six times over, 60 characters at least: a form's indent has six spaces."""
-    for period in range(1, PERIOD + 1):
+    for period in range(1, min(PERIOD, len(text)) + 1):
         times = max(6, -(-60 // period))
         if text.endswith(text[-period:] * times):
             return True

@@ -25,12 +25,13 @@ _OF_SOURCE = (
     *("uri", "title", "text", "kind", "origin", "url", "aliases", "sources", "language", "audience", "licence"),
     *("evidence", "published", "reviewed", "retracted"),
 )
-# One that stands behind another is found by nobody: so it never stands behind one that proves nothing or goes earlier.
+# One that stands behind another is found by nobody: so it never stands behind one that proves nothing or goes earlier,
+# nor behind one of another title. Of two diseases that are inherited alike both pages say the same of it.
 _LIKELY_DUPLICATES = text("""
 select d.id, d.text, e.id as first, e.text as first_text
 from documents d join documents e on e.bands && d.bands
   and case when cast(:of as bigint[]) is null then e.id < d.id else e.id = any(cast(:of as bigint[])) end
-where d.id = any(:ids) and d.replaced_at is null and d.duplicate_of is null
+where d.id = any(:ids) and d.replaced_at is null and d.duplicate_of is null and lower(e.title) = lower(d.title)
   and e.replaced_at is null and e.duplicate_of is null and e.chunks > 0
   and e.tenant in ('', d.tenant) and (d.retracted or not e.retracted)
   and (e.expires_at is null or e.expires_at >= d.expires_at)

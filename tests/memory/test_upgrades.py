@@ -84,7 +84,7 @@ def value(table: str, column: Mapping[str, Any], turn: int) -> Any:
     found = named.get((table, name), named.get(name, GIVEN.get(name, OF_TYPE[kind])))
     if kind in ("TEXT", "UUID", "ARRAY") and isinstance(found, str):
         found = found.format(round=turn) + (str(turn) if found == "x" else "")
-    return found
+    return b"x%d" % turn if kind == "BYTEA" else found
 
 
 def fill(url: str, known: Columns, turn: int) -> None:
@@ -196,3 +196,18 @@ def test_a_migration_takes_nothing_away_unless_it_says_so(before: str, after: st
 )
 def test_what_takes_away_is_known(statement: str, takes: bool) -> None:
     assert taken_away(statement) is takes
+
+
+def test_what_was_hidden_behind_another_title_is_found_after_the_upgrade(empty_database_url: str) -> None:
+    url = empty_database_url
+    to(url, "0008")
+    with psycopg.connect(url) as connection:
+        for uri, title, of in (("a", "Gout", None), ("b", "GOUT", "a"), ("c", "Pseudogout", "a")):
+            connection.execute(
+                "insert into documents (uri, title, kind, url, text, content_hash, aliases, sources, duplicate_of) values "
+                "(%s, %s, 'page', '', 'x', 'x', '{}', '[]', (select id from documents where uri = %s))",
+                [uri, title, of],
+            )
+    to(url, "0009")
+    with psycopg.connect(url) as connection:
+        assert connection.execute("select uri from documents where duplicate_of is not null").fetchall() == [("b",)]

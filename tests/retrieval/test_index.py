@@ -22,7 +22,7 @@ EMBEDDER = FakeEmbedder()
 
 
 def source(name: str, said: str = STORY, **fields: Any) -> Source:
-    return replace(Source(uri=name, title=f"Gout {name}", text=f"{said} Told by {name}."), **fields)
+    return replace(Source(uri=name, title="Gout", text=f"{said} Told by {name}."), **fields)
 
 
 async def put(database: Database, *sources: Source) -> None:
@@ -40,7 +40,19 @@ async def take(database: Database, *uris: str) -> None:
 
 
 async def found(database: Database) -> list[str]:
-    return sorted({p.title[5:] for p in await Retriever(database, EMBEDDER).search(["causes and cure of gout"], 20)})
+    """By their names, what a search finds."""
+    passages = await Retriever(database, EMBEDDER).search(["causes and cure of gout"], 20)
+    async with database.begin() as connection:
+        names = await connection.scalars(
+            text("select uri from documents where id = any(:ids) order by uri"),
+            {"ids": [passage.document_id for passage in passages]},
+        )
+        return list(names)
+
+
+async def test_what_says_the_same_of_something_else_is_found_beside_it(database: Database) -> None:
+    await put(database, source("a"), source("b", title="Pseudogout"), source("c", title="GOUT"))
+    assert await found(database) == ["a", "b"]
 
 
 async def test_a_new_version_stands_for_its_repeats_as_the_older_one_did(database: Database) -> None:
