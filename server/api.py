@@ -254,8 +254,8 @@ def _add_thread_routes(app: FastAPI) -> None:
     ) -> EventSourceResponse:
         """Asks a question; the turn's steps, evidence, answer, citations and end come as server-sent events.
 
-        `audited` events, perhaps several, hold the sentences that have passed the audit while the rest is still written;
-        each takes the place of the one before, and `answer` that of them all.
+        `audited` events, perhaps several, hold the sentences that have passed the audit while the rest is still
+        written; each takes the place of the one before, and `answer` that of them all.
         """
         access, identity = _asking(request, body.patient)
         events = agent_of(request).stream(

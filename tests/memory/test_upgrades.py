@@ -204,8 +204,8 @@ def test_what_was_hidden_behind_another_title_is_found_after_the_upgrade(empty_d
     with psycopg.connect(url) as connection:
         for uri, title, of in (("a", "Gout", None), ("b", "GOUT", "a"), ("c", "Pseudogout", "a")):
             connection.execute(
-                "insert into documents (uri, title, kind, url, text, content_hash, aliases, sources, duplicate_of) values "
-                "(%s, %s, 'page', '', 'x', 'x', '{}', '[]', (select id from documents where uri = %s))",
+                "insert into documents (uri, title, kind, url, text, content_hash, aliases, sources, duplicate_of) "
+                "values (%s, %s, 'page', '', 'x', 'x', '{}', '[]', (select id from documents where uri = %s))",
                 [uri, title, of],
             )
     to(url, "0009")
