@@ -74,11 +74,28 @@ NO_ILLNESS = frozenset(
     "falls hypotension constipation back-pain vertigo infection viral-illness insomnia dehydration delirium dry-mouth "
     "active-bleeding gi-bleeding vaginal-bleeding bloody-diarrhoea urinary-retention head-injury bradycardia".split()
 )
+_MEASURED = {"weight_kg", "height_cm", "egfr", "creatinine_umol_l"}  # of a person
+_MEASURES = re.compile(
+    r"\b(?:weigh\w*|height|tall|body|mass|serum|creatinine|cr|egfr|gfr|crcl|aged?|kgs?|cm|m[gl]/\w+|dl|[uµ]mol/l|ml/min\S*)\b",
+    re.IGNORECASE,
+)
 _FERTILE = (12, 56)  # years
 _OLD = 65
 _TOLD_SHORTLY = 8  # words, below which a message is hardly a case
 _ASKS = re.compile(r"\?|^\W*(?:what|how|why|when|which|who|can|could|should|is|are|does|do|may|tell|explain)\b",
                    re.IGNORECASE)  # fmt: skip
+# A sentence that asks for what a case is worked up into anyway, and one that asks for a dose, which no work-up tells.
+_WANTED = re.compile(
+    r"(?:(?:what|how|which|is|are|would|should|do|your|you|we|i|the|a|an|most|likely|please|give|suggest|list|and|or|best"
+    r"|top|three|five|initial|immediate|possible|probable|recommended|appropriate|further)\W+|what's\W+)*"
+    r"(?:(?:differentials?|ddx|diagnos[ei]s|next steps?|next|steps?|work-?up|manage(?:ment)?|investigations?|tests?"
+    r"|plan|treatment|treat|thoughts|do)(?:\W+(?:and|or|the|for|of|him|her|them|this|patient|case|now|here|please|you|next"
+    r"|initial|immediate|further)\b)*\W*(?:\b(?:and|or)\W+)?)+",
+    re.IGNORECASE,
+)
+_DOSE = re.compile(
+    r"\bdos(?:e|es|ing|age) (?:of|for|in|adjust\w*)\b|\b(?:max\w*|starting|loading) dose\b", re.IGNORECASE
+)
 _OWN = re.compile(r"\b(?:i|i'm|i've|my|me|we)\b", re.IGNORECASE)
 
 
@@ -130,9 +147,11 @@ def missing(text: str, profile: Profile) -> tuple[Missing, ...]:
 
 
 def is_case(text: str) -> bool:
-    """Whether a clinician's message surely is a case: somebody of an age, what ails them, and no question."""
-    who = read_person(text)
-    if who.age is None or _ASKS.search(text) or _OWN.search(text) or len(text.split()) < _TOLD_SHORTLY:
+    """Whether a clinician's message surely is a case: somebody of an age, what ails them, and no other question."""
+    who, tale = read_person(text), " ".join(_told(text))
+    if who.age is None or _ASKS.search(tale) or _DOSE.search(tale) or _OWN.search(tale):
+        return False
+    if len(tale.split()) < _TOLD_SHORTLY:
         return False
     told = present(text, Profile())
     return bool(told.findings) and len(told.findings) + len(told.vitals) + len(told.absent) >= 2
@@ -141,14 +160,20 @@ def is_case(text: str) -> bool:
 def _clauses(text: str, profile: Profile) -> Iterator[tuple[str, Group]]:
     plain, after = normalise(text), 0
     known = {name for medicine in profile.medicines for name in _names(medicine)}
-    for sentence in re.split(r"\n+|(?<=[.!?])\s+", text):
+    for sentence in _told(text):
         rest = _PERSON.sub("", sentence, count=1)
         for written in _parts(rest):
             word = next(iter(claims(written)), "")
             place = max(plain.find(word, after), 0)
             said = status(plain, place, place + len(word)) if word else "present"
             after = place
-            yield _bare(written), _group(written, said, known)
+            if group := _group(written, said, known):
+                yield _bare(written), group
+
+
+def _told(text: str) -> list[str]:
+    """The sentences of a case, without those that ask for its work-up."""
+    return [one for one in re.split(r"\n+|(?<=[.!?])\s+", text) if not _WANTED.fullmatch(one.strip())]
 
 
 def _parts(sentence: str) -> Iterator[str]:
@@ -161,9 +186,13 @@ def _parts(sentence: str) -> Iterator[str]:
                 yield part
 
 
-def _group(clause: str, said: str, known: set[str]) -> Group:
+def _group(clause: str, said: str, known: set[str]) -> Group | None:
+    """Where a clause belongs; nowhere if it only tells an age, which the person's words tell."""
     if vitals.read(clause) != Vitals():
         return "vitals"
+    who = read_person(clause)
+    if who.places and not claims(_without(clause, who.places.values())):
+        return "vitals" if who.places.keys() & _MEASURED else None
     if _SAID["allergies"].search(clause):
         return "absent"
     if re.search(r"\ballerg", clause, re.IGNORECASE):
@@ -175,6 +204,12 @@ def _group(clause: str, said: str, known: set[str]) -> Group:
     if said in ("historical", "family") or _BACKGROUND.search(clause) or _illnesses([clause]):
         return "background"
     return "findings"
+
+
+def _without(clause: str, places: Iterable[tuple[int, int]]) -> str:
+    """What a clause says beside measured facts of the person."""
+    rest = "".join(letter for at, letter in enumerate(clause) if not any(a <= at < b for a, b in places))
+    return _MEASURES.sub(" ", rest)
 
 
 def _illnesses(texts: Iterable[str]) -> frozenset[str]:

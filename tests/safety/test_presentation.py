@@ -26,6 +26,12 @@ def test_each_clause_stands_where_it_belongs() -> None:
     assert told_of.allergies == ("Allergic to penicillin",)
 
 
+def test_what_is_measured_of_the_person_is_no_finding() -> None:
+    told_of = present("Painful toe, 67 years old, serum creatinine 1.6 mg/dL, weighs 80 kg, eGFR 45. Plan?", Profile())
+    assert told_of.findings == ("Painful toe",)
+    assert told_of.vitals == ("serum creatinine 1.6 mg/dL", "weighs 80 kg", "eGFR 45")
+
+
 def test_the_chart_counts_beside_what_is_told() -> None:
     chart = Profile(age=70, sex="male", medicines=("warfarin",), allergies=("latex",), conditions=("gout",))
     told_of = present("Painful red toe since yesterday", chart)
@@ -61,6 +67,10 @@ def test_what_the_chart_knows_is_not_missing() -> None:
         ("What is the dose of amoxicillin for a 6-year-old girl with otitis, fever and pain?", False),
         ("I am a 58-year-old man, with chest pain, sweating", False),
         ("Treatment of gout in chronic kidney disease, stage 3", False),
+        ("45-year-old woman with right upper quadrant pain, fever and jaundice. Differential and next steps?", True),
+        ("58-year-old man, crushing chest pain for 40 minutes, sweating. What is the most likely diagnosis?", True),
+        ("34-year-old woman with cough and fever for 3 days, 32 weeks pregnant. Should she get amoxicillin?", False),
+        ("Apixaban dose in AF, 82 years old, 58 kg, creatinine 1.6 mg/dL", False),
         ("58-year-old man", False),
     ],
 )
