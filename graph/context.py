@@ -67,8 +67,18 @@ class Model(Protocol):
         """Free text in whole sentences, ended as soon as `until` says so of what is there. Raises ModelUnavailable."""
         ...
 
-    async def fill(self, messages: Sequence[Message], form: type[Form], *, max_tokens: int) -> Form:
-        """A filled form, by JSON schema. Raises ModelUnavailable, InvalidModelOutput."""
+    async def fill(
+        self,
+        messages: Sequence[Message],
+        form: type[Form],
+        *,
+        max_tokens: int,
+        until: Callable[[Mapping[str, Any]], bool] | None = None,
+    ) -> Form:
+        """A filled form, by JSON schema; given up as soon as `until` says so of the fields that are there.
+
+        Raises ModelUnavailable, InvalidModelOutput.
+        """
         ...
 
     async def choose(

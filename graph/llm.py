@@ -7,7 +7,7 @@ call leaves Primum before the audit; LangGraph's own token stream is switched of
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import cache
@@ -25,6 +25,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import from_json
 
 from primum.graph.context import Form, Message, Reply, Run, ToolCall
 from primum.graph.errors import InvalidModelOutput, ModelUnavailable
@@ -226,7 +227,17 @@ class EndpointModel:
             raise ModelUnavailable("The model wrote no whole sentence.")
         return replace(reply, text=whole)
 
-    async def fill(self, messages: Sequence[Message], form: type[Form], *, max_tokens: int) -> Form:
+    async def fill(
+        self,
+        messages: Sequence[Message],
+        form: type[Form],
+        *,
+        max_tokens: int,
+        until: Callable[[Mapping[str, Any]], bool] | None = None,
+    ) -> Form:
+        def hopeless(text: str) -> bool:
+            return until is not None and until(_begun(text))
+
         # In the body, not as the client's `response_format`: for that it imports its beta API, 2 s in mid-turn.
         extra: dict[str, Any] = {
             "logprobs": False,
@@ -239,17 +250,19 @@ class EndpointModel:
                 "chat_template_kwargs": {"enable_thinking": False},
             },
         }
-        reply = await self._call(messages, max_tokens=max_tokens, temperature=0.0, **extra)
+        reply = await self._call(messages, hopeless, max_tokens=max_tokens, temperature=0.0, **extra)
         try:
             return form.model_validate_json(reply.text)
         except ValidationError as error:
+            if hopeless(reply.text):
+                raise InvalidModelOutput(f"The {self.role}'s form was given up: nothing in it holds.") from None
             faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'JSON'}: {e['msg']}" for e in error.errors()[:5])
         repair: list[Message] = [
             *messages,
             ("assistant", reply.text[:4000] or "{}"),
             ("user", f"That is not valid: {faults}. Answer again with the JSON object alone."),
         ]
-        reply = await self._call(repair, max_tokens=max_tokens, temperature=0.0, **extra)
+        reply = await self._call(repair, hopeless, max_tokens=max_tokens, temperature=0.0, **extra)
         try:
             return form.model_validate_json(reply.text)
         except ValidationError:
@@ -351,6 +364,15 @@ def _calls(pieces: Sequence[ToolCallChunk]) -> tuple[ToolCall, ...]:
     if any(not isinstance(arguments, dict) for _, arguments in found):
         raise InvalidModelOutput("The model called a tool with arguments that are no JSON object.")
     return tuple(ToolCall(name, arguments) for name, arguments in found)
+
+
+def _begun(text: str) -> Mapping[str, Any]:
+    """What is there of a JSON object that is still written; nothing of what is none."""
+    try:
+        found = from_json(text, allow_partial=True)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @cache

@@ -1,13 +1,14 @@
 """work_up: reads a case and its passages, writes the form that the model filled, and its sentences for the audit."""
 
-from collections.abc import Callable, Iterator
-from typing import Annotated
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any
 
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
 from primum.graph.context import Context
 from primum.graph.state import State
+from primum.nodes.evidence import hopeless, judge, read_passages
 from primum.nodes.opening import opening
 
 TOKENS = 2_000  # of a filled form
@@ -46,20 +47,33 @@ class Workup(BaseModel):
 
 async def work_up(state: State, runtime: Runtime[Context]) -> State:
     context = runtime.context
-    form = await context.writer.fill(await opening(state, context), Workup, max_tokens=TOKENS)
+    passages = await read_passages(state, context)
+    form = await context.writer.fill(
+        await opening(state, context),
+        Workup,
+        max_tokens=TOKENS,
+        until=lambda begun: hopeless(judge(_listed(begun), passages, state)),
+    )
     return State(workup=form.model_dump(), draft=draft_of(form), reasoning=form.reasoning.strip())
 
 
 def draft_of(form: Workup) -> str:
     """The form's sentences as a list: what the audit reads."""
-    return "\n".join(f"- {' '.join(sentence.split())}" for sentence in sentences(form) if sentence.strip())
+    return _listed(form.model_dump())
 
 
-def sentences(form: Workup) -> Iterator[str]:
-    for one in form.differential:
-        yield from (point.sentence for point in (*one.speaks_for, *one.speaks_against))
-        yield one.next_test
-    yield from (form.because, *form.investigations, *form.treatment)
+def _listed(form: Mapping[str, Any]) -> str:
+    return "\n".join(f"- {' '.join(sentence.split())}" for sentence in _sentences(form) if sentence.strip())
+
+
+def _sentences(form: Mapping[str, Any]) -> Iterator[str]:
+    """Those of a form, or of what is there of one."""
+    for one in form.get("differential", []):
+        points = (*one.get("speaks_for", []), *one.get("speaks_against", []))
+        yield from (point["sentence"] for point in points if "sentence" in point)
+        yield one.get("next_test", "")
+    yield form.get("because", "")
+    yield from (*form.get("investigations", []), *form.get("treatment", []))
 
 
 def rewritten(form: Workup, write: Callable[[str], str]) -> Workup:

@@ -316,3 +316,14 @@ async def test_the_events_tell_the_steps_of_a_case(agent: Agent, vllm: FakeVLLM)
     assert names == ["recall", "triage", "router", "gather", "work_up", "critique", "respond"]
     assert any(event.name == "evidence" and event.data["passages"] for event in events)
     assert events[-1].data["case"]["differential"]
+
+
+async def test_a_work_up_without_hope_is_given_up_and_not_asked_for_again(agent: Agent, vllm: FakeVLLM) -> None:
+    points = [{"finding": "sweating", "sentence": f"Bracelet {n} of copper heals the heart [1]."} for n in range(4)]
+    attack = {"condition": "Heart attack", "cant_miss": True, "speaks_for": points, "speaks_against": []}
+    made = form(differential=[{**attack, "next_test": "A horoscope is cast [1]."}] * 6)
+    vllm.forms["Workup"] = lambda request: Says(made(request), each=0.02)  # slower than the audit
+    answer = await asked(agent)
+    assert answer.status == "evidence_only" and len(vllm.filled("Workup")) == 1
+    assert answer.trace.problems == ["work_up: The writer's form was given up: nothing in it holds."]
+    assert not vllm.filled("Audit")
