@@ -1,15 +1,19 @@
 """draft: reads the question, the thread and the passages, writes an answer whose sentences carry markers."""
 
+from collections.abc import Iterable
+
 from langgraph.runtime import Runtime
 
 from primum.graph.context import Context
 from primum.graph.state import State
 from primum.nodes.ahead import Ahead
-from primum.nodes.evidence import hopeless, judge, read_passages
+from primum.nodes.evidence import judge, read_passages
 from primum.nodes.opening import max_words, opening
 from primum.safety.sentences import split_answer
+from primum.safety.support import Verdict
 
 TOKENS_A_WORD = 2  # markers and numbers included, with room
+HOPELESS = 4  # sentences in a row, none of them proven by any passage, after which the rest is not waited for
 
 
 async def draft(state: State, runtime: Runtime[Context]) -> State:
@@ -40,6 +44,12 @@ async def draft(state: State, runtime: Runtime[Context]) -> State:
         )
     settled = bool(passages) and hopeless(judge(reply.text, passages, state))
     return State(draft=reply.text, logprob=reply.logprob, reasoning=reply.reasoning, settled=settled)
+
+
+def hopeless(verdicts: Iterable[Verdict]) -> bool:
+    """Whether enough is said, and nothing of it proven by any passage."""
+    clinical = [v for v in verdicts if v.clinical]
+    return len(clinical) >= HOPELESS and not any(v.stands or v.better for v in clinical)
 
 
 def tells_again(text: str) -> bool:

@@ -17,7 +17,6 @@ from primum.safety.validator import dangers, rules_version
 # Of the cosine to the question. Of twelve questions to the starter library, the section that answers is within 0.1 of
 # the best one; "Treatment" is 0.27 below "Symptoms" where symptoms are asked for.
 NEAR = 0.15
-HOPELESS = 4  # sentences in a row, none of them proven by any passage, after which the rest is not waited for
 
 
 async def read_passages(state: State, context: Context) -> dict[int, Passage]:
@@ -63,12 +62,6 @@ def _unsafe(
     sentences: tuple[str, ...], profile: Profile, disposition: Disposition, _rules: str
 ) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(one.text for one in found) for found in dangers(sentences, profile, disposition))
-
-
-def hopeless(verdicts: Iterable[Verdict]) -> bool:
-    """Whether enough is said, and nothing of it proven by any passage."""
-    clinical = [v for v in verdicts if v.clinical]
-    return len(clinical) >= HOPELESS and not any(v.stands or v.better for v in clinical)
 
 
 def left_aside(verdicts: Iterable[Verdict], passages: Mapping[int, Passage]) -> list[int]:

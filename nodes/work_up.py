@@ -8,10 +8,11 @@ from pydantic import BaseModel, Field
 
 from primum.graph.context import Context
 from primum.graph.state import State
-from primum.nodes.evidence import hopeless, judge, read_passages
+from primum.nodes.evidence import judge, read_passages
 from primum.nodes.opening import opening
 
 TOKENS = 2_000  # of a filled form
+HOPELESS = 8  # sentences of it, said again or not, of which no passage proves one: the rest is not waited for
 LONGEST = 400
 Short = Annotated[str, Field(max_length=LONGEST)]
 
@@ -48,12 +49,13 @@ class Workup(BaseModel):
 async def work_up(state: State, runtime: Runtime[Context]) -> State:
     context = runtime.context
     passages = await read_passages(state, context)
-    form = await context.writer.fill(
-        await opening(state, context),
-        Workup,
-        max_tokens=TOKENS,
-        until=lambda begun: hopeless(judge(_listed(begun), passages, state)),
-    )
+
+    def hopeless(begun: Mapping[str, Any]) -> bool:
+        if len(list(_sentences(begun))) < HOPELESS:
+            return False
+        return not any(v.clinical and (v.stands or v.better) for v in judge(_listed(begun), passages, state))
+
+    form = await context.writer.fill(await opening(state, context), Workup, max_tokens=TOKENS, until=hopeless)
     return State(workup=form.model_dump(), draft=draft_of(form), reasoning=form.reasoning.strip())
 
 
@@ -63,17 +65,17 @@ def draft_of(form: Workup) -> str:
 
 
 def _listed(form: Mapping[str, Any]) -> str:
-    return "\n".join(f"- {' '.join(sentence.split())}" for sentence in _sentences(form) if sentence.strip())
+    return "\n".join(f"- {sentence}" for sentence in _sentences(form))
 
 
 def _sentences(form: Mapping[str, Any]) -> Iterator[str]:
     """Those of a form, or of what is there of one."""
+    written: list[str] = []
     for one in form.get("differential", []):
-        points = (*one.get("speaks_for", []), *one.get("speaks_against", []))
-        yield from (point["sentence"] for point in points if "sentence" in point)
-        yield one.get("next_test", "")
-    yield form.get("because", "")
-    yield from (*form.get("investigations", []), *form.get("treatment", []))
+        written += [point.get("sentence", "") for point in (*one.get("speaks_for", []), *one.get("speaks_against", []))]
+        written.append(one.get("next_test", ""))
+    written += [form.get("because", ""), *form.get("investigations", []), *form.get("treatment", [])]
+    return (line for sentence in written if (line := " ".join(sentence.split())))
 
 
 def rewritten(form: Workup, write: Callable[[str], str]) -> Workup:
