@@ -29,5 +29,5 @@ async def degrade(state: State, error: NodeError, runtime: Runtime[Context]) -> 
         update["searches"] = runtime.context.limits.search_rounds
     if error.node == "look_up":
         update["looked_up"] = True
-    then = after_act(state) if error.node == "act" else NEXT.get(error.node, "respond")
+    then = await after_act(state) if error.node == "act" else NEXT.get(error.node, "respond")
     return Command(update=update, goto=then)

@@ -39,6 +39,7 @@ CALL_SHARE = 0.6  # of the time that is left, so that one slow call leaves room 
 PIECE = 150  # characters of a stream that are looked at together; fewer where a sentence has ended
 SHORTEST = 40
 PERIOD = 160  # characters of the longest passage whose repetition is looked for
+_END = 12
 
 _NEXT_SENTENCE = re.compile(r"[.!?]\S*\s+\S|[。！？]")
 
@@ -382,6 +383,10 @@ def _schema(form: type[BaseModel]) -> dict[str, Any]:
 
 def repeats(text: str) -> bool:
     """Whether a text ends in the same words six times over, 60 characters at least: a form's indent has six spaces."""
+    # The text's end stands one period earlier too: where it does not, as nearly always, nothing more is looked at.
+    end = text[-_END:]
+    if text.rfind(end, max(0, len(text) - _END - PERIOD), -1) < 0:
+        return False
     for period in range(1, min(PERIOD, len(text)) + 1):
         times = max(6, -(-60 // period))
         if text.endswith(text[-period:] * times):

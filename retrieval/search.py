@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from math import inf
+from time import monotonic
 from typing import Any, TypeVar
 
 from sqlalchemy import Row, TextClause, text
@@ -269,8 +271,10 @@ class Filter:
 
 
 EVERYTHING = Filter()
-Vocabularies = dict[str, tuple[str, Vocabulary]]  # by tenant, with the library's version
+Vocabularies = dict[str, tuple[float, str, Vocabulary]]  # by tenant, with when it was looked for, and the version
 TENANTS = 16  # whose vocabularies are kept
+LOOKS = 2.0  # seconds, after which a vocabulary's version is looked for again
+_NONE = (-inf, "", Vocabulary({}))
 RERANKED = 40  # passages that a reranker reads
 OF_ONE = 4
 
@@ -375,16 +379,17 @@ class Retriever:
         return frozenset(row.name for row in rows)
 
     async def vocabulary(self) -> Vocabulary:
-        """The words of the library, read once for each of its versions."""
-        version = await self.version()
-        kept = self._vocabularies.get(self._tenant)
-        if kept is None or kept[0] != version:
-            rows = await self._rows(_STEMS, {"tenant": self._tenant, "most": WORDS})
-            kept = version, Vocabulary({row.lexeme: int(row.chunks) for row in rows})
+        """The words of the library, read once for each of its versions, which is looked for every few seconds."""
+        looked, version, words = self._vocabularies.get(self._tenant, _NONE)
+        if monotonic() - looked > LOOKS:
+            now = await self.version()
+            if now != version:
+                rows = await self._rows(_STEMS, {"tenant": self._tenant, "most": WORDS})
+                words = Vocabulary({row.lexeme: int(row.chunks) for row in rows})
             if len(self._vocabularies) >= TENANTS:
                 self._vocabularies.clear()
-            self._vocabularies[self._tenant] = kept
-        return kept[1]
+            self._vocabularies[self._tenant] = monotonic(), now, words
+        return words
 
     async def version(self) -> str:
         """Changes when the content of the library does, and not otherwise; empty for an empty library."""

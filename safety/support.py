@@ -101,6 +101,15 @@ def check(sentences: Sequence[Sentence], passages: Mapping[int, Evidence], asked
         passages: what each marker stands for.
         asked: the question; a population that it names need not be repeated by the answer.
     """
+    return list(_checked(tuple(sentences), tuple(passages.items()), asked))
+
+
+@remembered(maxsize=64)
+def _checked(
+    sentences: tuple[Sentence, ...], numbered: tuple[tuple[int, Evidence], ...], asked: str
+) -> tuple[Verdict, ...]:
+    """A draft is judged when it is written, audited and shown, each time against the same passages."""
+    passages = dict(numbered)
     everything = Bag.of([part for e in passages.values() for part in (e.title, e.heading, e.text)])
     verdicts: list[Verdict] = []
     lead: tuple[int, ...] = ()
@@ -113,7 +122,7 @@ def check(sentences: Sequence[Sentence], passages: Mapping[int, Evidence], asked
             lead = sentence.markers
         elif not listed:
             lead = ()
-    return verdicts
+    return tuple(verdicts)
 
 
 def _judge(sentence: Sentence, passages: Mapping[int, Evidence], everything: Bag, asked: str) -> Verdict:

@@ -24,9 +24,9 @@ FINDING = Problem(rule="number", sentence="s", subjects=[], advice="", verified=
         ("none", "I can't help with that.", "clinician", "respond"),
     ],
 )
-def test_after_triage(disposition: str, refusal: str, audience: Audience, then: str) -> None:
+async def test_after_triage(disposition: str, refusal: str, audience: Audience, then: str) -> None:
     state: State = {**fresh_turn(), "report": {"disposition": disposition}, "refusal": refusal}
-    assert after_triage(state, Runtime(context=context(audience=audience))) == then
+    assert await after_triage(state, Runtime(context=context(audience=audience))) == then
 
 
 @pytest.mark.parametrize(
@@ -41,13 +41,13 @@ def test_after_triage(disposition: str, refusal: str, audience: Audience, then: 
         ("tool", False, "respond"),
     ],
 )
-def test_after_router(route: Route, acts: bool, then: str) -> None:
-    assert after_router({**fresh_turn(), "route": route, "acts": acts}) == then
+async def test_after_router(route: Route, acts: bool, then: str) -> None:
+    assert await after_router({**fresh_turn(), "route": route, "acts": acts}) == then
 
 
 @pytest.mark.parametrize(("route", "then"), [("tool", "respond"), ("evidence", "rewrite")])
-def test_after_act(route: Route, then: str) -> None:
-    assert after_act({**fresh_turn(), "route": route}) == then
+async def test_after_act(route: Route, then: str) -> None:
+    assert await after_act({**fresh_turn(), "route": route}) == then
 
 
 HIT = Hit(chunk_id=1, score=1, words=0.2, similarity=1)
@@ -68,13 +68,13 @@ HIT = Hit(chunk_id=1, score=1, words=0.2, similarity=1)
         ([], 0.0, 3, True, True, "respond"),
     ],
 )
-def test_after_retrieve(
+async def test_after_retrieve(
     hits: list[Hit], sufficiency: float, searches: int, literature: bool, looked_up: bool, then: str
 ) -> None:
     found = {"hits": hits, "sufficiency": sufficiency, "searches": searches, "looked_up": looked_up}
     state: State = {**fresh_turn(), **found}  # type: ignore[typeddict-item]
     services = object() if literature else None
-    assert after_retrieve(state, Runtime(context=context(literature=services, search_rounds=2))) == then
+    assert await after_retrieve(state, Runtime(context=context(literature=services, search_rounds=2))) == then
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_after_retrieve(
         ([FINDING], 0, False, "chat", "respond"),
     ],
 )
-def test_after_critique(findings: list[Problem], revisions: int, settled: bool, route: Route, then: str) -> None:
+async def test_after_critique(findings: list[Problem], revisions: int, settled: bool, route: Route, then: str) -> None:
     state: State = {
         **fresh_turn(),
         "findings": findings,
@@ -96,12 +96,12 @@ def test_after_critique(findings: list[Problem], revisions: int, settled: bool, 
         "settled": settled,
         "route": route,
     }
-    assert after_critique(state, Runtime(context=context(max_revisions=2))) == then
+    assert await after_critique(state, Runtime(context=context(max_revisions=2))) == then
 
 
-def test_no_revision_is_made_where_none_is_allowed() -> None:
+async def test_no_revision_is_made_where_none_is_allowed() -> None:
     state: State = {**fresh_turn(), "findings": [FINDING]}
-    assert after_critique(state, Runtime(context=context(max_revisions=0))) == "respond"
+    assert await after_critique(state, Runtime(context=context(max_revisions=0))) == "respond"
 
 
 def context(audience: Audience = "patient", literature: Any = None, **limits: int) -> Context:
