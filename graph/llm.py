@@ -7,6 +7,7 @@ call leaves Primum before the audit; LangGraph's own token stream is switched of
 import asyncio
 import json
 import re
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from typing import Any, cast
 
 import aiohttp
 import httpx
-from httpx_aiohttp import HttpxAiohttpClient
+from httpx_aiohttp import AiohttpTransport, HttpxAiohttpClient
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
@@ -35,6 +36,8 @@ SESSION = "X-Session-ID"
 CONNECT_TIMEOUT = 5.0
 CONNECTIONS = 1000  # of one process; what comes above waits, within its turn's time
 IDLE_TIMEOUT = 30.0  # seconds without a token, after the first, after which a server counts as hanging
+# A peer whose kernel has not answered for 10 s is gone, however busy its server may be.
+_ALIVE = {"TCP_KEEPIDLE": 4, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
 CALL_SHARE = 0.6  # of the time that is left, so that one slow call leaves room for what follows
 PIECE = 150  # characters of a stream that are looked at together; fewer where a sentence has ended
 SHORTEST = 40
@@ -54,8 +57,33 @@ def open_client(url: str, key: str) -> httpx.AsyncClient:
     )
 
 
+class _Transport(AiohttpTransport):
+    """Knows of a peer that is gone without a word, also where a first token is waited for."""
+
+    def get_client(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=self.limits.max_connections or 0,
+            keepalive_timeout=self.limits.keepalive_expiry,
+            ssl=self.ssl_context,
+            socket_factory=_socket,
+        )
+        return aiohttp.ClientSession(connector=connector)
+
+
+def _socket(address: tuple[Any, ...]) -> socket.socket:
+    made = socket.socket(*address[:3])
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _ALIVE.items():
+        if hasattr(socket, name):  # Linux has them all
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
+
+
 class _Client(HttpxAiohttpClient):
     """Tells of what is no HTTP by an error of httpx' as well; aiohttp's own holds what was sent."""
+
+    def _init_transport(self, **options: Any) -> httpx.AsyncBaseTransport:
+        return _Transport(**options)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         try:

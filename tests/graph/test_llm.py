@@ -1,7 +1,9 @@
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
 
+from primum.graph import llm
 from primum.graph.context import Run, ToolCall
 from primum.graph.errors import InvalidModelOutput, ModelUnavailable
 from primum.graph.llm import Endpoint, EndpointModel, open_client
@@ -57,3 +59,15 @@ async def test_a_call_whose_arguments_are_no_object_is_refused(model: EndpointMo
     vllm.choices.append(Says(calls=(("work_out", ["3 * 12"]),)))  # type: ignore[arg-type]
     with pytest.raises(InvalidModelOutput, match="arguments that are no JSON object"):
         await model.choose([("user", "3 boxes of 12?")], [work_out], max_tokens=100)
+
+
+async def test_a_host_that_is_gone_without_a_word_is_known_by_the_kernel(vllm: FakeVLLM) -> None:
+    made: list[socket.socket] = []
+    plain = llm._socket
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(llm, "_socket", lambda address: made.append(plain(address)) or made[-1])
+        async with open_client(vllm.url, "none") as client:
+            await client.get("models")
+            assert made[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            options = [made[0].getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in llm._ALIVE]
+    assert options == [4, 2, 3, 10_000]
