@@ -146,6 +146,16 @@ def mentions(text: str) -> tuple[Mention, ...]:
     return tuple(sorted((one for one, _ in _spans(text)), key=lambda mention: mention.start))
 
 
+def with_drugs_as(word: str, text: str) -> str:
+    """The text with this word in place of each drug or class that it names; foods stay."""
+    found = sorted((one for one, kind in _spans(text) if kind != "everyday"), key=lambda one: one.start)
+    parts, after = [], 0
+    for one in found:
+        parts += [text[after : one.start], word]
+        after = one.stop
+    return "".join([*parts, text[after:]])
+
+
 def _spans(text: str, guess: bool = True) -> Iterator[tuple[Mention, str]]:
     """Mentions that do not overlap, the longest first at each place, each with its kind."""
     places = list(_TOKEN.finditer(text))

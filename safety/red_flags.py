@@ -16,6 +16,7 @@ import yaml
 
 from primum.safety.context import normalise, status
 from primum.safety.findings import Disposition, Finding, Severity
+from primum.safety.lexicon import with_drugs_as
 from primum.safety.literals import Sieve, literals, matches
 from primum.safety.person import Person, known
 from primum.safety.profile import Profile
@@ -30,6 +31,8 @@ ORDER: tuple[Disposition, ...] = ("none", "self_care", "routine", "urgent", "eme
 _SEVERITY: dict[Disposition, Severity] = {
     "emergency": "major", "urgent": "moderate", "routine": "minor", "self_care": "info", "none": "info",
 }  # fmt: skip
+_PART = re.compile("<([^<>=!]+)>")
+_DRUG = "DRUG"  # in capitals, as no message is when it is read
 _BREAK = "(?:'s)?[ ,-]+"
 _WORD_GAP = r"(?:(?:'s)?[ ,]+(?!no\b|not\b|but\b|without\b|denies\b|sin\b|pero\b)[\w'%/-]+)"
 _ASCII_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
@@ -86,6 +89,7 @@ class _Book:
     """All data, compiled."""
 
     patterns: Sieve[_Pattern]
+    of_drugs: Sieve[_Pattern]
     rules: tuple[Rule, ...]
     rules_by_fact: dict[str, frozenset[int]]
     lines: dict[str, dict[str, str]]
@@ -112,24 +116,33 @@ def _expression(phrase: str, language: str) -> str:
     return rf"(?<![\w])(?:{gapped})(?!\w)"
 
 
+def _whole(phrase: str, parts: dict[str, str]) -> str:
+    """A phrase with what it shares with others: `<container>` is how `parts` writes it."""
+    return _PART.sub(lambda match: _whole(parts[match[1]], parts), phrase)
+
+
 @cache
 def _book() -> _Book:
     patterns: Sieve[_Pattern] = Sieve()
+    of_drugs: Sieve[_Pattern] = Sieve()
     words: set[str] = set()
+    parts = _load("red_flag_parts.yaml")
     for sign, languages in _load("red_flag_signs.yaml").items():
         background = languages.pop("background", False)
         for language, phrases in languages.items():
-            for phrase in (part.strip() for part in phrases.replace("\n", " ").split(" / ")):
+            for written in phrases.replace("\n", " ").split(" / "):
+                phrase = _whole(written.strip(), parts)
                 expression = _expression(phrase, language)
                 known = literals(expression)
-                patterns.add(known, _Pattern(sign, re.compile(expression), known.opening, background))
+                sieve = of_drugs if _DRUG in phrase else patterns
+                sieve.add(known, _Pattern(sign, re.compile(expression), known.opening, background))
                 if language != "zh":
                     words.update(_ASCII_WORD.findall(re.sub(r"\\.", " ", phrase)))
     data, advice = _load("red_flags.yaml"), _load("red_flag_advice.yaml")
     rules = tuple(_rule(row, advice["sources"]) for row in data["rules"])
     keywords = data["spelling"].split()
     words.update(keywords, data["not_misspelt"].split())
-    return _Book(patterns, rules, _by_fact(rules), advice["lines"], frozenset(words), Spellings(keywords))
+    return _Book(patterns, of_drugs, rules, _by_fact(rules), advice["lines"], frozenset(words), Spellings(keywords))
 
 
 def _rule(row: dict[str, Any], sources: dict[str, str]) -> Rule:
@@ -177,8 +190,13 @@ def _language(text: str) -> Language:
 
 def _signs(text: str, background_only: bool = False) -> dict[str, str]:
     """The signs that are present in a normalised text, each with the words that tell it."""
+    book = _book()
+    found = _signs_of(book.patterns, text, background_only)
+    return found if background_only else _signs_of(book.of_drugs, with_drugs_as(_DRUG, text), False) | found
+
+
+def _signs_of(patterns: Sieve[_Pattern], text: str, background_only: bool) -> dict[str, str]:
     found: dict[str, str] = {}
-    patterns = _book().patterns
     there = patterns.there(text)
     for one in patterns.through(there):
         if one.sign in found or (background_only and not one.background):

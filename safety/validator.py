@@ -16,6 +16,7 @@ from primum.safety.profile import Profile
 from primum.safety.recommends import recommended
 from primum.safety.remembered import remembered
 from primum.safety.sentences import split_plain
+from primum.safety.unmeant import unmeant
 
 RULES_VERSION = "rules-3"
 BLOCKED = SEVERITIES.index("major")  # from this severity on, an answer must not say it
@@ -121,7 +122,9 @@ def taken(text: str) -> list[str]:
             before = _ASIDE.split(sentence[: one.start])[-1]
             takes = [match.end() for match in _TAKES.finditer(before)]
             asks = [match.end() for match in _ASKS.finditer(before)]
-            if takes and (not asks or asks[-1] < takes[-1] - 25) and not denies(_clause(before)):
+            if not takes or unmeant(before):
+                continue
+            if (not asks or asks[-1] < takes[-1] - 25) and not denies(_clause(before)):
                 form = routes.form_of(sentence, one, following.start if following else None)
                 found.append(f"{one.name} {form[0]}" if form else one.name)
     return found

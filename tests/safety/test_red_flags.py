@@ -303,6 +303,50 @@ WRITTEN_BADLY = [
 ]
 
 
+SWALLOWED = [
+    "My toddler drank a whole bottle of Calpol",
+    "My 2 year old son drank a bottle of paracetamol",
+    "She drank the whole bottle of ibuprofen syrup",
+    "my kid gulped down half a bottle of cough syrup",
+    "My 2 year old ate half a packet of loratadine",
+    "My toddler found my metformin and ate half the bottle",
+    "My grandson took his granny's warfarin",
+    "He took half a box of propranolol last night",
+    "Mi hijo de 2 años se tomó una botella de paracetamol",
+    "mi hija se bebió medio bote de ibuprofeno",
+    "mi bebé se ha bebido todo el jarabe",
+    "me tomé media caja de diazepam",
+    "我两岁的儿子喝了半瓶布洛芬",
+    "宝宝把一整瓶退烧药都喝了",
+    "小孩误吃了半盒对乙酰氨基酚",
+]
+TAKEN_AS_MEANT = [
+    "I drank a bottle of water with my paracetamol",
+    "I drank a bottle of wine while taking metronidazole",
+    "I drank a whole bottle of maple syrup",
+    "I took a bottle of ibuprofen with me on holiday",
+    "I finished the whole box of amoxicillin as prescribed",
+    "My baby drank half his bottle of milk, can I give Calpol?",
+    "My 3 year old ate his breakfast and then amoxicillin",
+    "My 4 year old takes half a tablet of levothyroxine",
+    "I get through a box of paracetamol a month",
+    "What happens if a toddler drinks a bottle of Calpol?",
+    "tomo una caja de omeprazol al mes",
+    "Me tomé un ibuprofeno y una botella de agua",
+]
+
+
+@pytest.mark.parametrize("text", SWALLOWED)
+def test_a_drug_in_an_amount_that_is_no_dose_is_an_overdose_whatever_it_is_called(text: str) -> None:
+    found = assess(text)
+    assert found.disposition == "emergency" and "triage.overdose" in found.rules and found.category == "poison"
+
+
+@pytest.mark.parametrize("text", TAKEN_AS_MEANT)
+def test_a_bottle_or_a_drug_that_is_taken_as_it_is_meant_is_none(text: str) -> None:
+    assert "triage.overdose" not in assess(text).rules
+
+
 @pytest.mark.parametrize(("text", "rule"), ENGLISH + SPANISH + CHINESE)
 def test_an_emergency_is_found_in_three_languages(text: str, rule: str) -> None:
     triage = assess(text)

@@ -47,6 +47,10 @@ def test_a_plain_question_has_no_grave_finding(text: str) -> None:
         ("Should I take ibuprofen?", []),
         ("I do not take warfarin.", []),
         ("What is warfarin for?", []),
+        ("I take warfarin and my toddler drank a bottle of ibuprofen.", ["warfarin"]),
+        ("I drank a bottle of wine while taking metronidazole.", ["metronidazole"]),
+        ("Tomo omeprazol y mi hijo se tomó una botella de paracetamol.", ["omeprazole"]),
+        ("我在吃华法林,孩子误吃了布洛芬", ["warfarin"]),
     ],
 )
 def test_what_is_taken_is_told_from_what_is_asked_about(text: str, medicines: list[str]) -> None:
