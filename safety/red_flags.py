@@ -392,7 +392,8 @@ _CARD = {
            "crisis": "To talk to someone now: {number}.", "abuse": "Help with violence or abuse: {number}.",
            "do": "**Until help comes**", "avoid": "**Don't**",
            "today": "**Get seen today**: a doctor, an urgent-care centre or an emergency department.",
-           "worse": "If it gets worse, call {number}."},
+           "worse": "If it gets worse, call {number}.",
+           "low": "If you think of harming yourself, or can't keep yourself safe, call {number}."},
     "es": {"call": "**Llame al {number} ahora.**", "unknown": "número de emergencias de su zona (112, 911 o 999)",
            "here": "Gracias por contarlo. Merece ayuda, y hay ayuda ahora.",
            "may": "Lo que describe puede ser {names}. Solo una exploración puede aclararlo; no espere a saberlo.",
@@ -400,31 +401,41 @@ _CARD = {
            "crisis": "Para hablar con alguien ahora: {number}.", "abuse": "Ayuda ante violencia o maltrato: {number}.",
            "do": "**Hasta que llegue la ayuda**", "avoid": "**No haga esto**",
            "today": "**Que le vea hoy** un médico, un centro de urgencias o un hospital.",
-           "worse": "Si empeora, llame al {number}."},
+           "worse": "Si empeora, llame al {number}.",
+           "low": "Si piensa en hacerse daño o no puede mantenerse a salvo, llame al {number}."},
     "zh": {"call": "**现在就拨打{number}。**", "unknown": "当地急救电话(112、911或999)",
            "here": "谢谢您说出来。您值得得到帮助，现在就有人可以帮您。",
            "may": "您描述的情况可能是{names}。只有检查才能确定，不要等待。",
            "poison": "中毒咨询电话：{number}。如果当事人清醒且无不适，他们会告诉您怎么做。",
            "crisis": "现在就想找人谈谈：{number}。", "abuse": "遭受暴力或虐待时求助：{number}。",
            "do": "**在救援到来之前**", "avoid": "**不要**",
-           "today": "**今天就去就医**：医生、急诊或医院。", "worse": "如果加重，请拨打{number}。"},
+           "today": "**今天就去就医**：医生、急诊或医院。", "worse": "如果加重，请拨打{number}。",
+           "low": "如果想伤害自己，或无法保证自己的安全，请拨打{number}。"},
 }  # fmt: skip
 _OR = {"en": " or ", "es": " o ", "zh": "或"}
 
 
 def card(triage: Triage, region: str) -> str:
-    """The card for a patient, in Markdown: whom to call, what it may be, what to do, what not. Empty below urgent."""
-    if triage.disposition not in ("emergency", "urgent"):
-        return ""
+    """The card for a patient, in Markdown: whom to call, what it may be, what to do, what not.
+
+    Below urgent there is none, but whoever is in distress is told whom to talk to whatever else is found.
+    """
     said, place = _CARD[triage.language], regions().get(region.strip().upper(), regions()["INT"])
     number = said["unknown"] if place.code == "INT" else place.emergency
+    someone = place.crisis or regions()["INT"].crisis
+    distressed = any(rule.category == "crisis" and f"triage.{rule.id}" in triage.rules for rule in rules())
+    if triage.disposition not in ("emergency", "urgent"):
+        lines = [said["here"], said["crisis"].format(number=someone), said["low"].format(number=number)]
+        return " ".join(lines) + "\n" if distressed else ""
     names = _OR[triage.language].join(triage.names[:2])
     emergency = triage.disposition == "emergency"
     lines = [said["call"].format(number=number) if emergency else said["today"]]
     lines += ["", said["here"] if triage.category in ("crisis", "abuse") else said["may"].format(names=names)]
     other = getattr(place, triage.category, "")
-    if triage.category in ("poison", "crisis", "abuse") and other:
+    if triage.category in ("poison", "abuse") and other:
         lines += ["", said[triage.category].format(number=other)]
+    if distressed:
+        lines += ["", said["crisis"].format(number=someone)]
     if triage.advice:
         lines += ["", said["do"] if emergency else "", *(f"- {line}" for line in triage.advice[:6])]
     if triage.avoid:

@@ -347,6 +347,57 @@ def test_a_bottle_or_a_drug_that_is_taken_as_it_is_meant_is_none(text: str) -> N
     assert "triage.overdose" not in assess(text).rules
 
 
+DISTRESSED = [
+    ("I feel hopeless and can't see a way out", "urgent"),
+    ("I feel worthless and I can't go on", "urgent"),
+    ("No puedo más, me siento deprimida y no veo salida", "urgent"),
+    ("我觉得很绝望,看不到出路", "urgent"),
+    ("I feel really down and hopeless lately, nothing is fun anymore", "routine"),
+    ("I've been depressed for months", "routine"),
+    ("My son is 15 and has been feeling really low for weeks", "routine"),
+    ("I have lost interest in everything", "routine"),
+    ("me siento muy triste y sin ganas de nada", "routine"),
+    ("我最近情绪很低落,什么都没兴趣", "routine"),
+]
+NOT_DISTRESSED = [
+    "this is hopeless, the printer won't work",
+    "I'm hopeless at maths",
+    "I can't see a way out of the car park",
+    "I can't go on holiday because of my knee",
+    "The pain is so bad I can't take it anymore",
+    "What are the symptoms of depression?",
+    "I take sertraline for depression, can I drink alcohol?",
+    "I don't feel depressed",
+    "Can alcohol make you feel depressed?",
+    "I'm down to 2 tablets a day",
+    "I was down with flu last week",
+    "depressed skull fracture management",
+    "抑郁症怎么治疗",
+]
+
+
+@pytest.mark.parametrize(("text", "disposition"), DISTRESSED)
+@pytest.mark.parametrize("region", ["GB", "INT", "TR"])
+def test_whoever_is_in_distress_is_told_whom_to_talk_to_in_every_country(
+    text: str, disposition: str, region: str
+) -> None:
+    found = assess(text)
+    assert found.disposition == disposition and found.category == "crisis" and "triage.low-mood" in found.rules
+    assert (regions()[region].crisis or regions()["INT"].crisis) in card(found, region)
+
+
+@pytest.mark.parametrize("text", NOT_DISTRESSED)
+def test_words_of_distress_about_something_else_are_no_distress(text: str) -> None:
+    found = assess(text)
+    assert found.category != "crisis" and "help" not in card(found, "GB")
+
+
+def test_distress_beside_another_illness_keeps_its_line() -> None:
+    found = assess("I've been depressed for months and now it burns when I pee, with a fever of 39 and back pain")
+    assert found.disposition == "urgent" and found.category == "medical"
+    assert regions()["GB"].crisis in card(found, "GB")
+
+
 @pytest.mark.parametrize(("text", "rule"), ENGLISH + SPANISH + CHINESE)
 def test_an_emergency_is_found_in_three_languages(text: str, rule: str) -> None:
     triage = assess(text)
