@@ -672,6 +672,12 @@ def test_a_calm_message_before_an_emergency_takes_nothing_from_it(calm: str, tex
     assert assess(f"{calm}\n{text}").disposition == "emergency"
 
 
+@pytest.mark.parametrize("text", ["我孩子发烧38.5度", "宝宝烧到38度", "发烧手脚冰凉", "发烧脸红", "宝宝要吃退烧药吗"])
+def test_a_fever_is_no_burn_in_chinese(text: str) -> None:
+    assert not {"triage.burn-major", "triage.burn"} & set(assess(text).rules)
+    assert assess("孩子的脸被开水烧伤了").disposition == "emergency"
+
+
 def test_a_negation_of_the_finding_itself_lowers() -> None:
     assert assess("crushing chest pain").disposition == "emergency"
     assert assess("no crushing chest pain").disposition == "none"
