@@ -255,7 +255,14 @@ def _described(who: Person) -> Iterator[str]:
         yield "@maybe_male"
 
 
-def _met(facts: dict[str, str]) -> list[tuple[Rule, tuple[str, ...]]]:
+_Met = tuple[Rule, tuple[str, ...]]  # a rule and the words that meet it
+
+
+def _pressing(one: _Met) -> int:
+    return -ORDER.index(one[0].disposition)
+
+
+def _met(facts: dict[str, str]) -> list[_Met]:
     """The rules that the facts meet, each with the words that meet it, the most pressing first."""
     book, met = _book(), []
     for number in sorted({number for fact in facts for number in book.rules_by_fact.get(fact, ())}):
@@ -264,7 +271,7 @@ def _met(facts: dict[str, str]) -> list[tuple[Rule, tuple[str, ...]]]:
         if groups is not None:
             told = (facts[min(group & facts.keys())] for group in groups)
             met.append((rule, tuple(dict.fromkeys(words for words in told if words))))
-    return sorted(met, key=lambda pair: -ORDER.index(pair[0].disposition))
+    return sorted(met, key=_pressing)
 
 
 _SEEN = {
@@ -299,7 +306,7 @@ def _from_alarm(alarm: Alarm, language: Language) -> Finding:
     )  # fmt: skip
 
 
-def _triage(met: list[tuple[Rule, tuple[str, ...]]], warned: Iterable[Alarm], language: Language) -> Triage:
+def _triage(met: Sequence[_Met], warned: Iterable[Alarm], language: Language) -> Triage:
     lines = _book().lines
     ordered = sorted(warned, key=lambda alarm: alarm.level != "emergency")
     levels: list[Disposition] = [rule.disposition for rule, _ in met]
@@ -327,7 +334,27 @@ def _triage(met: list[tuple[Rule, tuple[str, ...]]], warned: Iterable[Alarm], la
 
 def assess(text: str, profile: Profile | None = None, vitals: Vitals | None = None) -> Triage:
     """Triage one message. What the text itself says of age, sex and pregnancy goes before the profile."""
-    who = profile or Profile()
+    return _triage(*_shown(text, profile or Profile(), vitals), _language(_corrected(normalise(text))))
+
+
+def follow_up(text: str, earlier: Sequence[str], profile: Profile, before: Profile) -> Triage:
+    """Triage a message of a thread: by itself, and by what it adds to earlier ones about the same person.
+
+    It only raises, and what the earlier ones showed without it is not told again. `before` is the profile that they
+    were read with.
+    """
+    met, warned = _shown(text, profile)
+    if earlier:
+        told, told_warned = _shown("\n".join(earlier), before)
+        joint, joint_warned = _shown("\n".join([*earlier, text]), profile)
+        known = {rule.id for rule, _ in (*met, *told)}
+        met = sorted([*met, *(pair for pair in joint if pair[0].id not in known)], key=_pressing)
+        warned = [*warned, *(alarm for alarm in joint_warned if alarm not in (*warned, *told_warned))]
+    return _triage(met, warned, _language(_corrected(normalise(text))))
+
+
+def _shown(text: str, who: Profile, vitals: Vitals | None = None) -> tuple[list[_Met], list[Alarm]]:
+    """The rules that a text meets, and the alarms of its vital signs."""
     plain = _corrected(normalise(text))
     person = known(text, who)
     measured = (vitals or Vitals()).merged(read(text))
@@ -336,10 +363,10 @@ def assess(text: str, profile: Profile | None = None, vitals: Vitals | None = No
     if who.conditions or who.medicines:
         history = _corrected(normalise(". ".join((*who.conditions, *who.medicines))))
         facts = _signs(history, background_only=True) | facts
-    warned = alarms(measured, person)
+    warned = list(alarms(measured, person))
     if warned:
         facts["@alarm"] = ""
-    return _triage(_met(facts), warned, _language(plain))
+    return _met(facts), warned
 
 
 def suspected(triage: Triage, labels: Sequence[str]) -> Triage:
