@@ -234,7 +234,7 @@ def _person(text: str, dose: Dose, profile: Profile, conditions: frozenset[str])
     if who.egfr is None:
         who = replace(who, egfr=read(". ".join(profile.conditions)).egfr)
     if who.age is None and who.weight_kg is not None and who.weight_kg < _CHILDS_KG:
-        who = replace(who, ages=(_age_by_weight(who.weight_kg),))
+        who = replace(who, ages=(_age_by_weight(who.weight_kg),), presumed=True)
     low, high = implied(conditions, "egfr") or (0.0, 0.0)
     return replace(who, egfr=(low + high) / 2) if who.egfr is None and 0 < high <= 60 else who
 

@@ -386,3 +386,37 @@ def test_far_more_than_any_limit_is_always_found(drug: str, factor: int) -> None
 @settings(max_examples=50, deadline=None)
 def test_no_text_breaks_the_reader(text: str, drug: str) -> None:
     check(f"{text} {drug} {text}", NOBODY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CKD 4 paracetamol 1 g",
+        "NYHA 3 bisoprolol 10 mg",
+        "GOLD 3 prednisolone 40 mg",
+        "day 3 amoxicillin 500 mg",
+        "Type 2 metformin 1 g",
+        "step 3 montelukast 10 mg",
+        "ASA 2 paracetamol 1 g",
+        "Child-Pugh class 7 amoxicillin 1 g",
+    ],
+)
+def test_the_number_of_a_stage_or_a_day_is_no_count_of_tablets(text: str) -> None:
+    assert not [
+        one for one in check(text, Profile()) if one.rule.startswith(("dose.single", "dose.daily", "dose.unreadable"))
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["took 4 naproxen 500 mg", "three times a day 3 paracetamol 500 mg", "every day 10 paracetamol 500 mg"],
+)
+def test_a_count_before_a_name_counts_whatever_stands_before_it(text: str) -> None:
+    assert [one for one in check(text, Profile()) if one.rule.startswith(("dose.single", "dose.daily"))]
+
+
+def test_a_child_known_by_weight_alone_is_told_its_weight_and_no_age_that_nobody_gave() -> None:
+    for text in ("My child weighs 12 kg. Paracetamol 500 mg four times a day", "12 kg, paracetamol 500 mg"):
+        found = check(text, Profile())
+        assert "for a child of 12 kg" in found[0].text and "years" not in found[0].text
+    assert "for a child of 3 years" in check("My 3 year old weighs 12 kg, paracetamol 500 mg", Profile())[0].text
