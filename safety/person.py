@@ -77,7 +77,7 @@ _AGE, _BEFORE_AGE = _WORDS.pattern("age"), _WORDS.pattern("before_age")
 _NO_AGE_AFTER, _NO_AGE_BEFORE = _WORDS.pattern("no_age_after"), _WORDS.pattern("no_age_before")
 _BARE_AGE, _BEFORE_BARE_AGE = _WORDS.pattern("bare_age"), _WORDS.pattern("before_bare_age")
 _AGE_WITH_SEX, _UNDER = _WORDS.pattern("age_with_sex"), _WORDS.pattern("under")
-_BABY = _WORDS.pattern("baby")
+_BABY, _BESIDE_WEIGHT = _WORDS.pattern("baby"), _WORDS.pattern("beside_weight")
 _ANYONES, _OR_OVER, _NOT_MEANT = _WORDS.pattern("anyones"), _WORDS.pattern("or_over"), _WORDS.pattern("not_meant")
 _GROUPS = tuple((_WORDS.made(row), float(row["years"]), bool(row["one"])) for row in _WORDS.data["groups"])
 _NEWBORN = _GROUPS[0][1]
@@ -191,6 +191,8 @@ def _is_age(plain: str, match: re.Match[str], cue: re.Match[str] | None) -> bool
     """Whether a number of years, months, weeks or days is an age, by what stands around it."""
     unit = match["unit"]
     if match["old"] or unit.endswith("岁"):
+        return True
+    if unit.startswith(("y", "mo")) and _BESIDE_WEIGHT.match(plain, match.end()):
         return True
     if unit in ("m", "w", "d") or unit.startswith("hour") or _NO_AGE_AFTER.match(plain, match.end()):
         return False
