@@ -157,14 +157,14 @@ def mentions(text: str) -> tuple[Mention, ...]:
     return tuple(sorted((one for one, _ in _spans(text)), key=lambda mention: mention.start))
 
 
-def with_drugs_as(word: str, text: str) -> str:
-    """The text with this word in place of each drug or class that it names; foods stay."""
+def with_drugs_as(word: str, text: str) -> tuple[str, list[str]]:
+    """The text with this word in place of each drug or class that it names, and these as written; foods stay."""
     found = sorted((one for one, kind in _spans(text) if kind != "everyday"), key=lambda one: one.start)
     parts, after = [], 0
     for one in found:
         parts += [text[after : one.start], word]
         after = one.stop
-    return "".join([*parts, text[after:]])
+    return "".join([*parts, text[after:]]), [one.written for one in found]
 
 
 def _spans(text: str, guess: bool = True) -> Iterator[tuple[Mention, str]]:

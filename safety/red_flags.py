@@ -190,13 +190,20 @@ def _language(text: str) -> Language:
 
 def _signs(text: str, background_only: bool = False) -> dict[str, str]:
     """The signs that are present in a normalised text, each with the words that tell it."""
-    book = _book()
-    found = _signs_of(book.patterns, text, background_only)
-    return found if background_only else _signs_of(book.of_drugs, with_drugs_as(_DRUG, text), False) | found
+    found = {sign: match.group() for sign, match in _present(_book().patterns, text, background_only).items()}
+    if background_only:
+        return found
+    level, names = with_drugs_as(_DRUG, text)
+    for sign, match in _present(_book().of_drugs, level).items():
+        words = match.group()
+        for name in names[level.count(_DRUG, 0, match.start()) :][: words.count(_DRUG)]:
+            words = words.replace(_DRUG, name, 1)
+        found.setdefault(sign, words)
+    return found
 
 
-def _signs_of(patterns: Sieve[_Pattern], text: str, background_only: bool) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _present(patterns: Sieve[_Pattern], text: str, background_only: bool = False) -> dict[str, re.Match[str]]:
+    found: dict[str, re.Match[str]] = {}
     there = patterns.there(text)
     for one in patterns.through(there):
         if one.sign in found or (background_only and not one.background):
@@ -205,7 +212,7 @@ def _signs_of(patterns: Sieve[_Pattern], text: str, background_only: bool) -> di
         for match in tried:
             said = status(text, match.start(), match.end())
             if said == "present" or (one.background and said == "historical"):
-                found[one.sign] = match.group()
+                found[one.sign] = match
                 break
     return found
 

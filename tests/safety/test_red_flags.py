@@ -342,6 +342,11 @@ def test_a_drug_in_an_amount_that_is_no_dose_is_an_overdose_whatever_it_is_calle
     assert found.disposition == "emergency" and "triage.overdose" in found.rules and found.category == "poison"
 
 
+def test_the_words_that_tell_an_overdose_name_the_drug_as_it_was_written() -> None:
+    found = assess("I take warfarin. My toddler drank a whole bottle of Calpol").findings[0]
+    assert found.rule == "triage.overdose" and found.subjects == ["drank a whole bottle of calpol"]
+
+
 @pytest.mark.parametrize("text", TAKEN_AS_MEANT)
 def test_a_bottle_or_a_drug_that_is_taken_as_it_is_meant_is_none(text: str) -> None:
     assert "triage.overdose" not in assess(text).rules
