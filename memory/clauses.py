@@ -86,8 +86,8 @@ _MARK = re.compile(
     rf"|^\W*(?:and |but )?(?P<bare>mother|mom|mum|dad|father|grandma|grandpa)\b(?!,)|我?的?(?P<han>{_HAN_KIN})"
     r"|(?P<family>\bfamily history\b|\bruns in (?:my|the|our) family\b|\bin (?:my|the|our) family\b"
     r"|antecedentes familiares|家族史|家族))|(?P<third>\b(?:he|he's|she|she's|his|her|him|hers|el (?=tom|tiene|es"
-    r"|esta)|ella)\b|他|她)|(?P<self>\b(?:i|i'm|im|i've|ive|i'd|i'll|me|my|mine|myself|yo|mi|mis|soy|tengo|tomo|estoy"
-    r"|me)\b|我|本人)"
+    r"|esta)|ella)\b|他|她)|(?P<self>\b(?:i|i'm|im|i've|ive|i'd|i'll|me|my|mine|myself|yo|mi|mis|soy|tengo|(?<!se )tomo"
+    r"|estoy|me)\b|我|本人)"
 )
 _NOBODY = frozenset(
     "you your we our they people someone somebody everyone everybody most nobody patients 你 您".split()

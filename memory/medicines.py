@@ -13,6 +13,7 @@ from primum.safety.dose_reader import read_doses
 from primum.safety.dose_words import FREQUENCIES
 from primum.safety.lexicon import Mention, mentions
 from primum.safety.units import numbers
+from primum.safety.unmeant import unmeant
 
 # What is told of medicines.
 _MINE = re.compile(
@@ -170,6 +171,7 @@ def _medicine(
         not (takes or stops or mine or bare or han_after or left or ready)
         or _CANNOT.search(before, max(0, takes[-1] - 12) if takes else 0)
         or _NOT_IT.match(after)
+        or unmeant(before)
     ):
         return None
     if (_REASON.search(before) and not left) or (

@@ -1,5 +1,7 @@
 """triage: reads the question, writes what the safety rules find in it. No model is asked.
 
+An earlier question about the same person is read with it: what the two show together counts too.
+
 Beside the rules stands a second look, by likeness to examples. It adds emergencies and requests for harm that no rule
 knew, and never takes one away.
 """
@@ -16,14 +18,18 @@ from primum.safety import harm, red_flags
 from primum.safety.harm import Refusal
 from primum.safety.profile import Profile
 from primum.safety.red_flags import Triage
+from primum.safety.threads import together
 from primum.safety.validator import found, told
 
 
 async def triage(state: State, runtime: Runtime[Context]) -> State:
     context, question = runtime.context, state["question"]
     # What this question says goes first, then the request, then the chart: a parent asks about a child.
-    profile = told(question, context.profile.merged(Profile(**state["known"])))
-    signs, refusal, degraded = red_flags.assess(question, profile), harm.judge(question), []
+    chart = context.profile.merged(Profile(**state["known"]))
+    profile = told(question, chart)
+    earlier = together(question, [exchange["question"] for exchange in state["history"]])
+    signs = red_flags.follow_up(question, earlier, profile, chart.less(told(question, Profile())))
+    refusal, degraded = harm.judge(question), []
     if may_be_more(signs):
         try:
             vector = await context.vector(meaningful(question))
@@ -31,12 +37,14 @@ async def triage(state: State, runtime: Runtime[Context]) -> State:
         except RetrievalFailed as error:
             degraded = [f"triage: {error}"]
     report = found(question, profile, signs)
+    pressing = signs.disposition in ("emergency", "urgent")
     # Who may hurt themselves is not turned away: the card says whom to call.
     refused = refusal.text if refusal and report.disposition != "emergency" else ""
     return State(
         profile=profile.model_dump(mode="json", exclude_defaults=True),
         report=report.model_dump(mode="json"),
-        card=red_flags.card(signs, context.region),
+        # Below urgent it consoles who is in distress, and a clinician writes of somebody else.
+        card=red_flags.card(signs, context.region) if pressing or context.audience == "patient" else "",
         signs=list(signs.names) if signs.language == "en" else [],
         refusal=refused,
         degraded=degraded,

@@ -56,6 +56,22 @@ _SPOKEN_OF_AFTER = re.compile(
 _AMBIGUOUS = frozenset(
     "mg mi pe ms ra uc as hit af add pad aids mono fits tia aps ttc oa dm ad hae men nash sss scd mania mtc".split()
 )
+_KIDNEY = (
+    r"(?:ckd|(?:chronic )?(?:kidney|renal) (?:disease|failure|impairment|insufficiency|problems?)|nephropathy"
+    r"|(?:enfermedad|insuficiencia) renal(?: cr[oó]nica)?|(?:慢性)?肾(?:脏)?病|慢性肾衰竭?|肾功能不全)"
+)
+_DEGREE = (
+    r"(?:(?:stage|grade|estadio|etapa|fase|grado) ?g?(?P<{0}>[1-5][ab]?|i{{1,3}}|iv|v)"
+    r"|第?(?P<{0}_zh>[1-5一二三四五])期)"
+)
+# "Kidney disease stage 4", "stage IV CKD", "CKD 4", 肾病四期: written as the table has it, ckd4.
+_STAGED = re.compile(
+    rf"(?<![a-z]){_KIDNEY}[ (:-]*(?:is |at |in |en )?(?:{_DEGREE.format('after')}|g?(?P<bare>[1-5][ab]?))(?![a-z\d])"
+    r"(?! ?(?:m?c?g|ml|units?|tab\w*|caps?\w*|puffs?|x|times|years?|months?|weeks?|days?|%)\b|[.,/]\d)"
+    rf"|(?<![a-z\d]){_DEGREE.format('before')}[ -]?(?:of )?(?:的)?{_KIDNEY}",
+    re.IGNORECASE,
+)
+_NUMERALS = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"} | dict(zip("一二三四五", "12345", strict=True))
 _LEAD = re.compile(r"^(?:pmh|hx|h o|history of|has|have|with|known|i have|he has|she has) ")
 _WEEKS = re.compile(r"\W*\d+(?:[+.]\d)?\s*(?:weeks?|wks?|semanas?|周)\W*", re.IGNORECASE)
 _SHORT = 6  # words of an entry in which a misspelt condition is looked for; a longer one is a story
@@ -199,6 +215,7 @@ def _stated_in(segment: str) -> tuple[set[str], bool]:
     """The conditions that a part of a sentence states, and whether it denies one."""
     stated: set[str] = set()
     denied = False
+    segment = _STAGED.sub(_as_in_table, segment)
     whole = plain(segment)
     places = _phrases().find(segment)
     for start, stop, condition in places:
@@ -212,6 +229,11 @@ def _stated_in(segment: str) -> tuple[set[str], bool]:
         else:
             stated.add(condition)
     return stated, denied
+
+
+def _as_in_table(match: re.Match[str]) -> str:
+    stage = next(filter(None, match.groups())).lower()
+    return f" ckd{_NUMERALS.get(stage, stage)} "
 
 
 def _not_had(before: str, whole: str, stop: int) -> bool:

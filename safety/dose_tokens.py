@@ -389,12 +389,19 @@ def _beside_names(text: Text) -> Iterator[Token]:
             match = (
                 words.BEFORE_NAME.match(text.plain, start, name.start) if name.start - 40 < start < name.start else None
             )
-            if match and match["n"] not in words.VAGUE and _may_count(value := number(match["n"])[0]):
+            if not match or match["n"] in words.VAGUE or _is_labelled(text, start):
+                continue
+            if _may_count(value := number(match["n"])[0]):
                 yield Token("bare", *match.span("n"), value, "tablet")
         match = words.AFTER_NAME.match(text.plain, name.stop)
         counts = match and any(0 <= other.start - match.end("n") <= 1 for other in text.names)  # `and 2 Nurofen Plus`
         if match and not counts and match["n"][0].isdigit() and number(match["n"])[0]:
             yield Token("unitless", *match.span("n"), number(match["n"])[0])
+
+
+def _is_labelled(text: Text, start: int) -> bool:
+    """Whether a number is a degree or a place, not a count: `CKD 4`, `NYHA 3`, `day 3`."""
+    return words.LABEL.search(text.plain, max(0, start - 25), start) is not None
 
 
 def _may_count(value: float) -> bool:

@@ -86,14 +86,17 @@ class Limit:
     also: str
     note: str
     source: str
+    creatinine_min: float | None
 
     @property
     def open(self) -> bool:
         """No fixed maximum."""
         return self.single is None and self.total is None
 
-    def fits(self, age: float, weight: float | None) -> bool:
-        """Whether the row is for this age and weight; a weight not known fits rows for any weight."""
+    def fits(self, age: float, weight: float | None, creatinine: float | None) -> bool:
+        """Whether the row is for this age, weight and creatinine; what is not known fits rows for any alone."""
+        if self.creatinine_min and (creatinine or 0.0) < self.creatinine_min:
+            return False
         if weight is None:
             return self.age_min <= age < self.age_max and not self.weight_min and self.weight_max > 9000
         return self.age_min <= age < self.age_max and self.weight_min <= weight < self.weight_max
@@ -124,6 +127,7 @@ def _limit(row: dict[str, str]) -> Limit:
         tuple((float(below), most * scale) for below, most in steps),
         value("liver", scale), (float(dose) * scale, float(week or 0)) if dose else None, bool(row["narrow"]),
         bool(row["weekly"]), row["also"], row["note"], f"{title}: {row['substance']}, {row['year']}, {address}",
+        value("creatinine_min"),
     )  # fmt: skip
 
 
@@ -153,7 +157,8 @@ def _known(substance: str) -> str:
 
 def limits(substance: str, profile: Profile, route: str | None = None) -> tuple[Limit, ...]:
     """The limits that hold for a person, the one that counts first; none where the table has none."""
-    who = Person(() if profile.age is None else (profile.age,), weight_kg=profile.weight_kg)
+    ages = () if profile.age is None else (profile.age,)
+    who = Person(ages, weight_kg=profile.weight_kg, creatinine_umol_l=profile.creatinine_umol_l)
     return tuple(_fitting(_known(substance), who, route, ""))
 
 
@@ -161,7 +166,7 @@ def _fitting(substance: str, who: Person, route: str | None, words: str) -> list
     rows = [row for row in table().get(substance, ()) if not row.when or _when(row.when).search(words)]
     wanted = _wanted_route(route, [row.route for row in rows])
     age = _USUAL_AGE if who.age is None else who.age
-    rows = [row for row in rows if row.route == wanted and row.fits(age, who.weight_kg)]
+    rows = [row for row in rows if row.route == wanted and row.fits(age, who.weight_kg, who.creatinine_umol_l)]
     return sorted(rows, key=lambda row: (bool(row.when), row.weight_max < 9000, row.age_min), reverse=True)
 
 
@@ -234,7 +239,7 @@ def _person(text: str, dose: Dose, profile: Profile, conditions: frozenset[str])
     if who.egfr is None:
         who = replace(who, egfr=read(". ".join(profile.conditions)).egfr)
     if who.age is None and who.weight_kg is not None and who.weight_kg < _CHILDS_KG:
-        who = replace(who, ages=(_age_by_weight(who.weight_kg),))
+        who = replace(who, ages=(_age_by_weight(who.weight_kg),), presumed=True)
     low, high = implied(conditions, "egfr") or (0.0, 0.0)
     return replace(who, egfr=(low + high) / 2) if who.egfr is None and 0 < high <= 60 else who
 

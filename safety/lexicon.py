@@ -32,6 +32,17 @@ _NOT_TAKEN_AFTER = re.compile(
     r"|(?:in|from) (?:the|your) (?:blood|bones?|body|urine|diet))\b",
     re.IGNORECASE,
 )
+# "The pill" that one is on, not one that was prescribed for something else.
+_ON_BEFORE = re.compile(
+    r"\b(?:on|take|takes|taking|started|starting|stopped|stopping|missed|forgot|using|uses?|and|plus|with|or|tomo|toma"
+    r"|tomando|con|y) $",
+    re.IGNORECASE,
+)
+_ON_AFTER = re.compile(
+    r"\s*(?:$|[,.;:?!)])|\s(?:and|but|plus|or|with(?! food)|is|can|could|may|should|does|do|now|since|every|at|while"
+    r"|daily|each|too|as|right|because|when|if|so|along|together|y|con|pero|desde|puedo)\b",
+    re.IGNORECASE,
+)
 _FORM = re.compile(
     r"(?:[\s,]+(?:\d[\d.,]*\s?(?:mg|mcg|µg|g|ml|iu|units?|%)\S*|hydrochloride|hcl|sodium|potassium|calcium|sul(?:ph|f)ate"
     r"|cilexetil|medoxomil|etexilate|axetil|proxetil|pivoxil|disoproxil|meglumine|disodium|dipotassium|tromethamine"
@@ -146,6 +157,16 @@ def mentions(text: str) -> tuple[Mention, ...]:
     return tuple(sorted((one for one, _ in _spans(text)), key=lambda mention: mention.start))
 
 
+def with_drugs_as(word: str, text: str) -> tuple[str, list[str]]:
+    """The text with this word in place of each drug or class that it names, and these as written; foods stay."""
+    found = sorted((one for one, kind in _spans(text) if kind != "everyday"), key=lambda one: one.start)
+    parts, after = [], 0
+    for one in found:
+        parts += [text[after : one.start], word]
+        after = one.stop
+    return "".join([*parts, text[after:]]), [one.written for one in found]
+
+
 def _spans(text: str, guess: bool = True) -> Iterator[tuple[Mention, str]]:
     """Mentions that do not overlap, the longest first at each place, each with its kind."""
     places = list(_TOKEN.finditer(text))
@@ -161,7 +182,7 @@ def _spans(text: str, guess: bool = True) -> Iterator[tuple[Mention, str]]:
             after = at + size
             start, stop = places[at].start(), places[after - 1].end()
             stop -= 2 if words[after - 1].endswith("'s") else 0
-            if name and (kind != "everyday" or not _not_taken(text, start, stop)):
+            if name and not _is_other(kind, text, start, stop):
                 yield Mention(start, stop, text[start:stop], name), kind
 
 
@@ -180,8 +201,12 @@ def _names_in(words: list[str], guess: bool) -> Iterator[tuple[int, int, str, st
             yield at, 1, guessed, "guess"
 
 
-def _not_taken(text: str, start: int, stop: int) -> bool:
-    return bool(_NOT_TAKEN_BEFORE.search(text, max(0, start - _REACH), start) or _NOT_TAKEN_AFTER.match(text, stop))
+def _is_other(kind: str, text: str, start: int, stop: int) -> bool:
+    """Whether a word that can be a medicine is something else where it stands."""
+    if kind == "if-taken":
+        return not (_ON_BEFORE.search(text, max(0, start - _REACH), start) and _ON_AFTER.match(text, stop))
+    before = _NOT_TAKEN_BEFORE.search(text, max(0, start - _REACH), start)
+    return kind == "everyday" and bool(before or _NOT_TAKEN_AFTER.match(text, stop))
 
 
 @cache

@@ -25,7 +25,8 @@ Fact = tuple[str, float | str | bool, int, int]
 class Person:
     """Who a text is about: every age that it names, in years, for it may name more than one person.
 
-    `born` is as much of an ISO date as the text tells; eGFR is in mL/min/1.73 m². `places` has, by its name, where in
+    `born` is as much of an ISO date as the text tells; eGFR is in mL/min/1.73 m². `presumed` marks an age that nobody
+    told: it is that of a word ("my child") or of a weight. `places` has, by its name, where in
     the text each fact stands.
     """
 
@@ -40,6 +41,7 @@ class Person:
     height_cm: float | None = None
     egfr: float | None = None
     creatinine_umol_l: float | None = None
+    presumed: bool = False
     places: Mapping[str, Place] = field(default_factory=dict, compare=False)
 
     @property
@@ -51,6 +53,8 @@ class Person:
     def words(self) -> str:
         """The person in a few words."""
         age = self.age
+        if self.presumed and age is not None and age < 18:
+            return "a child" + (f" of {self.weight_kg:.3g} kg" if self.weight_kg else "")
         if age is None or 18 <= age < 60:
             return "an adult"
         if age < 2:
@@ -73,7 +77,7 @@ _AGE, _BEFORE_AGE = _WORDS.pattern("age"), _WORDS.pattern("before_age")
 _NO_AGE_AFTER, _NO_AGE_BEFORE = _WORDS.pattern("no_age_after"), _WORDS.pattern("no_age_before")
 _BARE_AGE, _BEFORE_BARE_AGE = _WORDS.pattern("bare_age"), _WORDS.pattern("before_bare_age")
 _AGE_WITH_SEX, _UNDER = _WORDS.pattern("age_with_sex"), _WORDS.pattern("under")
-_BABY = _WORDS.pattern("baby")
+_BABY, _BESIDE_WEIGHT = _WORDS.pattern("baby"), _WORDS.pattern("beside_weight")
 _ANYONES, _OR_OVER, _NOT_MEANT = _WORDS.pattern("anyones"), _WORDS.pattern("or_over"), _WORDS.pattern("not_meant")
 _GROUPS = tuple((_WORDS.made(row), float(row["years"]), bool(row["one"])) for row in _WORDS.data["groups"])
 _NEWBORN = _GROUPS[0][1]
@@ -126,7 +130,8 @@ def known(text: str, profile: Profile) -> Person:
 
 def at(text: str, place: int, sentence: Place, profile: Profile) -> Person:
     """Whom the words at a place are meant for: what the text says there, and the profile for the rest."""
-    age = _age_at(_ages(text), place, sentence)
+    near = _age_at(_ages(text), place, sentence)
+    age = near and near.years
     who, weight = known(text, profile), read(text).weight_kg
     if weight is None and (age is None or profile.age is None or abs(age - profile.age) < 3):
         weight = profile.weight_kg
@@ -135,19 +140,22 @@ def at(text: str, place: int, sentence: Place, profile: Profile) -> Person:
     if egfr is None and who.creatinine_umol_l is not None and age is not None and age >= 18:
         egfr = egfr_of(who.creatinine_umol_l, age, who.sex)
     pregnant = who.pregnant and profile.pregnant is not False
-    return replace(who, ages=() if age is None else (age,), weight_kg=weight, egfr=egfr, pregnant=pregnant)
+    presumed = near is not None and not near.told
+    return replace(
+        who, ages=() if age is None else (age,), weight_kg=weight, egfr=egfr, pregnant=pregnant, presumed=presumed
+    )
 
 
-def _age_at(ages: tuple[Age, ...], place: int, sentence: Place) -> float | None:
+def _age_at(ages: tuple[Age, ...], place: int, sentence: Place) -> Age | None:
     """The age of the nearest person named before in the sentence, else after in it, else elsewhere in the text."""
     start, stop = sentence
-    before = [age.years for age in ages if start <= age.start < place]
-    after = [age.years for age in ages if place <= age.start < stop]
+    before = [age for age in ages if start <= age.start < place]
+    after = [age for age in ages if place <= age.start < stop]
     if before or after:
         return before[-1] if before else after[0]
     single = [age for age in ages if age.one]
-    earlier = [age.years for age in single if age.start < start]
-    return earlier[-1] if earlier else single[0].years if single else None
+    earlier = [age for age in single if age.start < start]
+    return earlier[-1] if earlier else single[0] if single else None
 
 
 @remembered(maxsize=64)
@@ -183,6 +191,8 @@ def _is_age(plain: str, match: re.Match[str], cue: re.Match[str] | None) -> bool
     """Whether a number of years, months, weeks or days is an age, by what stands around it."""
     unit = match["unit"]
     if match["old"] or unit.endswith("岁"):
+        return True
+    if unit.startswith(("y", "mo")) and _BESIDE_WEIGHT.match(plain, match.end()):
         return True
     if unit in ("m", "w", "d") or unit.startswith("hour") or _NO_AGE_AFTER.match(plain, match.end()):
         return False

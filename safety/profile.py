@@ -35,3 +35,14 @@ class Profile(BaseModel):
             else:
                 facts[name] = theirs if mine is None else mine
         return Profile(**facts)
+
+    def less(self, other: "Profile") -> "Profile":
+        """These facts without those that the other has too."""
+        facts: dict[str, Any] = {}
+        for name in type(self).model_fields:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if isinstance(mine, tuple):
+                facts[name] = tuple(one for one in mine if one not in theirs)
+            elif mine != theirs:
+                facts[name] = mine
+        return Profile(**facts)

@@ -16,6 +16,7 @@ import yaml
 
 from primum.safety.context import normalise, status
 from primum.safety.findings import Disposition, Finding, Severity
+from primum.safety.lexicon import with_drugs_as
 from primum.safety.literals import Sieve, literals, matches
 from primum.safety.person import Person, known
 from primum.safety.profile import Profile
@@ -30,6 +31,8 @@ ORDER: tuple[Disposition, ...] = ("none", "self_care", "routine", "urgent", "eme
 _SEVERITY: dict[Disposition, Severity] = {
     "emergency": "major", "urgent": "moderate", "routine": "minor", "self_care": "info", "none": "info",
 }  # fmt: skip
+_PART = re.compile("<([^<>=!]+)>")
+_DRUG = "DRUG"  # in capitals, as no message is when it is read
 _BREAK = "(?:'s)?[ ,-]+"
 _WORD_GAP = r"(?:(?:'s)?[ ,]+(?!no\b|not\b|but\b|without\b|denies\b|sin\b|pero\b)[\w'%/-]+)"
 _ASCII_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
@@ -86,6 +89,7 @@ class _Book:
     """All data, compiled."""
 
     patterns: Sieve[_Pattern]
+    of_drugs: Sieve[_Pattern]
     rules: tuple[Rule, ...]
     rules_by_fact: dict[str, frozenset[int]]
     lines: dict[str, dict[str, str]]
@@ -112,24 +116,33 @@ def _expression(phrase: str, language: str) -> str:
     return rf"(?<![\w])(?:{gapped})(?!\w)"
 
 
+def _whole(phrase: str, parts: dict[str, str]) -> str:
+    """A phrase with what it shares with others: `<container>` is how `parts` writes it."""
+    return _PART.sub(lambda match: _whole(parts[match[1]], parts), phrase)
+
+
 @cache
 def _book() -> _Book:
     patterns: Sieve[_Pattern] = Sieve()
+    of_drugs: Sieve[_Pattern] = Sieve()
     words: set[str] = set()
+    parts = _load("red_flag_parts.yaml")
     for sign, languages in _load("red_flag_signs.yaml").items():
         background = languages.pop("background", False)
         for language, phrases in languages.items():
-            for phrase in (part.strip() for part in phrases.replace("\n", " ").split(" / ")):
+            for written in phrases.replace("\n", " ").split(" / "):
+                phrase = _whole(written.strip(), parts)
                 expression = _expression(phrase, language)
                 known = literals(expression)
-                patterns.add(known, _Pattern(sign, re.compile(expression), known.opening, background))
+                sieve = of_drugs if _DRUG in phrase else patterns
+                sieve.add(known, _Pattern(sign, re.compile(expression), known.opening, background))
                 if language != "zh":
                     words.update(_ASCII_WORD.findall(re.sub(r"\\.", " ", phrase)))
     data, advice = _load("red_flags.yaml"), _load("red_flag_advice.yaml")
     rules = tuple(_rule(row, advice["sources"]) for row in data["rules"])
     keywords = data["spelling"].split()
     words.update(keywords, data["not_misspelt"].split())
-    return _Book(patterns, rules, _by_fact(rules), advice["lines"], frozenset(words), Spellings(keywords))
+    return _Book(patterns, of_drugs, rules, _by_fact(rules), advice["lines"], frozenset(words), Spellings(keywords))
 
 
 def _rule(row: dict[str, Any], sources: dict[str, str]) -> Rule:
@@ -177,8 +190,20 @@ def _language(text: str) -> Language:
 
 def _signs(text: str, background_only: bool = False) -> dict[str, str]:
     """The signs that are present in a normalised text, each with the words that tell it."""
-    found: dict[str, str] = {}
-    patterns = _book().patterns
+    found = {sign: match.group() for sign, match in _present(_book().patterns, text, background_only).items()}
+    if background_only:
+        return found
+    level, names = with_drugs_as(_DRUG, text)
+    for sign, match in _present(_book().of_drugs, level).items():
+        words = match.group()
+        for name in names[level.count(_DRUG, 0, match.start()) :][: words.count(_DRUG)]:
+            words = words.replace(_DRUG, name, 1)
+        found.setdefault(sign, words)
+    return found
+
+
+def _present(patterns: Sieve[_Pattern], text: str, background_only: bool = False) -> dict[str, re.Match[str]]:
+    found: dict[str, re.Match[str]] = {}
     there = patterns.there(text)
     for one in patterns.through(there):
         if one.sign in found or (background_only and not one.background):
@@ -187,7 +212,7 @@ def _signs(text: str, background_only: bool = False) -> dict[str, str]:
         for match in tried:
             said = status(text, match.start(), match.end())
             if said == "present" or (one.background and said == "historical"):
-                found[one.sign] = match.group()
+                found[one.sign] = match
                 break
     return found
 
@@ -237,7 +262,14 @@ def _described(who: Person) -> Iterator[str]:
         yield "@maybe_male"
 
 
-def _met(facts: dict[str, str]) -> list[tuple[Rule, tuple[str, ...]]]:
+_Met = tuple[Rule, tuple[str, ...]]  # a rule and the words that meet it
+
+
+def _pressing(one: _Met) -> int:
+    return -ORDER.index(one[0].disposition)
+
+
+def _met(facts: dict[str, str]) -> list[_Met]:
     """The rules that the facts meet, each with the words that meet it, the most pressing first."""
     book, met = _book(), []
     for number in sorted({number for fact in facts for number in book.rules_by_fact.get(fact, ())}):
@@ -246,7 +278,7 @@ def _met(facts: dict[str, str]) -> list[tuple[Rule, tuple[str, ...]]]:
         if groups is not None:
             told = (facts[min(group & facts.keys())] for group in groups)
             met.append((rule, tuple(dict.fromkeys(words for words in told if words))))
-    return sorted(met, key=lambda pair: -ORDER.index(pair[0].disposition))
+    return sorted(met, key=_pressing)
 
 
 _SEEN = {
@@ -281,7 +313,7 @@ def _from_alarm(alarm: Alarm, language: Language) -> Finding:
     )  # fmt: skip
 
 
-def _triage(met: list[tuple[Rule, tuple[str, ...]]], warned: Iterable[Alarm], language: Language) -> Triage:
+def _triage(met: Sequence[_Met], warned: Iterable[Alarm], language: Language) -> Triage:
     lines = _book().lines
     ordered = sorted(warned, key=lambda alarm: alarm.level != "emergency")
     levels: list[Disposition] = [rule.disposition for rule, _ in met]
@@ -309,7 +341,27 @@ def _triage(met: list[tuple[Rule, tuple[str, ...]]], warned: Iterable[Alarm], la
 
 def assess(text: str, profile: Profile | None = None, vitals: Vitals | None = None) -> Triage:
     """Triage one message. What the text itself says of age, sex and pregnancy goes before the profile."""
-    who = profile or Profile()
+    return _triage(*_shown(text, profile or Profile(), vitals), _language(_corrected(normalise(text))))
+
+
+def follow_up(text: str, earlier: Sequence[str], profile: Profile, before: Profile) -> Triage:
+    """Triage a message of a thread: by itself, and by what it adds to earlier ones about the same person.
+
+    It only raises, and what the earlier ones showed without it is not told again. `before` is the profile that they
+    were read with.
+    """
+    met, warned = _shown(text, profile)
+    if earlier:
+        told, told_warned = _shown("\n".join(earlier), before)
+        joint, joint_warned = _shown("\n".join([*earlier, text]), profile)
+        known = {rule.id for rule, _ in (*met, *told)}
+        met = sorted([*met, *(pair for pair in joint if pair[0].id not in known)], key=_pressing)
+        warned = [*warned, *(alarm for alarm in joint_warned if alarm not in (*warned, *told_warned))]
+    return _triage(met, warned, _language(_corrected(normalise(text))))
+
+
+def _shown(text: str, who: Profile, vitals: Vitals | None = None) -> tuple[list[_Met], list[Alarm]]:
+    """The rules that a text meets, and the alarms of its vital signs."""
     plain = _corrected(normalise(text))
     person = known(text, who)
     measured = (vitals or Vitals()).merged(read(text))
@@ -318,10 +370,10 @@ def assess(text: str, profile: Profile | None = None, vitals: Vitals | None = No
     if who.conditions or who.medicines:
         history = _corrected(normalise(". ".join((*who.conditions, *who.medicines))))
         facts = _signs(history, background_only=True) | facts
-    warned = alarms(measured, person)
+    warned = list(alarms(measured, person))
     if warned:
         facts["@alarm"] = ""
-    return _triage(_met(facts), warned, _language(plain))
+    return _met(facts), warned
 
 
 def suspected(triage: Triage, labels: Sequence[str]) -> Triage:
@@ -374,7 +426,8 @@ _CARD = {
            "crisis": "To talk to someone now: {number}.", "abuse": "Help with violence or abuse: {number}.",
            "do": "**Until help comes**", "avoid": "**Don't**",
            "today": "**Get seen today**: a doctor, an urgent-care centre or an emergency department.",
-           "worse": "If it gets worse, call {number}."},
+           "worse": "If it gets worse, call {number}.",
+           "low": "If you think of harming yourself, or can't keep yourself safe, call {number}."},
     "es": {"call": "**Llame al {number} ahora.**", "unknown": "número de emergencias de su zona (112, 911 o 999)",
            "here": "Gracias por contarlo. Merece ayuda, y hay ayuda ahora.",
            "may": "Lo que describe puede ser {names}. Solo una exploración puede aclararlo; no espere a saberlo.",
@@ -382,31 +435,41 @@ _CARD = {
            "crisis": "Para hablar con alguien ahora: {number}.", "abuse": "Ayuda ante violencia o maltrato: {number}.",
            "do": "**Hasta que llegue la ayuda**", "avoid": "**No haga esto**",
            "today": "**Que le vea hoy** un médico, un centro de urgencias o un hospital.",
-           "worse": "Si empeora, llame al {number}."},
+           "worse": "Si empeora, llame al {number}.",
+           "low": "Si piensa en hacerse daño o no puede mantenerse a salvo, llame al {number}."},
     "zh": {"call": "**现在就拨打{number}。**", "unknown": "当地急救电话(112、911或999)",
            "here": "谢谢您说出来。您值得得到帮助，现在就有人可以帮您。",
            "may": "您描述的情况可能是{names}。只有检查才能确定，不要等待。",
            "poison": "中毒咨询电话：{number}。如果当事人清醒且无不适，他们会告诉您怎么做。",
            "crisis": "现在就想找人谈谈：{number}。", "abuse": "遭受暴力或虐待时求助：{number}。",
            "do": "**在救援到来之前**", "avoid": "**不要**",
-           "today": "**今天就去就医**：医生、急诊或医院。", "worse": "如果加重，请拨打{number}。"},
+           "today": "**今天就去就医**：医生、急诊或医院。", "worse": "如果加重，请拨打{number}。",
+           "low": "如果想伤害自己，或无法保证自己的安全，请拨打{number}。"},
 }  # fmt: skip
 _OR = {"en": " or ", "es": " o ", "zh": "或"}
 
 
 def card(triage: Triage, region: str) -> str:
-    """The card for a patient, in Markdown: whom to call, what it may be, what to do, what not. Empty below urgent."""
-    if triage.disposition not in ("emergency", "urgent"):
-        return ""
+    """The card for a patient, in Markdown: whom to call, what it may be, what to do, what not.
+
+    Below urgent there is none, but whoever is in distress is told whom to talk to whatever else is found.
+    """
     said, place = _CARD[triage.language], regions().get(region.strip().upper(), regions()["INT"])
     number = said["unknown"] if place.code == "INT" else place.emergency
+    someone = place.crisis or regions()["INT"].crisis
+    distressed = any(rule.category == "crisis" and f"triage.{rule.id}" in triage.rules for rule in rules())
+    if triage.disposition not in ("emergency", "urgent"):
+        lines = [said["here"], said["crisis"].format(number=someone), said["low"].format(number=number)]
+        return " ".join(lines) + "\n" if distressed else ""
     names = _OR[triage.language].join(triage.names[:2])
     emergency = triage.disposition == "emergency"
     lines = [said["call"].format(number=number) if emergency else said["today"]]
     lines += ["", said["here"] if triage.category in ("crisis", "abuse") else said["may"].format(names=names)]
     other = getattr(place, triage.category, "")
-    if triage.category in ("poison", "crisis", "abuse") and other:
+    if triage.category in ("poison", "abuse") and other:
         lines += ["", said[triage.category].format(number=other)]
+    if distressed:
+        lines += ["", said["crisis"].format(number=someone)]
     if triage.advice:
         lines += ["", said["do"] if emergency else "", *(f"- {line}" for line in triage.advice[:6])]
     if triage.avoid:

@@ -16,6 +16,7 @@ from primum.safety.profile import Profile
 from primum.safety.recommends import recommended
 from primum.safety.remembered import remembered
 from primum.safety.sentences import split_plain
+from primum.safety.unmeant import unmeant
 
 RULES_VERSION = "rules-3"
 BLOCKED = SEVERITIES.index("major")  # from this severity on, an answer must not say it
@@ -23,7 +24,8 @@ RISK = {"info": 0, "minor": 1, "moderate": 1, "major": 2, "contraindicated": 3}
 
 _TAKES = re.compile(
     r"\b(?:i|he|she|we|they|patient|who|mother|father|mum|mom|dad|wife|husband|son|daughter|baby|child)\b[^.?!;]{0,40}?"
-    r"\b(?:takes?|taking|am on|is on|are on|been on|uses?|using|prescribed|started|had)\b"
+    r"\b(?:takes?|taking|am on|is on|are on|been on|uses?|using|prescribed|started"
+    r"|had(?=(?: (?:some|an?|my|his|her|two|\d+(?: ?mg)?|doses? of|tablets? of))* ?$))\b"
     r"|(?:^|, |\band )\W*(?:(?:also|currently|regularly) )?(?:takes|uses)\b"
     r"|\b(?:taking|on|prescribed|medications?:|medicines?:|meds?:)\s|\b(?:tomo|toma|tomando)\b|在(?:吃|服|用)|服用",
     re.IGNORECASE,
@@ -47,6 +49,21 @@ _ALLERGY = re.compile(
 _ALLERGY_ENDS = re.compile(
     r"\b(?:can|could|may|should|is|are|am|was|what|which|how|but|so|please|while|when|since)\b"
     r"|\band (?:i|my|can|want|need|have)\b",
+    re.IGNORECASE,
+)
+# "A rash with amoxicillin", "hives after ibuprofen"; what follows counts where it names a medicine.
+_REACTED = re.compile(
+    r"(?<!ankle )(?<!leg )(?<!foot )(?<!feet )\b(?:rash|hives|urticaria|anaphyla\w+|(?:allergic )?reaction|swelling"
+    r"|swelled up|swollen (?:face|lips?|tongue|throat)|sarpullido|ronchas|urticaria|erupci[oó]n|reacci[oó]n)"
+    r" (?:with|from|after|to|on|when (?:i|he|she) (?:took|had)|con|por|tras|despu[eé]s de|al tomar)"
+    r" (?:(?:taking|having|using|a|an|the|my|his|her|dose|course|of|tomar) )*((?:[\w'’-]+ ?){1,3})"
+    r"|[吃用服打]了?([^,，。]{1,8}?)(?:后|之后|以后|就)?(?:起|出|长)了?(?:皮疹|荨麻疹|疹子|风团)",
+    re.IGNORECASE,
+)
+# What is asked, may happen, or treats a rash is no reaction that was had.
+_NO_REACTION = re.compile(
+    r"\b(?:no|not|never|without|any|can|could|may|might|does|do|will|would|if|risk|treat\w*|reliev\w*|help\w*|better"
+    r"|gone|clear\w*|improv\w*|cream|puede|sin|si)\b[^.;?!]*$|会|能|可",
     re.IGNORECASE,
 )
 _NO_ALLERGY = re.compile(
@@ -100,7 +117,7 @@ def _said(text: str) -> Profile:
         height_cm=who.height_cm,
         egfr=who.egfr,
         creatinine_umol_l=who.creatinine_umol_l,
-        allergies=tuple(filter(None, sensitive)),
+        allergies=tuple(dict.fromkeys(filter(None, [*sensitive, *_reacted_to(text)]))),
         medicines=tuple(dict.fromkeys(taken(text))),
         conditions=tuple(sorted(contraindications.conditions_of(affirmed))),
     )
@@ -111,17 +128,29 @@ def _allergen(phrase: str) -> str:
     return _BEFORE_ALLERGEN.sub("", _ALLERGY_ENDS.split(phrase)[0].strip(" ,/"))
 
 
+def _reacted_to(text: str) -> list[str]:
+    """The medicines that a text says gave a rash, hives or a swelling."""
+    return [
+        mentions(part)[0].written
+        for match in _REACTED.finditer(text)
+        for part in match.groups()
+        if part and mentions(part) and not _NO_REACTION.search(text[max(0, match.start() - 40) : match.start()])
+    ]
+
+
 def taken(text: str) -> list[str]:
     """The medicines that a text says are taken, with their form if it is told; not those that it only asks about."""
     found = []
     for start, stop in split_plain(text):
         sentence = text[start:stop]
-        named = mentions(sentence)
+        named, reacted = mentions(sentence), _reacted_to(sentence)
         for one, following in zip_longest(named, named[1:]):
             before = _ASIDE.split(sentence[: one.start])[-1]
             takes = [match.end() for match in _TAKES.finditer(before)]
             asks = [match.end() for match in _ASKS.finditer(before)]
-            if takes and (not asks or asks[-1] < takes[-1] - 25) and not denies(_clause(before)):
+            if not takes or unmeant(before) or one.written in reacted:
+                continue
+            if (not asks or asks[-1] < takes[-1] - 25) and not denies(_clause(before)):
                 form = routes.form_of(sentence, one, following.start if following else None)
                 found.append(f"{one.name} {form[0]}" if form else one.name)
     return found

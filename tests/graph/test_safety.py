@@ -91,6 +91,23 @@ async def test_the_card_knows_what_was_told_before(agent: Agent, vllm: FakeVLLM)
     assert "Call" in answer.text or "Get seen today" in answer.text
 
 
+async def test_a_sign_that_a_later_question_adds_gets_the_card_once(agent: Agent, vllm: FakeVLLM) -> None:
+    vllm.default = cited(f"{GOUT} [colchicine].")
+    first = await agent.ask("My child has a fever of 39. He is 4 years old.", thread="t")
+    second = await agent.ask("now he has a purple rash that doesn't fade", thread="t")
+    third = await agent.ask(ASKED, thread="t")
+    assert [one.status == "emergency" for one in (first, second, third)] == [False, True, False]
+    assert "triage.purpuric-rash" in [finding.rule for finding in second.safety.findings]
+
+
+async def test_an_answer_that_finds_nothing_still_tells_who_is_there_to_talk_to(agent: Agent, vllm: FakeVLLM) -> None:
+    vllm.default = "No."
+    answer = await agent.ask("I've been depressed for months")
+    assert answer.disposition == "routine" and "findahelpline.com" in answer.text.partition("\n")[0]
+    noted = await agent.ask("34F, she has been depressed for months", audience="clinician", form="answer")
+    assert noted.disposition == "routine" and "Thank you" not in noted.text
+
+
 async def test_a_question_about_a_child_is_read_as_one_though_the_profile_is_the_parents(
     agent: Agent, vllm: FakeVLLM
 ) -> None:

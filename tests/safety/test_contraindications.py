@@ -447,3 +447,25 @@ def test_any_two_of_a_class_are_a_duplicate(name: str, data: st.DataObject) -> N
 
 def test_the_rules_are_read_once() -> None:
     assert rules() is rules()
+
+
+@pytest.mark.parametrize(
+    ("text", "stage"),
+    [
+        ("kidney disease stage 4", "ckd-4"),
+        ("CKD 4, on ramipril", "ckd-4"),
+        ("stage IV CKD", "ckd-4"),
+        ("chronic kidney disease (stage 3b)", "ckd-3b"),
+        ("renal impairment grade 3", "ckd-3"),
+        ("enfermedad renal crónica estadio 4", "ckd-4"),
+        ("我有肾病四期", "ckd-4"),
+        ("4期慢性肾脏病", "ckd-4"),
+    ],
+)
+def test_a_stage_of_the_kidneys_is_read_however_it_is_written(text: str, stage: str) -> None:
+    assert stage in conditions_of([text])
+
+
+@pytest.mark.parametrize("text", ["no kidney disease stage 4", "CKD 5 mg ramipril", "stage 4 lung cancer"])
+def test_what_is_no_stage_of_the_kidneys_is_none(text: str) -> None:
+    assert not [one for one in conditions_of([text]) if one.startswith("ckd-")]

@@ -12,6 +12,7 @@ from primum.safety.dose_reader import read_doses
 from primum.safety.doses import check, limits, table
 from primum.safety.findings import Finding
 from primum.safety.profile import Profile
+from primum.safety.validator import told
 
 CASES = [json.loads(line) for line in (Path(__file__).parent / "dose_cases.jsonl").read_text("utf-8").splitlines()]
 DATA = Path(__file__).parents[2] / "safety" / "data"
@@ -386,3 +387,58 @@ def test_far_more_than_any_limit_is_always_found(drug: str, factor: int) -> None
 @settings(max_examples=50, deadline=None)
 def test_no_text_breaks_the_reader(text: str, drug: str) -> None:
     check(f"{text} {drug} {text}", NOBODY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CKD 4 paracetamol 1 g",
+        "NYHA 3 bisoprolol 10 mg",
+        "GOLD 3 prednisolone 40 mg",
+        "day 3 amoxicillin 500 mg",
+        "Type 2 metformin 1 g",
+        "step 3 montelukast 10 mg",
+        "ASA 2 paracetamol 1 g",
+        "Child-Pugh class 7 amoxicillin 1 g",
+    ],
+)
+def test_the_number_of_a_stage_or_a_day_is_no_count_of_tablets(text: str) -> None:
+    assert not [
+        one for one in check(text, Profile()) if one.rule.startswith(("dose.single", "dose.daily", "dose.unreadable"))
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["took 4 naproxen 500 mg", "three times a day 3 paracetamol 500 mg", "every day 10 paracetamol 500 mg"],
+)
+def test_a_count_before_a_name_counts_whatever_stands_before_it(text: str) -> None:
+    assert [one for one in check(text, Profile()) if one.rule.startswith(("dose.single", "dose.daily"))]
+
+
+def test_a_child_known_by_weight_alone_is_told_its_weight_and_no_age_that_nobody_gave() -> None:
+    for text in ("My child weighs 12 kg. Paracetamol 500 mg four times a day", "12 kg, paracetamol 500 mg"):
+        found = check(text, Profile())
+        assert "for a child of 12 kg" in found[0].text and "years" not in found[0].text
+    assert "for a child of 3 years" in check("My 3 year old weighs 12 kg, paracetamol 500 mg", Profile())[0].text
+
+
+@pytest.mark.parametrize(
+    ("text", "over"),
+    [
+        ("Apixaban 5 mg bd in AF, 82 y, 58 kg, creatinine 1.6 mg/dL", True),
+        ("82 year old, 58 kg, atrial fibrillation, apixaban 5 mg twice daily", True),
+        ("AF, 82 year old, creatinine 150 µmol/L, apixaban 5 mg twice a day", True),
+        ("AF, 55 kg, creatinine 150, 70 year old, apixaban 5 mg bd", True),
+        ("82 year old, 58 kg, atrial fibrillation, apixaban 2.5 mg twice daily", False),
+        ("70 y, 58 kg, AF, apixaban 5 mg bd", False),
+        ("DVT, 82 year old, 55 kg, apixaban 5 mg twice a day", False),
+        ("84 year old man with AF takes dabigatran 150 mg twice daily", True),
+        ("84 year old man with AF takes dabigatran 110 mg twice daily", False),
+        ("74 year old man with AF takes dabigatran 150 mg twice daily", False),
+    ],
+)
+def test_an_anticoagulant_is_lowered_by_two_of_age_weight_and_creatinine(text: str, over: bool) -> None:
+    found = [one for one in check(text, told(text, Profile())) if one.rule.startswith(("dose.daily", "dose.single"))]
+    assert bool(found) == over
+    assert not [one for one in found if "82 mg" in one.text or "70 mg" in one.text]

@@ -228,3 +228,16 @@ def test_an_age_or_a_weight_is_no_filtration_rate() -> None:
     assert read("eGFR of a 55-year-old woman with creatinine 1.2 mg/dL").egfr is None
     assert read("Creatinine clearance of a man of 70 kg").egfr is None
     assert read("Her eGFR is 48.").egfr == 48 and read("eGFR 7.5 ml/min").egfr == 7.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["my kidneys work at 20%", "my kidney function is down to 20 percent", "I only have 20% kidney function",
+     "mis riñones funcionan al 20%", "肾功能只有20%"],
+)  # fmt: skip
+def test_kidneys_told_in_percent_are_an_egfr(text: str) -> None:
+    assert read(text).egfr == 20
+
+
+def test_a_number_of_years_beside_a_weight_is_an_age() -> None:
+    assert read("AF, 82 y, 58 kg").ages == (82,) and read("smoked for 30 y, 20 a day").ages == ()

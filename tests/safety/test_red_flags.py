@@ -303,6 +303,106 @@ WRITTEN_BADLY = [
 ]
 
 
+SWALLOWED = [
+    "My toddler drank a whole bottle of Calpol",
+    "My 2 year old son drank a bottle of paracetamol",
+    "She drank the whole bottle of ibuprofen syrup",
+    "my kid gulped down half a bottle of cough syrup",
+    "My 2 year old ate half a packet of loratadine",
+    "My toddler found my metformin and ate half the bottle",
+    "My grandson took his granny's warfarin",
+    "He took half a box of propranolol last night",
+    "Mi hijo de 2 años se tomó una botella de paracetamol",
+    "mi hija se bebió medio bote de ibuprofeno",
+    "mi bebé se ha bebido todo el jarabe",
+    "me tomé media caja de diazepam",
+    "我两岁的儿子喝了半瓶布洛芬",
+    "宝宝把一整瓶退烧药都喝了",
+    "小孩误吃了半盒对乙酰氨基酚",
+]
+TAKEN_AS_MEANT = [
+    "I drank a bottle of water with my paracetamol",
+    "I drank a bottle of wine while taking metronidazole",
+    "I drank a whole bottle of maple syrup",
+    "I took a bottle of ibuprofen with me on holiday",
+    "I finished the whole box of amoxicillin as prescribed",
+    "My baby drank half his bottle of milk, can I give Calpol?",
+    "My 3 year old ate his breakfast and then amoxicillin",
+    "My 4 year old takes half a tablet of levothyroxine",
+    "I get through a box of paracetamol a month",
+    "What happens if a toddler drinks a bottle of Calpol?",
+    "tomo una caja de omeprazol al mes",
+    "Me tomé un ibuprofeno y una botella de agua",
+]
+
+
+@pytest.mark.parametrize("text", SWALLOWED)
+def test_a_drug_in_an_amount_that_is_no_dose_is_an_overdose_whatever_it_is_called(text: str) -> None:
+    found = assess(text)
+    assert found.disposition == "emergency" and "triage.overdose" in found.rules and found.category == "poison"
+
+
+def test_the_words_that_tell_an_overdose_name_the_drug_as_it_was_written() -> None:
+    found = assess("I take warfarin. My toddler drank a whole bottle of Calpol").findings[0]
+    assert found.rule == "triage.overdose" and found.subjects == ["drank a whole bottle of calpol"]
+
+
+@pytest.mark.parametrize("text", TAKEN_AS_MEANT)
+def test_a_bottle_or_a_drug_that_is_taken_as_it_is_meant_is_none(text: str) -> None:
+    assert "triage.overdose" not in assess(text).rules
+
+
+DISTRESSED = [
+    ("I feel hopeless and can't see a way out", "urgent"),
+    ("I feel worthless and I can't go on", "urgent"),
+    ("No puedo más, me siento deprimida y no veo salida", "urgent"),
+    ("我觉得很绝望,看不到出路", "urgent"),
+    ("I feel really down and hopeless lately, nothing is fun anymore", "routine"),
+    ("I've been depressed for months", "routine"),
+    ("My son is 15 and has been feeling really low for weeks", "routine"),
+    ("I have lost interest in everything", "routine"),
+    ("me siento muy triste y sin ganas de nada", "routine"),
+    ("我最近情绪很低落,什么都没兴趣", "routine"),
+]
+NOT_DISTRESSED = [
+    "this is hopeless, the printer won't work",
+    "I'm hopeless at maths",
+    "I can't see a way out of the car park",
+    "I can't go on holiday because of my knee",
+    "The pain is so bad I can't take it anymore",
+    "What are the symptoms of depression?",
+    "I take sertraline for depression, can I drink alcohol?",
+    "I don't feel depressed",
+    "Can alcohol make you feel depressed?",
+    "I'm down to 2 tablets a day",
+    "I was down with flu last week",
+    "depressed skull fracture management",
+    "抑郁症怎么治疗",
+]
+
+
+@pytest.mark.parametrize(("text", "disposition"), DISTRESSED)
+@pytest.mark.parametrize("region", ["GB", "INT", "TR"])
+def test_whoever_is_in_distress_is_told_whom_to_talk_to_in_every_country(
+    text: str, disposition: str, region: str
+) -> None:
+    found = assess(text)
+    assert found.disposition == disposition and found.category == "crisis" and "triage.low-mood" in found.rules
+    assert (regions()[region].crisis or regions()["INT"].crisis) in card(found, region)
+
+
+@pytest.mark.parametrize("text", NOT_DISTRESSED)
+def test_words_of_distress_about_something_else_are_no_distress(text: str) -> None:
+    found = assess(text)
+    assert found.category != "crisis" and "help" not in card(found, "GB")
+
+
+def test_distress_beside_another_illness_keeps_its_line() -> None:
+    found = assess("I've been depressed for months and now it burns when I pee, with a fever of 39 and back pain")
+    assert found.disposition == "urgent" and found.category == "medical"
+    assert regions()["GB"].crisis in card(found, "GB")
+
+
 @pytest.mark.parametrize(("text", "rule"), ENGLISH + SPANISH + CHINESE)
 def test_an_emergency_is_found_in_three_languages(text: str, rule: str) -> None:
     triage = assess(text)
@@ -575,6 +675,12 @@ def test_any_text_is_read(text: str) -> None:
 @given(st.sampled_from(CALM), EMERGENCIES)
 def test_a_calm_message_before_an_emergency_takes_nothing_from_it(calm: str, text: str) -> None:
     assert assess(f"{calm}\n{text}").disposition == "emergency"
+
+
+@pytest.mark.parametrize("text", ["我孩子发烧38.5度", "宝宝烧到38度", "发烧手脚冰凉", "发烧脸红", "宝宝要吃退烧药吗"])
+def test_a_fever_is_no_burn_in_chinese(text: str) -> None:
+    assert not {"triage.burn-major", "triage.burn"} & set(assess(text).rules)
+    assert assess("孩子的脸被开水烧伤了").disposition == "emergency"
 
 
 def test_a_negation_of_the_finding_itself_lowers() -> None:

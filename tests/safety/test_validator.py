@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from primum.safety.findings import Finding
 from primum.safety.profile import Profile
 from primum.safety.validator import dangers, examine, taken, told
 
@@ -47,6 +48,10 @@ def test_a_plain_question_has_no_grave_finding(text: str) -> None:
         ("Should I take ibuprofen?", []),
         ("I do not take warfarin.", []),
         ("What is warfarin for?", []),
+        ("I take warfarin and my toddler drank a bottle of ibuprofen.", ["warfarin"]),
+        ("I drank a bottle of wine while taking metronidazole.", ["metronidazole"]),
+        ("Tomo omeprazol y mi hijo se tomó una botella de paracetamol.", ["omeprazole"]),
+        ("我在吃华法林,孩子误吃了布洛芬", ["warfarin"]),
     ],
 )
 def test_what_is_taken_is_told_from_what_is_asked_about(text: str, medicines: list[str]) -> None:
@@ -150,3 +155,61 @@ def test_what_a_question_tells_of_kidneys_and_breast_feeding_is_read() -> None:
     assert examine("My eGFR is 25. Can I take metformin?").risk_level == 3
     assert told("I am breastfeeding. Can I take codeine?", Profile()).breastfeeding
     assert told("He weighs 14 kg.", Profile()).weight_kg == 14
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I take St John's wort and the pill",
+        "I am on the pill and take carbamazepine",
+        "morning after pill and St John's wort",
+        "Tomo la píldora y carbamazepina",
+    ],
+)
+def test_the_pill_is_the_contraceptive_where_it_is_taken(text: str) -> None:
+    assert any("contraceptive" in one.rule and one.severity in ("major", "contraindicated") for one in grave(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["Which is the pill for gout? I take carbamazepine", "take the pill that you gave me, and carbamazepine"]
+)
+def test_another_pill_is_no_contraceptive(text: str) -> None:
+    assert not [one for one in examine(text).findings if "contraceptive" in one.rule]
+
+
+def grave(text: str) -> list[Finding]:
+    return [one for one in examine(text).findings if one.rule.startswith(("interaction.", "allergy."))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I had a rash with amoxicillin. The doctor gave me cefalexin",
+        "My son came out in hives after amoxicillin, can he have cefalexin?",
+        "swelling of the face, swollen lips after taking amoxicillin. And cefalexin?",
+        "tuve una erupción con amoxicilina, y cefalexina?",
+    ],
+)
+def test_a_reaction_that_was_had_is_an_allergy_and_its_medicine_not_taken(text: str) -> None:
+    assert any("cephalexin" in one.text.lower() for one in grave(text) if one.rule.startswith("allergy."))
+    assert "amoxicillin" not in taken(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Can I get a rash from amoxicillin?",
+        "I never had a rash with amoxicillin",
+        "I treat my rash with hydrocortisone",
+        "My ankle swelling with amlodipine is bad",
+        "I had a rash from the sun",
+    ],
+)
+def test_a_rash_that_is_asked_about_denied_or_treated_is_no_allergy(text: str) -> None:
+    assert told(text, Profile()).allergies == ()
+
+
+def test_what_was_had_right_before_a_name_was_taken() -> None:
+    assert taken("I had ibuprofen this morning") == ["ibuprofen"]
+    assert taken("I had two paracetamol this morning") == ["acetaminophen"]
+    assert taken("I had a stroke, is aspirin right?") == []
