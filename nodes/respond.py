@@ -13,7 +13,7 @@ from primum.graph.errors import RetrievalFailed
 from primum.graph.state import Problem, State
 from primum.nodes import case
 from primum.nodes.asking import asking_back
-from primum.nodes.evidence import judge, left_aside, read_passages, unsafe
+from primum.nodes.evidence import asked_in, dangling, judge, left_aside, read_passages, unsafe
 from primum.nodes.opening import max_words
 from primum.nodes.outcomes import worked_out
 from primum.nodes.prompts import hashes
@@ -122,7 +122,7 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
         return written.answer
     clinical = [v for v in verdicts if v.clinical]
     removed = {"sentences": len(clinical), "supported": 0, "removed": len(clinical)}
-    asked = state.get("english") or state.get("standalone") or state["question"]
+    asked = asked_in(state)
     fitting = relevant(asked, list(passages.values())) if state["sufficiency"] >= NOTHING_FOUND else []
     if not fitting:
         text = UNSEARCHED if any(d.startswith("retrieve: ") for d in state.get("degraded", [])) else NOTHING
@@ -205,6 +205,8 @@ def _written(
     objected = {finding["sentence"] for finding in findings if not finding["verified"]}
     clinical = [v for v in verdicts if v.clinical]
     proven = [v for v in clinical if v.stands and v.sentence.text not in objected]
+    lost = dangling(proven, passages)
+    proven = [v for v in proven if v not in lost]
     if not proven or len(proven) < WHOLE * len(clinical) or left_aside(proven, passages):
         return None
     kept = _within([v for v in verdicts if not v.clinical or v in proven], max_words(state, context))

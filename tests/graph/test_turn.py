@@ -134,6 +134,13 @@ async def test_what_is_proven_but_answers_something_else_is_no_answer(agent: Age
     assert answer.status != "answered" and "Ibuprofen" not in answer.text and "250 mg" not in answer.text
 
 
+async def test_leave_from_a_passage_on_another_medicine_is_no_answer(agent: Agent, vllm: FakeVLLM) -> None:
+    vllm.default = cited("Yes, it can be taken in pregnancy [lowest dose].")
+    answer = await agent.ask("Can I take ibuprofen in pregnancy?")
+    assert answer.status == "evidence_only" and "can be taken" not in answer.text
+    assert "about something else" in vllm.written[1]["messages"][-1]["content"]
+
+
 async def test_a_draft_that_begins_again_is_cut_off_and_told_once(agent: Agent, vllm: FakeVLLM) -> None:
     vllm.says(cited(f"{DOSE} [every 4 to 6 hours]. {LIVER} [damage the liver].\n\n" * 30))
     answer = await agent.ask(ASKED, max_words=1000)
