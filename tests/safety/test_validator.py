@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from primum.safety.profile import Profile
-from primum.safety.validator import dangers, examine, taken, told
+from primum.safety.validator import dangers, examine, in_play, taken, told
 
 WARFARIN = "I take warfarin and want to take ibuprofen 800 mg four times a day"
 
@@ -150,3 +150,26 @@ def test_what_a_question_tells_of_kidneys_and_breast_feeding_is_read() -> None:
     assert examine("My eGFR is 25. Can I take metformin?").risk_level == 3
     assert told("I am breastfeeding. Can I take codeine?", Profile()).breastfeeding
     assert told("He weighs 14 kg.", Profile()).weight_kg == 14
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("I am allergic to sulfa. Can I take furosemide?", ["furosemide"]),
+        ("I am allergic to penicillin and I take lisinopril.", ["lisinopril"]),
+        ("I'm allergic to ibuprofen. What can I take for pain?", []),
+        ("I have a penicillin allergy, can I take amoxicillin?", ["amoxicillin"]),
+        ("I am allergic to ibuprofen. Is ibuprofen gel safe?", ["ibuprofen"]),
+        ("Allergic to penicillin, take lisinopril daily", ["lisinopril"]),
+        ("Soy alérgico a la penicilina y puedo tomar ibuprofeno", ["ibuprofen"]),
+        ("I am not allergic to ibuprofen", ["ibuprofen"]),
+        ("我对青霉素过敏，可以吃布洛芬吗？", ["ibuprofen"]),
+    ],
+)
+def test_an_allergen_is_not_taken_for_a_medicine_in_play(text: str, names: list[str]) -> None:
+    assert [one.name for one in in_play(text)] == names
+
+
+def test_a_class_is_written_in_words() -> None:
+    (finding, *_) = examine("Can I take a penicillin?", Profile(allergies=("penicillin",))).findings
+    assert finding.text.startswith("penicillin class, with the allergy “penicillin”")
