@@ -13,7 +13,7 @@ from primum.safety.lexicon import drugs
 from primum.safety.phrases import plain
 from primum.safety.profile import Profile
 from primum.safety.remembered import remembered
-from primum.safety.sentences import split_answer
+from primum.safety.sentences import split_answer, split_plain
 from primum.safety.support import Evidence, Verdict, Violation, check
 from primum.safety.validator import dangers, rules_version
 from primum.safety.words import Bag, claims
@@ -51,14 +51,15 @@ def judge(text: str, passages: Mapping[int, Passage | Evidence], state: State) -
     """The audit by code: each sentence of an answer against the passages, and against the rules for this person.
 
     Where a question was searched for, only passages that are about it prove anything, and what points back needs
-    something to point to. What is said twice counts, and is shown, once. A passage's own title or heading is no
-    sentence: it goes.
+    something to point to. What is said twice counts, and is shown, once. A passage's own title or heading, and
+    what the question says, is no sentence of an answer: it goes.
     """
     searched = {n: p for n, p in passages.items() if isinstance(p, Passage) and state.get("route") == "evidence"}
     fitting = {p.chunk_id for p in relevant(asked_in(state), list(searched.values()))}
     beside = {n for n, p in searched.items() if p.chunk_id not in fitting}
     evidence = {n: Evidence(p.text, p.title, p.heading) for n, p in passages.items() if n not in beside}
     heads = {plain(head) for p in evidence.values() for head in (p.title, p.heading, f"{p.title} {p.heading}")}
+    heads |= {plain(state["question"][a:b]) for a, b in split_plain(state["question"])}
     first = {s.text.casefold().rstrip(".!? "): id(s) for s in reversed(split_answer(text))}
     sentences = [s for s in split_answer(text) if id(s) in first.values() and plain(s.text) not in heads]
     verdicts = check(sentences, evidence, f"{state['question']} {state.get('english', '')}".strip())

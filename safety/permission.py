@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 from primum.safety.polarity import denies
 from primum.safety.remembered import remembered
+from primum.safety.words import Bag, claims
 
 _VERB = r"(?:be (?:taken|given|used|combined|continued)|take|give|use|drink|eat|combine|mix|continue)\b"
 _PERMITS = re.compile(
-    rf"\b(?:can|may|could)(?: (?:also|still|often|usually|\w+ly))* {_VERB}"
+    rf"\b(?:can|may|could|should|must|to)(?: (?:also|still|often|\w+ly))* {_VERB}"
     r"|\b(?:safe|safely|fine|ok|okay|all right|allowed|harmless|no problem)\b"
     r"|^\W*(?:please |then )?(?:give|take)\b",
     re.IGNORECASE,
@@ -32,7 +33,7 @@ _OTHERWISE = re.compile(
 )
 _WITHOUT = re.compile(r"\bwithout\b", re.IGNORECASE)  # how it is taken, and no denial of it
 _CLAUSE = re.compile(
-    r"[;:]\s|,\s(?!(?:or|and)\b)|\s[–—]\s|\b(?=(?:but|however|unless|except|although|though|while|whereas|only)\b)",
+    r"[;:,]\s|\s[–—]\s|\b(?=(?:but|however|unless|except|although|though|while|whereas|only)\b)",
     re.IGNORECASE,
 )
 _YES = re.compile(r"(?:^|:\s*)\W*(?:yes|sure|of course|certainly)\b", re.IGNORECASE)
@@ -51,12 +52,28 @@ def permits(text: str, asked: str = "") -> bool:
     return any(_PERMITS.search(clause) for clause in _free(text))
 
 
-def granted(near: Sequence[str]) -> bool:
-    """Whether one of a source's sentences gives leave: neither denied nor of a lower dose or another medicine."""
-    return any(_PERMITS.search(clause) or _GRANTS.search(clause) for part in near for clause in _free(part))
+def granted(text: str, near: Sequence[str], context: str) -> bool:
+    """Whether a source gives the leave that a sentence gives.
+
+    One of its clauses does, and none that denies, or speaks of a lower dose or another medicine, is alone in saying a
+    word of it.
+
+    Args:
+        near: the sentences of the source that this one rests on.
+        context: the source's title and heading.
+    """
+    free = [clause for part in near for clause in _free(part)]
+    withheld = [clause for part in near for clause in _clauses(part) if clause not in free]
+    if not any(_PERMITS.search(clause) or _GRANTS.search(clause) for clause in free):
+        return False
+    said, unsaid = Bag.of([*free, context]), Bag.of(withheld)
+    return all(said.says(word) or not unsaid.says(word) for word in claims(" ".join(_free(text))))
+
+
+def _clauses(text: str) -> list[str]:
+    return [clause for clause in _CLAUSE.split(_WITHOUT.sub(" ", text)) if clause]
 
 
 def _free(text: str) -> list[str]:
     """The clauses of a sentence that neither deny nor speak of something else in its place."""
-    clauses = (clause for clause in _CLAUSE.split(_WITHOUT.sub(" ", text)) if clause)
-    return [clause for clause in clauses if not denies(clause) and not _OTHERWISE.search(clause)]
+    return [clause for clause in _clauses(text) if not denies(clause) and not _OTHERWISE.search(clause)]

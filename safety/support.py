@@ -46,8 +46,8 @@ _DOSED = frozenset({"kilogram", "meter ** 3", "tablet", "puff", "drop", "iu", "1
 _OF_SOMEBODY = re.compile(
     r"^\W*(?:(?:yes|no),? )?(?:(?:the|this) (?:person|patient|user|reader|individual)|they|he|she|you)(?:"
     r"(?: has| have| had|['’]ve)(?: already| also)* (?:been (?:taking|using|told)|taken|used|asked|told|said|mentioned)"
-    r"|(?: is| are| was| were|['’]re)(?: already| also| currently)* (?:taking|using|asking|wondering|allergic to)"
-    r"| (?:asks?|wants|mentions))\b",
+    r"|(?: is| are| was| were|['’]re)(?: already| also| currently)* (?:taking|using|asking|asked|told|allergic to)"
+    r"| (?:asks?|wants|mentions))\b|^\W*(?:I|my)\b(?! (?:doctor|library))",
     re.IGNORECASE,
 )
 _ADVICE = re.compile(r"\b(?:take|give|use|swallow|inject|avoid|dose|maximum|every)\b", re.IGNORECASE)
@@ -245,7 +245,7 @@ def _violations(
         found.append(Violation("negation"))
     if words := turned(text, near, passage, context):
         found.append(Violation("direction", tuple(words)))
-    if permits(text, asked) and not granted(near):
+    if permits(text, asked) and not granted(text, near, context):
         found.append(Violation("permission"))
     if _OF_SOMEBODY.search(text) and not any(map(_OF_SOMEBODY.search, near)):
         found.append(Violation("somebody"))

@@ -85,3 +85,8 @@ def test_where_another_passage_proves_it_the_marker_is_put_right() -> None:
 def test_what_points_back_needs_a_proven_sentence_that_names_it(said: str, stand: list[bool]) -> None:
     verdicts = judge(said, {1: OTHER, 2: METFORMIN}, SEARCHED)
     assert [verdict.stands for verdict in verdicts] == stand
+
+
+def test_what_the_question_says_is_no_answer_to_it() -> None:
+    asked = State(question="Uric acid crystals cause gout. What treats it?")
+    assert judge("Uric acid crystals cause gout [1]. What treats it?", {1: FIRST}, asked) == []

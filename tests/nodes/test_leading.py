@@ -60,3 +60,25 @@ def test_what_is_noted_is_not_told_by_a_tool_again() -> None:
     )
     answer = {"text": "So it is.", "status": "answered", "support": {}}
     assert worked_out(answer, {**state, "outcomes": [told_by_tool], "route": "evidence"}) == answer
+
+
+def test_who_asks_how_much_for_a_child_reads_the_most_for_its_age_and_weight() -> None:
+    (finding,) = asked_about(asking("How much Tylenol can I give my 3 year old who weighs 14 kg?"))
+    assert finding.text.startswith("Acetaminophen (Tylenol) for a child of 3 years and 14 kg: at most 210 mg at one")
+    assert "960 mg a day, at least 4 hours apart" in finding.text and "BNF" not in finding.text
+    assert finding.source.startswith("British National Formulary for Children")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How much Tylenol can I give my 3 year old?",
+        "How much Tylenol can I take? I am 40 and weigh 80 kg.",
+        "Can I give Tylenol to my 3 year old who weighs 14 kg?",
+        "How much digoxin can I give my 3 year old who weighs 14 kg?",
+        "How much Tylenol can I give my 2 month old who weighs 5 kg?",
+        "How much Tylenol can I give my 3 year old with kidney failure who weighs 14 kg?",
+    ],
+)
+def test_where_more_decides_than_age_and_weight_no_most_is_told(question: str) -> None:
+    assert not any(one.rule == "dose.bound" for one in asked_about(asking(question)))

@@ -37,6 +37,7 @@ def rules(sentence: str, evidence: Evidence, asked: str = "") -> set[str]:
         ("Give a DOAC to people with severe kidney disease [1].", DOAC),
         ("You can take apixaban with herbal remedies [1].", DOAC),
         ("People allergic to penicillin can take an antibiotic [1].", AMOXICILLIN),
+        ("You should take amoxicillin with an allergy to penicillin [1].", AMOXICILLIN),
     ],
 )
 def test_another_dose_or_another_medicine_is_no_leave(sentence: str, evidence: Evidence) -> None:
@@ -49,6 +50,7 @@ def test_another_dose_or_another_medicine_is_no_leave(sentence: str, evidence: E
         ("You can take apixaban with food [1].", DOAC),
         ("People with severe kidney disease may need a lower dose of a DOAC or a different blood thinner [1].", DOAC),
         ("You can take paracetamol for the pain of a sore throat [1].", AMOXICILLIN),
+        ("You can take amoxicillin for strep throat [1].", AMOXICILLIN),
         ("People allergic to penicillin are given another antibiotic [1].", AMOXICILLIN),
     ],
 )
@@ -72,7 +74,7 @@ def test_a_yes_is_leave_to_who_asked_for_it() -> None:
     ],
 )
 def test_a_denial_is_no_leave(said: str) -> None:
-    assert not permits(said) and not granted([said])
+    assert not permits(said) and not granted(said, [said], "")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +83,8 @@ def test_a_denial_is_no_leave(said: str) -> None:
         "The person has taken warfarin [1].",
         "They are taking warfarin to prevent clots [1].",
         "You have been taking warfarin [1].",
+        "The patient is asked to take warfarin [1].",
+        "I am taking warfarin [1].",
     ],
 )
 def test_a_library_tells_nothing_of_one_person(sentence: str) -> None:
