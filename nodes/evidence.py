@@ -59,7 +59,8 @@ def judge(text: str, passages: Mapping[int, Passage | Evidence], state: State) -
     beside = {n for n, p in searched.items() if p.chunk_id not in fitting}
     evidence = {n: Evidence(p.text, p.title, p.heading) for n, p in passages.items() if n not in beside}
     heads = {plain(head) for p in evidence.values() for head in (p.title, p.heading, f"{p.title} {p.heading}")}
-    heads |= {plain(state["question"][a:b]) for a, b in split_plain(state["question"])}
+    if state.get("route") != "case":  # whose work-up names what the case says
+        heads |= {plain(state["question"][a:b]) for a, b in split_plain(state["question"])}
     first = {s.text.casefold().rstrip(".!? "): id(s) for s in reversed(split_answer(text))}
     sentences = [s for s in split_answer(text) if id(s) in first.values() and plain(s.text) not in heads]
     verdicts = check(sentences, evidence, f"{state['question']} {state.get('english', '')}".strip())
