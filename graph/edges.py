@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 
 from primum.graph.context import Context
 from primum.graph.state import State
+from primum.nodes.replies import reply
 from primum.retrieval.sufficiency import ENOUGH, NOTHING
 
 
@@ -19,9 +20,14 @@ async def after_triage(state: State, runtime: Runtime[Context]) -> Literal["rout
 
 
 async def after_router(state: State) -> Literal["act", "rewrite", "gather", "draft", "respond"]:
-    """A tool may help; else: needs evidence, is a clinician's case, needs none, or is none of our business."""
+    """A tool may help; else: needs evidence, is a clinician's case, needs none, or is none of our business.
+
+    Who only greets, or tells of themselves, asks nothing that would have to be looked for.
+    """
     if state["acts"]:
         return "act"
+    if state["route"] in ("evidence", "chat") and reply(state.get("question", "")):
+        return "respond"
     match state["route"]:
         case "evidence":
             return "rewrite"

@@ -22,6 +22,10 @@ ADVICE = {
     "drug": "names {subjects}, which its passage does not.",
     "negation": "affirms what its passage denies, or denies what it affirms.",
     "direction": "turns round what its passage says ({subjects}).",
+    "permission": "gives leave that its passage does not: of a lower dose, or of another medicine, is no leave.",
+    "somebody": "tells of one person what no passage can know.",
+    "beside": "cites {subjects}, which is about something else than the question.",
+    "dangling": "opens with a word that points back, and no sentence before it says to what.",
     "population": "changes for whom it holds ({subjects}).",
     "danger": "must not be said to this person: {subjects}",
 }

@@ -3,11 +3,12 @@
 from typing import Any
 
 from primum.graph.state import State
+from primum.nodes.leading import noted
 from primum.tools.outcome import Outcome
 
 
 def worked_out(answer: dict[str, Any], state: State) -> dict[str, Any]:
-    """The answer, led by what the tools told; what its warnings say anyway is not said twice."""
+    """The answer, led by what the tools told; what its warnings and notes say anyway is not said twice."""
     shown = [(one["state"], told) for one in state["outcomes"] if (told := _new(one, state))]
     if not shown:
         return answer
@@ -22,9 +23,9 @@ def worked_out(answer: dict[str, Any], state: State) -> dict[str, Any]:
 
 
 def _new(one: Outcome, state: State) -> list[str]:
-    """The sentences of an outcome that no warning says."""
-    warned = state.get("report", {}).get("warnings", [])
-    return [told for told in one["sentences"] if not any(told.startswith(text) for text in warned)]
+    """The sentences of an outcome that neither a warning nor a note says."""
+    said = [*state.get("report", {}).get("warnings", []), *(finding.text for finding in noted(state))]
+    return [told for told in one["sentences"] if not any(told.startswith(text) for text in said)]
 
 
 def _lines(told: list[str]) -> list[str]:

@@ -13,26 +13,25 @@ from primum.graph.errors import RetrievalFailed
 from primum.graph.state import Problem, State
 from primum.nodes import case
 from primum.nodes.asking import asking_back
-from primum.nodes.evidence import judge, left_aside, read_passages, unsafe
+from primum.nodes.evidence import asked_in, dangling, judge, left_aside, read_passages, unsafe
+from primum.nodes.leading import asked_about, led
 from primum.nodes.opening import max_words
 from primum.nodes.outcomes import worked_out
 from primum.nodes.prompts import hashes
+from primum.nodes.replies import GREETING, PARTING, THANKED, reply
 from primum.retrieval.excerpts import Excerpt, excerpts, in_one_line, relevant
 from primum.retrieval.question_language import Language, detect
 from primum.retrieval.search import Passage
 from primum.retrieval.sufficiency import NOTHING as NOTHING_FOUND
 from primum.safety import support, validator
-from primum.safety.findings import SEVERITIES, Finding
 from primum.safety.injection import suspicious
 from primum.safety.sentences import Sentence, count_words, join_answer, split_answer, split_plain
 from primum.safety.support import Verdict
-from primum.safety.validator import BLOCKED
 
 OUTSIDE = (
     "I answer questions about health, medicines and first aid from a library of checked sources. "
     "This question seems to be about something else, so I leave it unanswered."
 )
-GREETING = "Hello. Ask me about a symptom, a condition, a medicine or first aid: I answer from checked sources."
 NOTHING = (
     "My library has nothing that answers this, so I give no answer rather than an unproven one. "
     "A doctor or pharmacist can help; if it is urgent, call your local emergency number."
@@ -50,6 +49,8 @@ UNFIT = (
 SAID: dict[Language, dict[str, str]] = {
     "zh": {
         OUTSIDE: "我根据经过核实的资料回答有关健康、药物和急救的问题。这个问题似乎与此无关，所以我不作回答。",
+        THANKED: "不客气。关于您的健康，有不清楚的地方随时可以再问我。",
+        PARTING: "再见，请保重。",
         GREETING: "您好。您可以问我症状、疾病、药物或急救方面的问题，我会根据经过核实的资料回答。",
         NOTHING: "我的资料库中没有能回答这个问题的内容，所以我不给出未经证实的答案。"
         "请咨询医生或药剂师；如情况紧急，请拨打当地急救电话。",
@@ -60,6 +61,8 @@ SAID: dict[Language, dict[str, str]] = {
     "es": {
         OUTSIDE: "Respondo preguntas sobre salud, medicamentos y primeros auxilios con una biblioteca de fuentes "
         "verificadas. Esta pregunta parece tratar de otra cosa, así que la dejo sin responder.",
+        THANKED: "De nada. Pregunte de nuevo cuando algo sobre su salud no esté claro.",
+        PARTING: "Adiós, cuídese.",
         GREETING: "Hola. Pregúnteme por un síntoma, una enfermedad, un medicamento o primeros auxilios: respondo con "
         "fuentes verificadas.",
         NOTHING: "Mi biblioteca no tiene nada que responda a esto, así que no doy una respuesta sin pruebas. Un médico "
@@ -78,7 +81,6 @@ QUOTED_IN_ENGLISH: dict[Language, str] = {
 }
 WITHHELD = "reasoning: held back, since it advises what the rules forbid for this patient"
 SMALL_TALK = 3  # sentences
-WARNINGS = 5
 # Below this share of proven sentences a draft is a torso: the passages' own sentences read better.
 WHOLE = 0.5
 
@@ -94,6 +96,8 @@ async def respond(state: State, runtime: Runtime[Context]) -> State:
         answer = worked_out(_answer(state, context, "", "unverified"), state)
     elif route in ("outside", "tool"):
         answer = _answer(state, context, OUTSIDE, "declined")
+    elif route in ("evidence", "chat") and (said := reply(state["question"])) and not state["outcomes"]:
+        answer = _answer(state, context, said, "answered", confidence=1.0)
     elif route == "chat":
         harmless = [v.sentence for v in judge(state.get("draft", ""), {}, state) if not v.clinical]
         kept = list({sentence.text: sentence for sentence in harmless}.values())[:SMALL_TALK]
@@ -103,7 +107,7 @@ async def respond(state: State, runtime: Runtime[Context]) -> State:
     else:
         answer = worked_out(asking_back(await _from_evidence(state, context), state), state)
     if answer["status"] != "emergency" and not state.get("refusal"):
-        answer = _led(answer, state)
+        answer = led(answer, state)
     answer["trace"]["corpus_version"] = await context.library.version()
     if context.run.tokens.get("calls"):
         adapters = await context.loaded()
@@ -122,12 +126,14 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
         return written.answer
     clinical = [v for v in verdicts if v.clinical]
     removed = {"sentences": len(clinical), "supported": 0, "removed": len(clinical)}
-    asked = state.get("english") or state.get("standalone") or state["question"]
+    asked = asked_in(state)
     fitting = relevant(asked, list(passages.values())) if state["sufficiency"] >= NOTHING_FOUND else []
     if not fitting:
         text = UNSEARCHED if any(d.startswith("retrieve: ") for d in state.get("degraded", [])) else NOTHING
-        if text == NOTHING and any(one["state"] == "done" for one in state["outcomes"]):
-            return _answer(state, context, NOTHING_MORE, "answered", counts=removed, confidence=0.5)
+        proven = len(asked_about(state))
+        if text == NOTHING and (proven or any(one["state"] == "done" for one in state["outcomes"])):
+            counts = {**removed, "sentences": len(clinical) + proven, "supported": proven}
+            return _answer(state, context, NOTHING_MORE, "answered", counts=counts, confidence=0.5)
         return _answer(state, context, text, "unverified", counts=removed)
 
     def allowed(quote: str) -> bool:
@@ -184,7 +190,7 @@ def answer_so_far(
 ) -> dict[str, Any] | None:
     """The answer that a draft would make if it ended here; nothing if the audit leaves too little of it."""
     written = _written(verdicts, findings, passages, state, context)
-    return written and _in_askers_language(_led(worked_out(written.answer, state), state), state)
+    return written and _in_askers_language(led(worked_out(written.answer, state), state), state)
 
 
 class _Written(NamedTuple):
@@ -205,6 +211,8 @@ def _written(
     objected = {finding["sentence"] for finding in findings if not finding["verified"]}
     clinical = [v for v in verdicts if v.clinical]
     proven = [v for v in clinical if v.stands and v.sentence.text not in objected]
+    lost = dangling(proven, passages)
+    proven = [v for v in proven if v not in lost]
     if not proven or len(proven) < WHOLE * len(clinical) or left_aside(proven, passages):
         return None
     kept = _within([v for v in verdicts if not v.clinical or v in proven], max_words(state, context))
@@ -225,17 +233,6 @@ def _in_askers_language(answer: dict[str, Any], state: State) -> dict[str, Any]:
 
 def emergency(state: State) -> bool:
     return bool(state.get("report", {}).get("disposition") == "emergency")
-
-
-def _led(answer: dict[str, Any], state: State) -> dict[str, Any]:
-    """The answer under what must be read first: warning signs, then what the rules found about this person."""
-    found = [Finding(**one) for one in state.get("report", {}).get("findings", [])]
-    grave = [one for one in found if SEVERITIES.index(one.severity) >= BLOCKED and not one.rule.startswith("triage.")]
-    warnings = [f"> **Warning.** {in_one_line(one.text)} *({one.source.split('; ')[0]})*" for one in grave[:WARNINGS]]
-    # A case names its red flags for a clinician; the card speaks to a patient.
-    card = "" if answer["case"] else state.get("card", "")
-    signs = "\n".join(f"> {line}".rstrip() for line in card.strip().splitlines())
-    return answer | {"text": "\n\n".join(part for part in (signs, *warnings, answer["text"]) if part)}
 
 
 def _from_draft(

@@ -7,16 +7,21 @@ from dataclasses import dataclass, replace
 from primum.retrieval.search import Passage, Retriever
 from primum.retrieval.table import ROW
 from primum.safety.clinical import asserts
-from primum.safety.lexicon import drugs
+from primum.safety.contraindications import conditions_of
+from primum.safety.lexicon import drugs, mentions, named
+from primum.safety.person import read
 from primum.safety.populations import populations
+from primum.safety.remembered import remembered
 from primum.safety.sentences import count_words, split_plain
-from primum.safety.units import quantities
-from primum.safety.words import Bag, claims
+from primum.safety.units import quantities, without_quantities
+from primum.safety.validator import in_play
+from primum.safety.words import Bag, claims, stem
 
 LIKE = 0.55  # cosine from which a passage is about the question although it shares none of its words
 RELATED = 0.30  # below it a passage is about something else, whatever words it shares
 REPEAT = 0.86  # cosine of two sentences that say the same
 NEAR = 0.12  # how far below the best sentence one may score and still be told
+TOGETHER = 0.3  # for a sentence that names all medicines of a question about several
 SENTENCES = 6
 WORDS = 150
 HELP = "When to get medical help"
@@ -27,8 +32,8 @@ _INTENTS = [
     for asks, headings in (
         (r"symptom|sign of|signs of|how do i know", r"symptom|sign"),
         (r"side effect|adverse", r"side effect"),
-        (r"\btreat|cure|therapy|what (?:can|should|do) i do|how (?:do|can|to|should)\b|relie[fv]|help with|\bmanage"
-         r"|first aid|what helps", r"treat|what to do now|what you can do|what to take|self-care"),
+        (r"\btreat|cure|therapy|what (?:can|should|do) \w+ (?:do|take|use|give)|how (?:do|can|to|should)\b|relie[fv]"
+         r"|help with|\bmanage|first aid|what helps", r"treat|what to do now|what you can do|what to take|self-care"),
         (r"cause|\bwhy\b|risk factor", r"cause|risk|why"),
         (r"prevent|avoid getting|protect", r"prevent|protect|what you can do"),
         (r"dose|dosage|how much|how many|how often|maximum", r"how to take|how to use|dose|how much"),
@@ -40,6 +45,12 @@ _INTENTS = [
         (r"safe|who should(?:n't| not)|contraindicat", r"who should not|safe|pregnan"),
     )
 ]  # fmt: skip
+# Of whom is asked and since when, not what.
+_SPANS = frozenset(map(stem, "years months weeks days hours old aged age weigh weighs weight kg lb lbs pounds".split()))
+_STATES = frozenset({"pregnancy", "breastfeeding"})
+_YOUNG = frozenset({"infants", "children", "teenagers"})
+_GROWN = frozenset({"adults", "older adults"}) | _STATES
+_ADULTS = re.compile(r"\b(?<!older )adults?\b", re.IGNORECASE)
 _ENDED = re.compile(r"[.!。！]['\"”’)]*$")
 _BULLET = re.compile(r"[-*•–]\s+|\d{1,2}[.)]\s+")
 _STATEMENT = re.compile(r"\?|\b(?:what|how|why|when|which|who|can|is|are|does|do|should)\b", re.IGNORECASE)
@@ -68,19 +79,74 @@ class _Candidate:
 
 
 def relevant(question: str, passages: Sequence[Passage]) -> list[Passage]:
-    """The passages that are about the question: alike in meaning, and sharing half of its claiming words or more."""
-    asked, substances = claims(question), drugs(question)
+    """The passages that are about the question: alike in meaning, and sharing half of its claiming words or more.
+
+    Of a story with a question at its end, half of the words of either.
+    """
+    every, asking = _topics(question), _topics(asking_part(question))
+    substances = drugs(question) & {one.name for one in in_play(question)}
     fitting: list[Passage] = []
     for passage in passages:
-        bag = Bag.of([passage.title, passage.heading, passage.text])
-        said = sum(bag.says(word) for word in asked) / len(asked) if asked else 1.0
-        about = passage.similarity >= LIKE or (passage.similarity >= RELATED and said >= 0.5)
         names = drugs(f"{passage.title} {passage.heading} {passage.text}")
+        bag = Bag.of([passage.title, passage.heading, passage.text, *names])
+        said = max(_share(every, bag, 1.0), _share(asking, bag, 0.0))
+        about = passage.similarity >= LIKE or (passage.similarity >= RELATED and said >= 0.5)
         if _other_kind(question, passage.title):
             continue
         if about and (not substances or substances & names or passage.similarity >= LIKE + 0.1):
             fitting.append(passage)
     return fitting
+
+
+@remembered(maxsize=1024)
+def asking_part(question: str) -> str:
+    """The sentences of a question that ask, without what is told of the person around them.
+
+    All of it where they name nothing, and where the rest names a medicine or a condition that they may be about.
+    """
+    sentences = [question[a:b] for a, b in split_plain(question)]
+    asking = [sentence for sentence in sentences if sentence.rstrip("\"'”’) ").endswith(("?", "？"))]
+    story = [sentence for sentence in sentences if sentence not in asking]
+    topics = in_play(" ".join(story)) or conditions_of(story) - conditions_of(asking) - _STATES
+    return question if topics or not _topics(" ".join(asking)) else " ".join(asking)
+
+
+@remembered(maxsize=1024)
+def _topics(question: str) -> tuple[str, ...]:
+    """The claiming words of a question: substances in place of brands; no ages, weights and spans of time."""
+    plain = without_quantities(question).lower()
+    for written, name in named(question).items():
+        plain = re.sub(rf"\b{re.escape(written)}\b", name, plain)
+    return tuple(word for word in claims(plain) if stem(word) not in _SPANS)
+
+
+def _share(words: Sequence[str], bag: Bag, of_none: float) -> float:
+    """The share of the words that the bag says."""
+    return sum(map(bag.says, words)) / len(words) if words else of_none
+
+
+@remembered(maxsize=1024)
+def _asked_groups(question: str) -> frozenset[str]:
+    """The groups of people that a question is about, the ages that it tells among them."""
+    groups = set(_groups(question))
+    for age in read(question).ages:
+        groups |= {"adults"} if age >= 18 else {"children"}
+        groups |= {"infants"} if age < 1 else {"teenagers"} if 12 <= age < 18 else set()
+    return frozenset(groups)
+
+
+def _groups(text: str) -> frozenset[str]:
+    return populations(text) | ({"adults"} if _ADULTS.search(text) else frozenset())
+
+
+def _misled(text: str, asked: frozenset[str]) -> float:
+    """How much less a sentence counts for being of a group that was not asked about, above all of another age."""
+    said = _groups(text)
+    young, grown = asked & _YOUNG, asked & _GROWN
+    others = _GROWN if young and not grown else _YOUNG if grown and not young | asked & _STATES else frozenset()
+    if said & others and not said & asked:
+        return 0.3
+    return 0.1 * bool(said - asked - {"adults"})
 
 
 def _other_kind(question: str, title: str) -> bool:
@@ -224,21 +290,26 @@ async def _candidates(question: str, passages: Sequence[Passage], library: Retri
         if 5 <= len(passage.text[start:stop].split()) <= 80 and not _DANGLING.match(passage.text[start:stop])
     ]
     sections = list(dict.fromkeys(f"{passage.title}: {heading}" for passage, heading, _, _ in found))
-    vectors = await library.embed([question, *sections, *(text for *_, text in found)])
-    asked, groups = claims(question), populations(question)
-    section_likeness = {
-        section: _dot(vectors[0], vector) for section, vector in zip(sections, vectors[1:], strict=False)
-    }
+    asking = asking_part(question)
+    whole, part, *vectors = await library.embed([question, asking, *sections, *(text for *_, text in found)])
+    asked, groups, substances = _topics(asking), _asked_groups(question), {one.name for one in in_play(question)}
+
+    def likeness(vector: Sequence[float]) -> float:
+        return (_dot(whole, vector) + _dot(part, vector)) / 2
+
+    section_likeness = {section: likeness(vector) for section, vector in zip(sections, vectors, strict=False)}
     candidates = []
-    for (passage, heading, position, text), vector in zip(found, vectors[1 + len(sections) :], strict=True):
-        bag = Bag.of([text, passage.title])
-        said = sum(bag.says(word) for word in asked) / len(asked) if asked else 0.0
-        score = 0.4 * _dot(vectors[0], vector) + 0.4 * section_likeness[f"{passage.title}: {heading}"]
+    for (passage, heading, position, text), vector in zip(found, vectors[len(sections) :], strict=True):
+        names = {one.name for one in mentions(f"{passage.title}. {text}")}
+        said = _share(asked, Bag.of([text, passage.title, *names]), 0.0)
+        score = 0.4 * likeness(vector) + 0.4 * section_likeness[f"{passage.title}: {heading}"]
         # A section's first sentence answers what its heading asks.
         wanted = _wanted(question, heading)
         score += 0.2 * said + 0.08 * wanted + (0.06 + 0.04 * wanted if position == 0 else -0.015 * min(position, 4))
         # What holds for a group that was not asked about would mislead everyone else.
-        score -= 0.1 * bool(populations(f"{passage.title}. {text}") - groups)
+        score -= _misled(f"{passage.title}. {text}", groups)
+        # Of several medicines, what speaks of them all answers.
+        score += TOGETHER * (len(substances) > 1 and substances <= names)
         candidates.append(_Candidate(text, position, passage, vector, score))
     return sorted(candidates, key=lambda c: -c.score)
 

@@ -300,7 +300,8 @@ _MANNER = {
 
 def _text(substance: str, allergy: Allergy, why: str, instead: str) -> str:
     manner = _MANNER.get(allergy.reaction, "")
-    return " ".join(filter(None, [f"{substance}, with the allergy “{allergy.written}”: {why}", instead, manner]))
+    shown = substance.replace("-", " ") if members(substance) else substance
+    return " ".join(filter(None, [f"{shown}, with the allergy “{allergy.written}”: {why}", instead, manner]))
 
 
 @remembered(maxsize=4096)

@@ -18,10 +18,11 @@ from primum.safety.profile import Profile
 from primum.safety.tables import read_table
 from primum.safety.units import level
 
-__all__ = ["Dose", "Limit", "check", "limits", "read_doses"]
+__all__ = ["Dose", "Limit", "bound", "check", "limits", "read_doses"]
 
 _TO_MG = {"mg": 1.0, "mcg": 0.001, "g": 1000.0}
 _SLACK = 1.001
+_BABY, _GROWN_UP = 0.25, 12.0  # years: younger, a doctor is asked; older, the adults' rows hold
 _NEAR = 40  # characters behind a dose in which a word for its person may stand
 _USUAL_COURSE = 5.0  # days of a daily infusion by the square metre, where no one says how many
 _LONG_HOURS = 20  # what lasts so long or longer is taken too often if it is taken daily
@@ -160,6 +161,36 @@ def limits(substance: str, profile: Profile, route: str | None = None) -> tuple[
     ages = () if profile.age is None else (profile.age,)
     who = Person(ages, weight_kg=profile.weight_kg, creatinine_umol_l=profile.creatinine_umol_l)
     return tuple(_fitting(_known(substance), who, route, ""))
+
+
+def bound(medicine: str, profile: Profile) -> Finding | None:
+    """The most that a child of known age and weight may have by mouth: the table's, by age and by weight, the lower.
+
+    None where more than these two decides: for a young baby, ill kidneys or liver, a medicine that is dosed by a test.
+    """
+    name, substance, age = medicine.lower(), _known(canonical(medicine)), profile.age
+    if age is None or not _BABY <= age < _GROWN_UP or profile.weight_kg is None:
+        return None
+    who = Person((age,), weight_kg=profile.weight_kg)
+    row = next((one for one in _fitting(substance, who, "oral", "") if not one.when), None)
+    plain = row and row.unit == "mg" and row.days == 1 and not (row.narrow or row.weekly)
+    if row is None or not plain or profile.egfr is not None or profile.conditions:
+        return None
+    single, total = _maxima(_Part(Dose(substance, name, 0, 0), substance, None, None, None, None, who, row))
+    once, daily = min(single or 0, row.single or inf), min(total or 0, row.total or inf)
+    if not once or not daily:
+        return None
+    apart = f", at least {row.min_hours:g} hours apart" if row.min_hours else ""
+    said = f"at most {_mass(once, 'mg')} at one time and {_mass(daily, 'mg')} a day{apart}{_also(row)}"
+    shown = substance if name == substance else f"{substance} ({medicine})"
+    return Finding(
+        rule="dose.bound",
+        severity="info",
+        subjects=[substance],
+        text=f"{shown[0].upper()}{shown[1:]} for {who.words} and {profile.weight_kg:g} kg: {said}. "
+        "Give what the label of your product or the prescription says, and no more than that.",
+        source=row.source,
+    )
 
 
 def _fitting(substance: str, who: Person, route: str | None, words: str) -> list[Limit]:

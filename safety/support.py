@@ -10,6 +10,8 @@ passage, under the passage's title and heading,
 * name each of its drugs;
 * affirm what it affirms and deny what it denies, as the passage's nearest clause does;
 * turn nothing round: what is raised is not lowered;
+* permit what it permits: a lower dose, or another medicine, is no leave to take this one;
+* tell of people, not of one person: a library knows nobody;
 * speak of the population that it speaks of.
 
 What is not shown to hold counts as unproven.
@@ -22,6 +24,7 @@ from dataclasses import dataclass, field, replace
 from primum.safety.clinical import asserts, is_clinical, only_leads
 from primum.safety.lexicon import drugs, named
 from primum.safety.opposites import turned
+from primum.safety.permission import granted, permits
 from primum.safety.polarity import contradicts
 from primum.safety.populations import populations
 from primum.safety.remembered import remembered
@@ -29,7 +32,7 @@ from primum.safety.sentences import Sentence, split_plain
 from primum.safety.units import Quantity, quantities, without_quantities
 from primum.safety.words import Bag, claims, content, says_phrase, tokens
 
-RULES_VERSION = "support-2"
+RULES_VERSION = "support-3"
 NEAR = 0.7  # of what the nearest sentence of a window says, so that another counts beside it
 TRIED = 12  # windows of a passage, those that leave out least first
 
@@ -39,6 +42,14 @@ _PAUSE = re.compile(r"[,;:]\s|\s[–—(]")
 _MOTHERS = frozenset({"pregnancy", "breastfeeding"})
 _YOUNG = frozenset({"children", "infants"})
 _DOSED = frozenset({"kilogram", "meter ** 3", "tablet", "puff", "drop", "iu", "1 / second"})
+# "They have taken it with an allergy": what the question told of someone, as if a passage had said it.
+_OF_SOMEBODY = re.compile(
+    r"^\W*(?:(?:yes|no),? )?(?:(?:the|this) (?:person|patient|user|reader|individual)|they|he|she|you)(?:"
+    r"(?: has| have| had|['’]ve)(?: already| also)* (?:been (?:taking|using|told)|taken|used|asked|told|said|mentioned)"
+    r"|(?: is| are| was| were|['’]re)(?: already| also| currently)* (?:taking|using|asking|asked|told|allergic to)"
+    r"| (?:asks?|wants|mentions))\b|^\W*(?:I|my)\b(?! (?:doctor|library))",
+    re.IGNORECASE,
+)
 _ADVICE = re.compile(r"\b(?:take|give|use|swallow|inject|avoid|dose|maximum|every)\b", re.IGNORECASE)
 
 
@@ -243,6 +254,10 @@ def _violations(
         found.append(Violation("negation"))
     if words := turned(text, near, passage, context):
         found.append(Violation("direction", tuple(words)))
+    if permits(text, asked) and not granted(text, near, context):
+        found.append(Violation("permission"))
+    if _OF_SOMEBODY.search(text) and not any(map(_OF_SOMEBODY.search, near)):
+        found.append(Violation("somebody"))
     if groups := _other_population(text, near, context, asked):
         found.append(Violation("population", tuple(sorted(groups))))
     return tuple(found)

@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 from primum.safety import allergies, contraindications, doses, injection, interactions, red_flags, routes
 from primum.safety.findings import SEVERITIES, Disposition, Finding, SafetyReport
-from primum.safety.lexicon import canonical, mentions
+from primum.safety.lexicon import Mention, canonical, mentions
 from primum.safety.person import read as person
 from primum.safety.polarity import denies
 from primum.safety.profile import Profile
@@ -66,6 +66,11 @@ _NO_REACTION = re.compile(
     r"|gone|clear\w*|improv\w*|cream|puede|sin|si)\b[^.;?!]*$|会|能|可",
     re.IGNORECASE,
 )
+# From here on a medicine may be one that is taken or asked about, and no allergen.
+_GOES_ON = re.compile(
+    r"\b(?:tak(?:es?|en|ing)|took|on|us(?:es?|ed|ing)|given?|want|need|tom[oa]\w*|pued[oe]|debo|qu[eé]|pero|y)\b",
+    re.IGNORECASE,
+)
 _NO_ALLERGY = re.compile(
     r"\b(?:no|not|never|without|denies|any|isn['’]t|sin|what|which)\b[^.;]*aller|\b(?:drug|food|seasonal) aller",
     re.IGNORECASE,
@@ -100,12 +105,7 @@ def told(text: str, profile: Profile) -> Profile:
 def _said(text: str) -> Profile:
     who = person(text)
     affirmed = [text[a:b] for a, b in split_plain(text) if not denies(text[a:b])]
-    sensitive = [
-        _allergen(part)
-        for match in _ALLERGY.finditer(text)
-        for part in match.groups()
-        if part and not _NO_ALLERGY.search(text[max(0, match.start() - 15) : match.end()])
-    ]
+    sensitive = [_BEFORE_ALLERGEN.sub("", text[start:stop].strip(" ,/")) for start, stop in _allergens(text)]
     # Of several ages none is known to be the person's.
     return Profile(
         age=who.ages[0] if len(who.ages) == 1 else None,
@@ -123,9 +123,23 @@ def _said(text: str) -> Profile:
     )
 
 
-def _allergen(phrase: str) -> str:
-    """What follows "allergic to" without the rest of the question, or stands before "allergy"."""
-    return _BEFORE_ALLERGEN.sub("", _ALLERGY_ENDS.split(phrase)[0].strip(" ,/"))
+def _allergens(text: str) -> list[tuple[int, int]]:
+    """Where a text names what the person is allergic to: behind "allergic to", or before "allergy"."""
+    return [
+        (match.start(group), match.start(group) + len(_ALLERGY_ENDS.split(match[group])[0]))
+        for match in _ALLERGY.finditer(text)
+        for group in range(1, len(match.groups()) + 1)
+        if match[group] and not _NO_ALLERGY.search(text[max(0, match.start() - 15) : match.end()])
+    ]
+
+
+def in_play(text: str) -> tuple[Mention, ...]:
+    """Where a text names medicines and foods, but those that it names as allergens: no one means to take them."""
+    allergens = []
+    for start, stop in _allergens(text):
+        on = _GOES_ON.search(text, start, stop)
+        allergens.append((start, on.start() if on else stop))
+    return tuple(one for one in mentions(text) if not any(start <= one.start < stop for start, stop in allergens))
 
 
 def _reacted_to(text: str) -> list[str]:
@@ -187,7 +201,7 @@ def examine(text: str, profile: Profile | None = None) -> SafetyReport:
 def found(text: str, who: Profile, triage: red_flags.Triage) -> SafetyReport:
     """The same, where what the text tells of the person and its triage are there already."""
     taking = [name for medicine in who.medicines for name in named_in(medicine)]
-    names = list(dict.fromkeys([*(one.name for one in mentions(text)), *taking]))
+    names = list(dict.fromkeys([*(one.name for one in in_play(text)), *taking]))
     local = routes.local_in([text, *who.medicines])
     of_medicines = [
         *interactions.check(names),

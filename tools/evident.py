@@ -13,7 +13,6 @@ from primum.safety.calculation import asked_in
 from primum.safety.findings import Finding
 from primum.safety.formulas import MissingInput
 from primum.safety.injection import suspicious
-from primum.safety.lexicon import mentions
 from primum.safety.profile import Profile
 from primum.safety.units import NUMBER, level, number, numbers
 from primum.tools.calculators import calculate, compute
@@ -29,6 +28,11 @@ _TOGETHER = re.compile(
 _APART = re.compile(
     r"\b(?:compar\w+|versus|vs|instead of|rather than|difference|switch\w*|better than)\b", re.IGNORECASE
 )
+_LEAVE = re.compile(
+    r"\b(?:can|may|could|should|is it (?:safe|ok|okay|fine|all right)|safe|puedo|puede|debo|debe)\b|可以|能",
+    re.IGNORECASE,
+)
+PAIRS = 4  # of what is asked about and what is taken; of more, a word on each would bury the answer
 _NUMBER, _ARTICLES = re.compile(NUMBER), frozenset({"a", "an", "un", "una", "uno"})
 
 
@@ -48,10 +52,20 @@ def evident(question: str, profile: Profile) -> Evident:
     if asked := asked_in(question, profile):
         calls = tuple(("calculate", {"formula": one.formula, **one.values}) for one in asked.calculations)
         return Evident(calls, asked.which, asked.alone)
-    named = {one.name: one.written for one in mentions(question)}
-    if len(named) > 1 and _TOGETHER.search(question) and not _APART.search(question):
-        return Evident((("check_interactions", {"medicines": list(named.values())}),))
+    named = {one.name: one.written for one in validator.in_play(question)}
+    if _APART.search(question):
+        return Evident()
+    if len(named) > 1 and _TOGETHER.search(question):
+        return Evident((_interactions(list(named.values())),))
+    taken = {one: set(validator.named_in(one)) for one in profile.medicines}
+    new = [written for name, written in named.items() if not any(name in names for names in taken.values())]
+    if len(new) * len(taken) <= PAIRS and _LEAVE.search(question):
+        return Evident(tuple(_interactions([one, other]) for one in new for other in taken))
     return Evident()
+
+
+def _interactions(medicines: list[str]) -> Call:
+    return "check_interactions", {"medicines": medicines}
 
 
 def figures(question: str) -> list[float]:

@@ -94,6 +94,20 @@ async def test_interactions_are_told_without_a_model(agent: Agent, vllm: FakeVLL
     assert answer.trace.route == "evidence" and vllm.offered == []
 
 
+async def test_what_is_asked_about_is_checked_with_what_is_taken(agent: Agent, vllm: FakeVLLM) -> None:
+    vllm.default = Says(status=500)
+    answer = await agent.ask("Can I take cetirizine?", profile=Profile(medicines=("losartan",)))
+    assert "Cetirizine with losartan: not found in Primum's table" in answer.text
+    other = await agent.ask("What is cetirizine?", profile=Profile(medicines=("losartan",)))
+    assert "losartan" not in other.text
+
+
+async def test_a_long_list_of_medicines_buries_no_answer(agent: Agent, vllm: FakeVLLM) -> None:
+    vllm.default = Says(status=500)
+    many = Profile(medicines=("losartan", "amlodipine", "metformin", "omeprazole", "sertraline"))
+    assert "not found" not in (await agent.ask("Can I take paracetamol?", profile=many)).text
+
+
 async def test_an_emergency_is_no_calculation(agent: Agent) -> None:
     answer = await agent.ask("I have crushing chest pain and can't breathe. What is 12 * 3?")
     assert answer.status == "emergency" and "36" not in answer.text

@@ -13,6 +13,7 @@ from primum.graph.errors import RetrievalFailed
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
 from primum.memory.session import Database
+from primum.nodes.respond import NOTHING, NOTHING_MORE
 from primum.retrieval.ingest import ingest
 from primum.retrieval.likeness import NONE, Likeness, fit
 from primum.safety.profile import Profile
@@ -157,6 +158,19 @@ async def test_the_findings_on_the_question_stand_on_top_with_their_source(agent
     assert answer.safety.risk_level >= 2 and answer.text.startswith("> **Warning.**")
     rules = {finding.rule.partition(".")[0] for finding in answer.safety.findings}
     assert {"interaction", "dose"} <= rules and all(finding.source for finding in answer.safety.findings)
+
+
+async def test_a_finding_on_what_is_asked_is_the_answer_where_the_library_has_none(
+    agent: Agent, vllm: FakeVLLM
+) -> None:
+    answer = await agent.ask("My mother takes warfarin. Can she eat spinach?")
+    assert answer.text.startswith("> **Note.** Vitamin k food with warfarin (moderate)")
+    assert NOTHING_MORE in answer.text and answer.status == "answered" and answer.support.supported == 1
+
+
+async def test_an_allergen_is_not_warned_of_as_if_it_were_taken(agent: Agent, vllm: FakeVLLM) -> None:
+    answer = await agent.ask("I am allergic to sulfa. Can I take furosemide?")
+    assert "It is usually given" in answer.text and "Warning" not in answer.text and NOTHING not in answer.text
 
 
 async def test_a_harmful_request_is_declined_with_an_alternative(agent: Agent, vllm: FakeVLLM) -> None:

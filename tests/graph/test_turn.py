@@ -134,6 +134,13 @@ async def test_what_is_proven_but_answers_something_else_is_no_answer(agent: Age
     assert answer.status != "answered" and "Ibuprofen" not in answer.text and "250 mg" not in answer.text
 
 
+async def test_leave_from_a_passage_on_another_medicine_is_no_answer(agent: Agent, vllm: FakeVLLM) -> None:
+    vllm.default = cited("Yes, it can be taken in pregnancy [lowest dose].")
+    answer = await agent.ask("Can I take ibuprofen in pregnancy?")
+    assert answer.status == "evidence_only" and "can be taken" not in answer.text
+    assert "about something else" in vllm.written[1]["messages"][-1]["content"]
+
+
 async def test_a_draft_that_begins_again_is_cut_off_and_told_once(agent: Agent, vllm: FakeVLLM) -> None:
     vllm.says(cited(f"{DOSE} [every 4 to 6 hours]. {LIVER} [damage the liver].\n\n" * 30))
     answer = await agent.ask(ASKED, max_words=1000)
@@ -169,7 +176,7 @@ async def test_a_question_about_something_else_is_declined_without_a_draft(agent
 
 async def test_small_talk_is_answered_without_passages_and_without_claims(agent: Agent, vllm: FakeVLLM) -> None:
     vllm.says("Hello, how can I help you? Paracetamol cures migraine.")
-    answer = await agent.ask("Hello")
+    answer = await agent.ask("How are you?")
     assert answer.status == "answered" and answer.text == "Hello, how can I help you?"
     assert "PASSAGES" not in prompt(vllm.requests[0]) and vllm.filled("Audit") == []
 
@@ -281,10 +288,18 @@ async def test_a_thread_goes_on_after_a_restart(settings: Settings, vllm: FakeVL
 async def test_a_thread_remembers_as_many_turns_as_the_settings_say(settings: Settings, vllm: FakeVLLM) -> None:
     vllm.default = "Hello."
     async with opened(settings.model_copy(update={"history_turns": 1})) as agent:
-        for greeting in ("Hello", "Good morning", "Thank you very much"):
+        for greeting in ("Hello", "Good morning", "How are you?"):
             await agent.ask(greeting, thread="t")
     last = prompt(vllm.requests[-1])
     assert "Question: Good morning" in last and "Question: Hello" not in last
+
+
+async def test_a_courtesy_and_facts_told_need_no_draft(agent: Agent, vllm: FakeVLLM) -> None:
+    thanks = await agent.ask("¡Muchas gracias!")
+    noted = await agent.ask("I am allergic to penicillin and I take lisinopril.")
+    assert thanks.text.startswith("De nada.") and thanks.status == "answered"
+    assert noted.text.startswith("Noted: allergy to penicillin; takes lisinopril.") and noted.status == "answered"
+    assert vllm.written == [] and noted.safety.risk_level == 0
 
 
 async def test_a_new_thread_knows_nothing_of_another(agent: Agent, vllm: FakeVLLM) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from primum.safety.findings import Finding
 from primum.safety.profile import Profile
-from primum.safety.validator import dangers, examine, taken, told
+from primum.safety.validator import dangers, examine, in_play, taken, told
 
 WARFARIN = "I take warfarin and want to take ibuprofen 800 mg four times a day"
 
@@ -213,3 +213,26 @@ def test_what_was_had_right_before_a_name_was_taken() -> None:
     assert taken("I had ibuprofen this morning") == ["ibuprofen"]
     assert taken("I had two paracetamol this morning") == ["acetaminophen"]
     assert taken("I had a stroke, is aspirin right?") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("I am allergic to sulfa. Can I take furosemide?", ["furosemide"]),
+        ("I am allergic to penicillin and I take lisinopril.", ["lisinopril"]),
+        ("I'm allergic to ibuprofen. What can I take for pain?", []),
+        ("I have a penicillin allergy, can I take amoxicillin?", ["amoxicillin"]),
+        ("I am allergic to ibuprofen. Is ibuprofen gel safe?", ["ibuprofen"]),
+        ("Allergic to penicillin, take lisinopril daily", ["lisinopril"]),
+        ("Soy alérgico a la penicilina y puedo tomar ibuprofeno", ["ibuprofen"]),
+        ("I am not allergic to ibuprofen", ["ibuprofen"]),
+        ("我对青霉素过敏，可以吃布洛芬吗？", ["ibuprofen"]),
+    ],
+)
+def test_an_allergen_is_not_taken_for_a_medicine_in_play(text: str, names: list[str]) -> None:
+    assert [one.name for one in in_play(text)] == names
+
+
+def test_a_class_is_written_in_words() -> None:
+    (finding, *_) = examine("Can I take a penicillin?", Profile(allergies=("penicillin",))).findings
+    assert finding.text.startswith("penicillin class, with the allergy “penicillin”")
