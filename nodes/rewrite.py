@@ -14,9 +14,9 @@ from primum.graph.context import Context
 from primum.graph.state import State
 from primum.nodes.prompts import render
 from primum.retrieval.options import question_only
-from primum.retrieval.question_language import Language, detect
 from primum.retrieval.search import Retriever
 from primum.retrieval.terms import Understood, expand, understood_words
+from primum.safety.language import Language, detect
 from primum.safety.lexicon import named
 from primum.safety.populations import populations
 from primum.safety.words import claims, stem

@@ -16,6 +16,7 @@ import yaml
 
 from primum.safety.context import normalise, status
 from primum.safety.findings import Disposition, Finding, Severity
+from primum.safety.language import Language, detect
 from primum.safety.literals import Sieve, literals, matches
 from primum.safety.person import Person, known
 from primum.safety.profile import Profile
@@ -24,7 +25,6 @@ from primum.safety.spelling import Spellings
 from primum.safety.tables import read_table
 from primum.safety.vitals import ADULT, Alarm, Vitals, alarms, read
 
-Language = Literal["en", "es", "zh"]
 Category = Literal["medical", "poison", "crisis", "abuse", "none"]
 ORDER: tuple[Disposition, ...] = ("none", "self_care", "routine", "urgent", "emergency")
 _SEVERITY: dict[Disposition, Severity] = {
@@ -33,16 +33,6 @@ _SEVERITY: dict[Disposition, Severity] = {
 _BREAK = "(?:'s)?[ ,-]+"
 _WORD_GAP = r"(?:(?:'s)?[ ,]+(?!no\b|not\b|but\b|without\b|denies\b|sin\b|pero\b)[\w'%/-]+)"
 _ASCII_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
-_CJK = re.compile(r"[\u4e00-\u9fff]")
-_SPANISH = re.compile(
-    r"\b(?:el|la|los|las|un|una|mi|me|tengo|tiene|esta|estoy|con|por|para|no puedo|puede|muy|dolor|hijo|hija|bebe|que"
-    r"|de|en"
-    r"|pecho|desde|hace|ayuda|se|le|ha|es|y)\b"
-)
-_ENGLISH = re.compile(
-    r"\b(?:the|and|is|my|i|i'm|i've|a|an|of|with|has|have|he|she|can't|for|in|to|it|what|not|he's|she's|was|on|pain"
-    r"|your)\b"
-)
 
 
 @dataclass(frozen=True)
@@ -166,13 +156,6 @@ def _spelt(word: str) -> str:
 
 def _corrected(text: str) -> str:
     return _ASCII_WORD.sub(lambda match: _spelt(match.group()), text)
-
-
-def _language(text: str) -> Language:
-    chinese = len(_CJK.findall(text))
-    if chinese and chinese >= len(_ASCII_WORD.findall(text)):
-        return "zh"
-    return "es" if len(_SPANISH.findall(text)) > len(_ENGLISH.findall(text)) else "en"
 
 
 def _signs(text: str, background_only: bool = False) -> dict[str, str]:
@@ -321,7 +304,7 @@ def assess(text: str, profile: Profile | None = None, vitals: Vitals | None = No
     warned = alarms(measured, person)
     if warned:
         facts["@alarm"] = ""
-    return _triage(_met(facts), warned, _language(plain))
+    return _triage(_met(facts), warned, detect(text))
 
 
 def suspected(triage: Triage, labels: Sequence[str]) -> Triage:
