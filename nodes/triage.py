@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime
 from primum.graph.context import Context, Examples
 from primum.graph.errors import RetrievalFailed
 from primum.graph.state import State
-from primum.nodes.examples import meaningful, says_something
+from primum.nodes.examples import meaningful, telling
 from primum.safety import harm, red_flags
 from primum.safety.harm import Refusal
 from primum.safety.profile import Profile
@@ -49,7 +49,7 @@ async def triage(state: State, runtime: Runtime[Context]) -> State:
 
 def may_be_more(question: str, signs: Triage) -> bool:
     """Whether there is something to look for: the examples are English, and above an emergency there is nothing."""
-    return signs.language == "en" and signs.disposition != "emergency" and says_something(question)
+    return signs.language == "en" and signs.disposition != "emergency" and bool(telling(question))
 
 
 def look_again(

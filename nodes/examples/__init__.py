@@ -32,8 +32,8 @@ _EMPTY = frozenset(
     "ones what which who how why when where and or but so then than to of for in on at with about a an the m s ll d re "
     "ve am is are was were be do does did have has can could should would will shall may might if let go get give show "
     "tell say explain teach know mean see like need make try look please thanks thank ok okay yes yeah yep sure hello "
-    "hi hey well just really very also too only some any more else other again now next here tip tips hint hints idea "
-    "ideas advice example way thing things something anything everything bit lot all".split()
+    "hi hey well just really very also too only while during some any more else other again now next here tip tips "
+    "hint hints idea ideas advice example way thing things something anything everything bit lot all".split()
 )
 
 
@@ -42,9 +42,9 @@ def meaningful(question: str) -> str:
     return _MEASURED.sub(" ", question)[:_LONGEST].strip() or question[:_LONGEST]
 
 
-def says_something(question: str) -> bool:
-    """Whether anything is left of it to compare: "show me how" is near whatever else asks so shortly."""
-    return not _EMPTY.issuperset(tokens(question))
+def telling(question: str) -> list[str]:
+    """The words of a message that say something: "show me how" has none, and is near whatever asks so shortly."""
+    return [word for word in tokens(question) if word not in _EMPTY]
 
 
 @cache

@@ -13,7 +13,7 @@ from primum.graph.errors import RetrievalFailed
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
 from primum.memory.session import Database
-from primum.nodes.examples import says_something
+from primum.nodes.examples import telling
 from primum.retrieval.ingest import ingest
 from primum.retrieval.likeness import NONE, Likeness, fit
 from primum.safety.profile import Profile
@@ -224,7 +224,7 @@ async def test_a_message_of_empty_words_alone_is_likened_to_nothing(
 
 @pytest.mark.parametrize("said", ["I took them all", "I can't do this anymore", "help me", "don't tell me"])
 def test_a_message_that_says_anything_gets_the_second_look(said: str) -> None:
-    assert says_something(said)
+    assert telling(said)
 
 
 async def test_a_request_like_harm_that_no_rule_knows_is_declined(settings: Settings, vllm: FakeVLLM) -> None:
