@@ -1,7 +1,7 @@
 """router: reads the question, writes the route, and whether a tool may help.
 
-A clinician's case, and what a tool evidently answers, are known by rules. What points back goes where its thread went.
-The rest goes by likeness to examples; by the model only where that is unsure.
+What is asked of the memory, a clinician's case, and what a tool evidently answers, are known by rules. What points
+back goes where its thread went. The rest goes by likeness to examples; by the model only where that is unsure.
 """
 
 import re
@@ -14,6 +14,7 @@ from primum.graph.context import Context
 from primum.graph.state import Route, State
 from primum.nodes.examples import meaningful
 from primum.nodes.follow_up import language_of, own_words, points_back, subject_of
+from primum.nodes.own_facts import asked_of_memory
 from primum.nodes.prompts import render
 from primum.retrieval.terms import expand
 from primum.safety.presentation import is_case
@@ -42,6 +43,8 @@ class Routing(BaseModel):
 
 
 async def router(state: State, runtime: Runtime[Context]) -> State:
+    if request := asked_of_memory(state, runtime.context.audience):
+        return State(route="tool" if request.alone else "evidence", acts=True)
     wanted = evident(state["question"], Profile(**state["profile"]))
     if runtime.context.audience == "clinician" and _is_case(state, wanted):
         return State(route="case", acts=False)
