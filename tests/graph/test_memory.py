@@ -241,7 +241,7 @@ async def test_ones_own_facts_are_listed_each_with_where_it_comes_from(agent: Ag
     assert "lisinopril" not in answer.text
     everything = await agent.ask("¿Qué sabes de mí?", thread="t")
     assert "lisinopril" in everything.text and "penicillin" in everything.text and "anotado" in everything.text
-    other = await agent.ask("What allergies do I have?", patient="somebody-else", thread="t")
+    other = await agent.ask("What allergies do I have?", patient="somebody-else", thread="theirs")
     assert "penicillin" not in other.text and "Nothing of that is noted" in other.text
 
 
@@ -261,7 +261,7 @@ async def test_a_fact_ends_when_it_is_asked_to_be_forgotten_and_the_audit_says_s
     stored = await rows(agent.resources.database, "select fact from facts where state = 'ended'")
     assert [fact["quotes"][-1]["text"] for (fact,) in stored] == ["Please forget that I take lisinopril"]
     changes = await rows(
-        agent.resources.database, "select details from audit_events where action = 'change facts' order by id"
+        agent.resources.database, "select details from audit_events where action = 'change facts' order by number"
     )
     assert len(changes[-1][0]["replaced"]) == 1
     again = await agent.ask("forget that I take lisinopril", thread="t")
