@@ -55,7 +55,7 @@ def test_warning_signs_are_known_in_their_language() -> None:
 
 def test_every_example_of_the_second_look_is_english() -> None:
     kinds = ("routes", "emergencies", "harm")
-    texts = [text for kind in kinds for messages in labelled(kind).values() for text in messages]  # type: ignore[arg-type]
+    texts = [text for kind in kinds for messages in labelled(kind).values() for text in messages]
     assert [text for text in texts if detect(text) != "en"] == []
 
 
