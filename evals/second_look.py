@@ -17,7 +17,7 @@ class SecondLook:
         self._examples = load_examples(embedder, folder)
 
     def __call__(self, text: str, signs: Triage, refusal: Refusal | None) -> tuple[Triage, Refusal | None]:
-        if not may_be_more(signs):
+        if not may_be_more(text, signs):
             return signs, refusal
         (vector,) = self._embedder.embed_queries([meaningful(text)])
         return look_again(vector, signs, refusal, self._examples)

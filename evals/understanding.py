@@ -12,9 +12,9 @@ from primum.nodes.rewrite import searched, spelt
 from primum.retrieval.embedder import Embedder
 from primum.retrieval.ingest import Progress, ingest
 from primum.retrieval.options import question_only
-from primum.retrieval.question_language import detect
 from primum.retrieval.search import Retriever
 from primum.retrieval.starter import STARTER
+from primum.safety.language import detect
 
 
 class Row(TypedDict):

@@ -8,7 +8,7 @@ from primum.graph.context import Context
 from primum.graph.edges import after_act
 from primum.graph.errors import InvalidModelOutput, ModelUnavailable, RetrievalFailed
 from primum.graph.state import State
-from primum.nodes.rewrite import fallback
+from primum.nodes.rewrite import fallback, plain
 
 # Failures that a turn survives. MemoryUnavailable is none of them: without the database nothing is pretended.
 SURVIVED = (ModelUnavailable, InvalidModelOutput, RetrievalFailed, NodeTimeoutError)
@@ -24,7 +24,8 @@ async def degrade(state: State, error: NodeError, runtime: Runtime[Context]) -> 
     reason = "it took too long" if isinstance(error.error, NodeTimeoutError) else str(error.error)
     update: State = {"degraded": [*state.get("degraded", []), f"{error.node}: {reason}"]}
     if error.node == "rewrite":
-        update = {**fallback(state), **update}
+        gone = isinstance(error.error, RetrievalFailed)
+        update = {**(fallback(state) if gone else await plain(state, runtime.context.library)), **update}
     if error.node == "further":  # what it thinks of next would fail too
         update["searches"] = runtime.context.limits.search_rounds
     if error.node == "look_up":

@@ -353,8 +353,10 @@ class EndpointModel:
                 logprobs += chunk.additional_kwargs.get("logprobs", [])
                 finish = finish or chunk.response_metadata.get("finish_reason")
                 usage = chunk.usage_metadata or usage
+                if finish == "stop":
+                    continue
                 if until is not None and until(text):
-                    finish = finish or "until"
+                    finish = "until"
                     break
                 if repeats(text):
                     raise self._down("The model repeated itself without end.")

@@ -89,6 +89,7 @@ class State(TypedDict, total=False):
     # The turn: reset by its first node.
     known: dict[str, Any]  # the `Profile` that the patient's chart makes
     facts: list[dict[str, Any]]  # of the chart, each with its proof: id, kind, text, proof, said, source
+    forgotten: list[str]  # facts that the question asked to forget, and that hold no more
     unclear: list[dict[str, Any]]  # contradictions of the chart that nobody has settled
     summary: dict[str, Any]  # what the thread was about before `history`
     history: list[Exchange]  # its latest turns
@@ -124,6 +125,7 @@ def fresh_turn() -> State:
     return State(
         known={},
         facts=[],
+        forgotten=[],
         unclear=[],
         summary={},
         history=[],

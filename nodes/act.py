@@ -1,7 +1,8 @@
 """act: reads the question, calls the tools that it needs, writes their outcomes in sentences that code made.
 
-What is evident is called by rules. Only where nothing is, and the served model can call tools, the model chooses; it
-may give a tool no number that the question and the outcomes before have not, and none of its own words is shown.
+What is asked of the memory is told from the chart, and what is evident is called by rules. Only where nothing is, and
+the served model can call tools, the model chooses; it may give a tool no number that the question and the outcomes
+before have not, and none of its own words is shown.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from langgraph.runtime import Runtime
 
 from primum.graph.context import Context, ToolCall
 from primum.graph.state import State
+from primum.nodes.own_facts import answered, asked_of_memory
 from primum.nodes.prompts import render
 from primum.safety.profile import Profile
 from primum.tools.evident import CALLABLE, evident, figures, outcome
@@ -33,6 +35,8 @@ READ = "This is how I understood your question; please check that it is the sum 
 
 
 async def act(state: State, runtime: Runtime[Context]) -> State:
+    if request := asked_of_memory(state, runtime.context.audience):
+        return State(outcomes=[answered(request, state)])
     wanted = evident(state["question"], Profile(**state["profile"]))
     if wanted.calls or wanted.which:
         outcomes = [await asyncio.to_thread(outcome, *call) for call in wanted.calls]

@@ -18,6 +18,7 @@ from primum.memory.chart import Known, Open, Recalled
 from primum.memory.clauses import subject_of
 from primum.memory.extract import extract
 from primum.memory.facts import profile_of
+from primum.memory.requests import ended, meant, request_in, without
 from primum.nodes.asking import asked_in, cleared_up, last_answer
 from primum.safety.profile import Profile
 from primum.safety.validator import told
@@ -34,6 +35,7 @@ async def recall(state: State, runtime: Runtime[Context]) -> State:
     context, question = runtime.context, state["question"]
     others = _others(state)
     found = await context.charts.recall(context.identity, context.thread, context.limits.history_turns)
+    before = found.facts
     if context.audience == "clinician":  # whose words are of the patient, and are no patient's words
         theirs, others = True, told(question, others)
         known = others.merged(_profile(found, context))
@@ -52,6 +54,7 @@ async def recall(state: State, runtime: Runtime[Context]) -> State:
             "told": others.model_dump(mode="json", exclude_defaults=True, exclude=set(PASSING)),
             "known": known.model_dump(mode="json", exclude_defaults=True),
             "facts": [shown(one) for one in found.facts] if theirs else [],
+            "forgotten": _forgotten(question, before, found) if context.audience == "patient" else [],
             "unclear": [_unclear(one) for one in found.unclear] if theirs else [],
             "summary": dict(found.summary.get("summary", {})),
             "history": [
@@ -75,15 +78,30 @@ def _profile(found: Recalled, context: Context) -> Profile:
 
 
 async def _with_what_is_told(found: Recalled, question: str, context: Context) -> Recalled:
-    """The chart with what the question tells; what the last answer asked back is how a bare yes is understood."""
+    """The chart with what the question tells; what the last answer asked back is how a bare yes is understood.
+
+    What it asks to forget has ended, by the words that ask so, and is not told by them.
+    """
     run, answer = last_answer(found.history)
-    asked_id = f"{run}.answer"
-    facts = extract(question, asked=asked_in(answer), today=context.today, message_id=context.run.id, asked_id=asked_id)
+    asked_id, request = f"{run}.answer", request_in(question)
+    told_in = without(question, request) if request else question
+    facts = extract(told_in, asked=asked_in(answer), today=context.today, message_id=context.run.id, asked_id=asked_id)
+    if request:
+        gone = meant(question, request, [one.fact for one in found.facts])
+        facts += [ended(fact, question, request, context.run.id, context.today) for fact in gone]
     if not facts:
         return found
     about = cleared_up(answer, [one.contradiction for one in found.unclear])
     taken = await context.charts.take(context.identity, facts, "rules", run_id=UUID(context.run.id), asked_about=about)
     return Recalled(taken.facts, taken.unclear, found.summary, found.history)
+
+
+def _forgotten(question: str, before: Sequence[Known], found: Recalled) -> list[str]:
+    """What the question asked to forget and holds no more."""
+    request = request_in(question)
+    asked = meant(question, request, [one.fact for one in before]) if request else []
+    held = {one.fact.key for one in found.facts}
+    return [fact.words for fact in asked if fact.key not in held]
 
 
 def _is_another(question: str, known: Profile) -> bool:

@@ -15,16 +15,17 @@ from primum.nodes import case
 from primum.nodes.asking import asking_back
 from primum.nodes.evidence import asked_in, dangling, judge, left_aside, read_passages, unsafe
 from primum.nodes.leading import asked_about, led
+from primum.nodes.follow_up import language_of
 from primum.nodes.opening import max_words
 from primum.nodes.outcomes import worked_out
 from primum.nodes.prompts import hashes
 from primum.nodes.replies import GREETING, PARTING, THANKED, reply
 from primum.retrieval.excerpts import Excerpt, excerpts, in_one_line, relevant
-from primum.retrieval.question_language import Language, detect
 from primum.retrieval.search import Passage
 from primum.retrieval.sufficiency import NOTHING as NOTHING_FOUND
 from primum.safety import support, validator
 from primum.safety.injection import suspicious
+from primum.safety.language import Language
 from primum.safety.sentences import Sentence, count_words, join_answer, split_answer, split_plain
 from primum.safety.support import Verdict
 
@@ -152,7 +153,7 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
     confidence = _likeness([e.passage for e in found]) * 0.8
     text, citations = _excerpted(found, context.today)
     context.run.shown = _quoted(found, passages)
-    language = detect(state["question"])
+    language = language_of(state["question"], state["history"])
     if language in QUOTED_IN_ENGLISH and all(e.passage.language == "en" for e in found):
         text = f"{QUOTED_IN_ENGLISH[language]}\n\n{text}"
     return _answer(state, context, text, "evidence_only", citations, shown, confidence)
@@ -224,7 +225,7 @@ def _written(
 
 def _in_askers_language(answer: dict[str, Any], state: State) -> dict[str, Any]:
     """The answer, with what Primum says of itself in the language of the question."""
-    said = SAID.get(detect(state["question"]), {})
+    said = SAID.get(language_of(state["question"], state["history"]), {})
     text = answer["text"]
     for english in (one for one in said if one in text):
         text = text.replace(english, said[english])

@@ -13,7 +13,7 @@ from langgraph.runtime import Runtime
 from primum.graph.context import Context, Examples
 from primum.graph.errors import RetrievalFailed
 from primum.graph.state import State
-from primum.nodes.examples import meaningful
+from primum.nodes.examples import meaningful, telling
 from primum.safety import harm, red_flags
 from primum.safety.harm import Refusal
 from primum.safety.profile import Profile
@@ -29,31 +29,35 @@ async def triage(state: State, runtime: Runtime[Context]) -> State:
     profile = told(question, chart)
     earlier = together(question, [exchange["question"] for exchange in state["history"]])
     signs = red_flags.follow_up(question, earlier, profile, chart.less(told(question, Profile())))
-    refusal, degraded = harm.judge(question), []
-    if may_be_more(signs):
+    by_rules, refusal, degraded = signs, harm.judge(question), []
+    if may_be_more(question, signs):
         try:
             vector = await context.vector(meaningful(question))
             signs, refusal = look_again(vector, signs, refusal, context.examples)
         except RetrievalFailed as error:
             degraded = [f"triage: {error}"]
+    # A clinician knows what to do: what no rule names is a hint to them, and no alarm.
+    hinted = signs is not by_rules and context.audience == "clinician"
+    hint = f"**May be {' or '.join(signs.names)}**, by likeness to examples; no rule names it.\n\n" if hinted else ""
     report = found(question, profile, signs)
-    pressing = signs.disposition in ("emergency", "urgent")
+    shown = by_rules if hinted else signs
+    pressing = shown.disposition in ("emergency", "urgent")
     # Who may hurt themselves is not turned away: the card says whom to call.
     refused = refusal.text if refusal and report.disposition != "emergency" else ""
     return State(
         profile=profile.model_dump(mode="json", exclude_defaults=True),
         report=report.model_dump(mode="json"),
         # Below urgent it consoles who is in distress, and a clinician writes of somebody else.
-        card=red_flags.card(signs, context.region) if pressing or context.audience == "patient" else "",
+        card=hint + (red_flags.card(shown, context.region) if pressing or context.audience == "patient" else ""),
         signs=list(signs.names) if signs.language == "en" else [],
         refusal=refused,
         degraded=degraded,
     )
 
 
-def may_be_more(signs: Triage) -> bool:
+def may_be_more(question: str, signs: Triage) -> bool:
     """Whether there is something to look for: the examples are English, and above an emergency there is nothing."""
-    return signs.language == "en" and signs.disposition != "emergency"
+    return signs.language == "en" and signs.disposition != "emergency" and bool(telling(question))
 
 
 def look_again(

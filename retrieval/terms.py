@@ -18,8 +18,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal, get_args
 
-from primum.retrieval.question_language import HAN, SPANISH, Language, detect
 from primum.safety.in_use import InUse
+from primum.safety.language import HAN, SPANISH, Language, detect
 from primum.safety.lexicon import canonical, mentions, named
 from primum.safety.words import content, stem
 

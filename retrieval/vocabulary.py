@@ -6,8 +6,8 @@ from functools import cache
 
 from spellchecker import SpellChecker
 
-from primum.retrieval.question_language import SPANISH, Language
 from primum.retrieval.terms import bare, folded, vocabulary
+from primum.safety.language import SPANISH, Language
 from primum.safety.lexicon import drugs, mentions
 from primum.safety.remembered import remembered
 from primum.safety.spelling import Spellings

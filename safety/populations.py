@@ -16,8 +16,20 @@ _POPULATIONS = {
 }
 _PATTERNS = {name: re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE) for name, pattern in _POPULATIONS.items()}
 
+_AMONG = re.compile(
+    r"(?:^|\s)\W*(?:(?:and|what about|how about)\s+)?\b(?:in|during|while|for|when|if|with|among)"
+    r"\s+(?:[\w'’]+\s+){0,2}?"
+    rf"(?:{'|'.join(_POPULATIONS.values())})\b",
+    re.IGNORECASE,
+)
+
 
 @remembered(maxsize=16384)
 def populations(text: str) -> frozenset[str]:
     """The groups that the text names."""
     return frozenset(name for name, pattern in _PATTERNS.items() if pattern.search(text))
+
+
+def regardless(text: str) -> str:
+    """The text without whom it asks about: "Is it safe in pregnancy?" is "Is it safe?"."""
+    return re.sub(r"([?!.])[?!.\s]*(?=[?!.]|$)", r"\1", _AMONG.sub("", text))

@@ -16,6 +16,7 @@ import yaml
 
 from primum.safety.context import normalise, status
 from primum.safety.findings import Disposition, Finding, Severity
+from primum.safety.language import Language, detect
 from primum.safety.lexicon import with_drugs_as
 from primum.safety.literals import Sieve, literals, matches
 from primum.safety.person import Person, known
@@ -25,7 +26,6 @@ from primum.safety.spelling import Spellings
 from primum.safety.tables import read_table
 from primum.safety.vitals import ADULT, Alarm, Vitals, alarms, read
 
-Language = Literal["en", "es", "zh"]
 Category = Literal["medical", "poison", "crisis", "abuse", "none"]
 ORDER: tuple[Disposition, ...] = ("none", "self_care", "routine", "urgent", "emergency")
 _SEVERITY: dict[Disposition, Severity] = {
@@ -36,16 +36,6 @@ _DRUG = "DRUG"  # in capitals, as no message is when it is read
 _BREAK = "(?:'s)?[ ,-]+"
 _WORD_GAP = r"(?:(?:'s)?[ ,]+(?!no\b|not\b|but\b|without\b|denies\b|sin\b|pero\b)[\w'%/-]+)"
 _ASCII_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
-_CJK = re.compile(r"[\u4e00-\u9fff]")
-_SPANISH = re.compile(
-    r"\b(?:el|la|los|las|un|una|mi|me|tengo|tiene|esta|estoy|con|por|para|no puedo|puede|muy|dolor|hijo|hija|bebe|que"
-    r"|de|en"
-    r"|pecho|desde|hace|ayuda|se|le|ha|es|y)\b"
-)
-_ENGLISH = re.compile(
-    r"\b(?:the|and|is|my|i|i'm|i've|a|an|of|with|has|have|he|she|can't|for|in|to|it|what|not|he's|she's|was|on|pain"
-    r"|your)\b"
-)
 
 
 @dataclass(frozen=True)
@@ -179,13 +169,6 @@ def _spelt(word: str) -> str:
 
 def _corrected(text: str) -> str:
     return _ASCII_WORD.sub(lambda match: _spelt(match.group()), text)
-
-
-def _language(text: str) -> Language:
-    chinese = len(_CJK.findall(text))
-    if chinese and chinese >= len(_ASCII_WORD.findall(text)):
-        return "zh"
-    return "es" if len(_SPANISH.findall(text)) > len(_ENGLISH.findall(text)) else "en"
 
 
 def _signs(text: str, background_only: bool = False) -> dict[str, str]:
@@ -341,7 +324,7 @@ def _triage(met: Sequence[_Met], warned: Iterable[Alarm], language: Language) ->
 
 def assess(text: str, profile: Profile | None = None, vitals: Vitals | None = None) -> Triage:
     """Triage one message. What the text itself says of age, sex and pregnancy goes before the profile."""
-    return _triage(*_shown(text, profile or Profile(), vitals), _language(_corrected(normalise(text))))
+    return _triage(*_shown(text, profile or Profile(), vitals), detect(text))
 
 
 def follow_up(text: str, earlier: Sequence[str], profile: Profile, before: Profile) -> Triage:
@@ -357,7 +340,7 @@ def follow_up(text: str, earlier: Sequence[str], profile: Profile, before: Profi
         known = {rule.id for rule, _ in (*met, *told)}
         met = sorted([*met, *(pair for pair in joint if pair[0].id not in known)], key=_pressing)
         warned = [*warned, *(alarm for alarm in joint_warned if alarm not in (*warned, *told_warned))]
-    return _triage(met, warned, _language(_corrected(normalise(text))))
+    return _triage(met, warned, detect(text, *earlier))
 
 
 def _shown(text: str, who: Profile, vitals: Vitals | None = None) -> tuple[list[_Met], list[Alarm]]:

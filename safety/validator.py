@@ -117,7 +117,7 @@ def _said(text: str) -> Profile:
         height_cm=who.height_cm,
         egfr=who.egfr,
         creatinine_umol_l=who.creatinine_umol_l,
-        allergies=tuple(dict.fromkeys(filter(None, [*sensitive, *_reacted_to(text)]))),
+        allergies=tuple(dict.fromkeys(filter(None, [*sensitive, *(one for *_, one in _reactions(text))]))),
         medicines=tuple(dict.fromkeys(taken(text))),
         conditions=tuple(sorted(contraindications.conditions_of(affirmed))),
     )
@@ -133,23 +133,25 @@ def _allergens(text: str) -> list[tuple[int, int]]:
     ]
 
 
+def _reactions(text: str) -> list[tuple[int, int, str]]:
+    """Where a text names what gave the person a rash, hives or a swelling, and the medicine as it is written."""
+    return [
+        (match.start(group), match.end(group), named[0].written)
+        for match in _REACTED.finditer(text)
+        for group in range(1, len(match.groups()) + 1)
+        if match[group]
+        and (named := mentions(match[group]))
+        and not _NO_REACTION.search(text[max(0, match.start() - 40) : match.start()])
+    ]
+
+
 def in_play(text: str) -> tuple[Mention, ...]:
     """Where a text names medicines and foods, but those that it names as allergens: no one means to take them."""
-    allergens = []
+    allergens = [(start, stop) for start, stop, _ in _reactions(text)]
     for start, stop in _allergens(text):
         on = _GOES_ON.search(text, start, stop)
         allergens.append((start, on.start() if on else stop))
     return tuple(one for one in mentions(text) if not any(start <= one.start < stop for start, stop in allergens))
-
-
-def _reacted_to(text: str) -> list[str]:
-    """The medicines that a text says gave a rash, hives or a swelling."""
-    return [
-        mentions(part)[0].written
-        for match in _REACTED.finditer(text)
-        for part in match.groups()
-        if part and mentions(part) and not _NO_REACTION.search(text[max(0, match.start() - 40) : match.start()])
-    ]
 
 
 def taken(text: str) -> list[str]:
@@ -157,7 +159,7 @@ def taken(text: str) -> list[str]:
     found = []
     for start, stop in split_plain(text):
         sentence = text[start:stop]
-        named, reacted = mentions(sentence), _reacted_to(sentence)
+        named, reacted = mentions(sentence), {one for *_, one in _reactions(sentence)}
         for one, following in zip_longest(named, named[1:]):
             before = _ASIDE.split(sentence[: one.start])[-1]
             takes = [match.end() for match in _TAKES.finditer(before)]

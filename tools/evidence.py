@@ -7,11 +7,11 @@ from typing import Any, Literal
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, ConfigDict, Field
 
-from primum.retrieval.question_language import detect
 from primum.retrieval.search import Filter, Passage, Retriever
 from primum.retrieval.sufficiency import sufficiency
 from primum.retrieval.terms import expand
 from primum.safety import injection
+from primum.safety.language import detect
 from primum.tools.gap import tell_gaps
 from primum.tools.safety import told_wrong
 

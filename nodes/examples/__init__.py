@@ -15,6 +15,7 @@ import yaml
 from primum.graph.context import Examples
 from primum.retrieval.embedder import Embedder
 from primum.retrieval.likeness import NONE, Likeness, embed_once, fit
+from primum.safety.words import tokens
 
 Kind = Literal["routes", "emergencies", "harm"]
 
@@ -25,11 +26,25 @@ log = structlog.get_logger(__name__)
 CALLED_EMERGENCY, DECLINED = 0.05, 0.02
 _MEASURED = re.compile(r"\{[^{}]*\}")  # vital signs as JSON: the rules read them, to an embedder they are noise
 _LONGEST = 2000  # characters; an embedder reads 512 tokens
+# Pronouns, polite words and verbs that ask for anything: what is made of these alone is like everything and nothing.
+_EMPTY = frozenset(
+    "i me my mine you your yours it its this that these those there they them their he him his she her we us our one "
+    "ones what which who how why when where and or but so then than to of for in on at with about a an the m s ll d re "
+    "ve am is are was were be do does did have has can could should would will shall may might if let go get give show "
+    "tell say explain teach know mean see like need make try look please thanks thank ok okay yes yeah yep sure hello "
+    "hi hey well just really very also too only while during some any more else other again now next here tip tips "
+    "hint hints idea ideas advice example way thing things something anything everything bit lot all".split()
+)
 
 
 def meaningful(question: str) -> str:
     """What of a question is compared."""
     return _MEASURED.sub(" ", question)[:_LONGEST].strip() or question[:_LONGEST]
+
+
+def telling(question: str) -> list[str]:
+    """The words of a message that say something: "show me how" has none, and is near whatever asks so shortly."""
+    return [word for word in tokens(question) if word not in _EMPTY]
 
 
 @cache

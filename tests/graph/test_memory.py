@@ -226,3 +226,48 @@ async def test_a_graph_of_ones_own_recalls_the_chart_and_heeds_what_is_told_in_t
     state = await build_graph().ainvoke(told, context=context)  # type: ignore[call-overload]
     assert [fact["text"] for fact in state["answer"]["facts"]] == ["warfarin", "allergy to latex"]
     assert [one.fact.words for one in (await resources.charts.read(resources.identity("anna"))).facts] == ["warfarin"]
+
+
+async def test_ones_own_facts_are_listed_each_with_where_it_comes_from(agent: Agent, gout: FakeVLLM) -> None:
+    await agent.ask("I take lisinopril. I'm allergic to penicillin.", thread="t")
+    asked = len(gout.requests)
+    answer = await agent.ask("What allergies do I have?", thread="other")
+    assert answer.status == "answered" and answer.citations == [] and len(gout.requests) == asked
+    assert re.search(
+        r"- allergy to penicillin \(told on \d{4}-\d\d-\d\d: “I'm allergic to penicillin\.”\)", answer.text
+    )
+    assert "lisinopril" not in answer.text
+    everything = await agent.ask("¿Qué sabes de mí?", thread="t")
+    assert "lisinopril" in everything.text and "penicillin" in everything.text and "anotado" in everything.text
+    other = await agent.ask("What allergies do I have?", patient="somebody-else", thread="theirs")
+    assert "penicillin" not in other.text and "Nothing of that is noted" in other.text
+
+
+async def test_a_clinician_is_told_the_facts_of_the_patient_on_show(agent: Agent, gout: FakeVLLM) -> None:
+    await agent.ask("I'm allergic to penicillin.", thread="t")
+    answer = await agent.ask("What allergies does the patient have?", thread="c", audience="clinician")
+    assert "allergy to penicillin" in answer.text and answer.status == "answered"
+    await agent.ask("Forget that I am allergic to penicillin", thread="c", audience="clinician")
+    assert [fact.value for fact in await facts(agent)] == ["penicillin-class"]
+
+
+async def test_a_fact_ends_when_it_is_asked_to_be_forgotten_and_the_audit_says_so(agent: Agent, gout: FakeVLLM) -> None:
+    await agent.ask("I take lisinopril. I'm allergic to penicillin.", thread="t")
+    answer = await agent.ask("Please forget that I take lisinopril", thread="t")
+    assert answer.text.startswith("I no longer go by this: lisinopril") and answer.status == "answered"
+    assert [fact.value for fact in await facts(agent)] == ["penicillin-class"]
+    stored = await rows(agent.resources.database, "select fact from facts where state = 'ended'")
+    assert [fact["quotes"][-1]["text"] for (fact,) in stored] == ["Please forget that I take lisinopril"]
+    changes = await rows(
+        agent.resources.database, "select details from audit_events where action = 'change facts' order by number"
+    )
+    assert len(changes[-1][0]["replaced"]) == 1
+    again = await agent.ask("forget that I take lisinopril", thread="t")
+    assert "nothing to forget" in again.text and [fact.value for fact in await facts(agent)] == ["penicillin-class"]
+
+
+async def test_everything_is_erased_elsewhere_and_only_where_it_is_confirmed(agent: Agent, gout: FakeVLLM) -> None:
+    await agent.ask("I'm allergic to penicillin.", thread="t")
+    answer = await agent.ask("delete everything you know about me", thread="t")
+    assert "Erase everything about me" in answer.text and "`primum erase`" in answer.text
+    assert [fact.value for fact in await facts(agent)] == ["penicillin-class"]

@@ -13,6 +13,7 @@ from primum.graph.errors import RetrievalFailed
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
 from primum.memory.session import Database
+from primum.nodes.examples import telling
 from primum.nodes.respond import NOTHING, NOTHING_MORE
 from primum.retrieval.ingest import ingest
 from primum.retrieval.likeness import NONE, Likeness, fit
@@ -227,6 +228,34 @@ async def test_a_message_like_an_emergency_that_no_rule_knows_gets_the_card(sett
     assert answer.safety.findings[0].rule == "triage.like.stroke"
     assert "likeness" in answer.safety.findings[0].source
     assert other.disposition == "none"
+
+
+async def test_to_a_clinician_what_only_the_second_look_sees_is_a_hint_and_no_card(
+    settings: Settings, vllm: FakeVLLM
+) -> None:
+    strange = "Uncle tastes copper and his words come out as soup"
+    async with open_resources(settings, FakeEmbedder()) as resources:
+        emergencies = examples("stroke", strange, "What is gout and how is it treated")
+        known = replace(resources, examples=replace(resources.examples, emergencies=emergencies))
+        answer = await Agent(known).ask(strange, audience="clinician", form="answer")
+    assert answer.text.startswith("> **May be a stroke**, by likeness to examples") and "Call" not in answer.text
+    assert answer.disposition == "emergency"
+
+
+@pytest.mark.parametrize("empty", ["show me how", "Please give me a tip!", "tell me more about it", "is that all?"])
+async def test_a_message_of_empty_words_alone_is_likened_to_nothing(
+    settings: Settings, vllm: FakeVLLM, empty: str
+) -> None:
+    async with open_resources(settings, FakeEmbedder()) as resources:
+        harmful = examples("self_harm", empty, "What is gout and how is it treated")
+        known = replace(resources, examples=replace(resources.examples, harm=harmful, emergencies=harmful))
+        answer = await Agent(known).ask(empty)
+    assert answer.safety.findings == [] and answer.disposition == "none"
+
+
+@pytest.mark.parametrize("said", ["I took them all", "I can't do this anymore", "help me", "don't tell me"])
+def test_a_message_that_says_anything_gets_the_second_look(said: str) -> None:
+    assert telling(said)
 
 
 async def test_a_request_like_harm_that_no_rule_knows_is_declined(settings: Settings, vllm: FakeVLLM) -> None:

@@ -202,6 +202,24 @@ async def test_a_follow_up_is_made_to_stand_alone_before_the_search(agent: Agent
     assert (kept["before"], kept["history"]) == ([], [])  # the turns' table has them
 
 
+async def test_a_follow_up_goes_where_its_thread_went(agent: Agent, vllm: FakeVLLM) -> None:
+    vllm.default = Says(status=500)
+    vllm.forms["Routing"] = '{"route": "outside"}'
+    await agent.ask("How is gout treated?", thread="gout")
+    more = await agent.ask("Tell me more about it", thread="gout")
+    assert more.trace.route == "evidence" and {citation.title for citation in more.citations} == {"Gout"}
+    assert vllm.filled("Routing") == []
+    await agent.ask("What is the capital of France?", thread="france")
+    assert (await agent.ask("and what else is there?", thread="france")).trace.route == "outside"
+
+
+async def test_the_slips_of_a_follow_ups_thread_are_put_right_too(agent: Agent, vllm: FakeVLLM) -> None:
+    vllm.default = Says(status=500)
+    await agent.ask("What are the symptoms of diabettes?", thread="t")
+    await agent.ask("is it dangerous?", thread="t")
+    assert (await state_of(agent))["standalone"] == "is diabetes dangerous?"
+
+
 async def test_a_rewriting_that_adds_a_word_of_its_own_is_not_used(agent: Agent, vllm: FakeVLLM) -> None:
     vllm.default = cited(f"{DOSE} [every 4 to 6 hours].")
     await agent.ask(ASKED, thread="t")

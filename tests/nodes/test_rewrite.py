@@ -3,9 +3,14 @@
 import pytest
 
 from primum.graph.state import Exchange, State
-from primum.nodes.rewrite import Searches, fallback, grounded, points_back
+from primum.nodes.follow_up import points_back, subject_of
+from primum.nodes.rewrite import Searches, fallback, grounded
 
 SAID = [Exchange(question="Can I take ibuprofen for gout?", answer="Ibuprofen treats an attack of gout [1].")]
+
+
+def asked(*questions: str) -> list[Exchange]:
+    return [Exchange(question=question, answer="") for question in questions]
 
 
 @pytest.mark.parametrize(
@@ -50,6 +55,57 @@ def test_without_a_model_a_follow_up_takes_the_question_before_it_along() -> Non
     assert fallback(State(question="Can paracetamol harm the liver?", history=SAID))["standalone"] == (
         "Can paracetamol harm the liver?"
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "used"),
+    [
+        ("How does metformin work?", False),  # the follow-up is lost
+        ("What are the side effects?", False),  # and so is what it is about
+        ("What are the side effects of metformin?", True),
+        ("What are the adverse effects of metformin?", True),
+    ],
+)
+def test_a_rewriting_that_loses_the_follow_up_or_its_subject_is_not_used(written: str, used: bool) -> None:
+    state = State(question="and the side effects?", history=asked("How does metformin work?"))
+    found = grounded(Searches(question=written, searches=["metformin"]), state)
+    assert (found["standalone"] == written) == used
+    assert used or found == fallback(state)
+
+
+@pytest.mark.parametrize(
+    ("thread", "alone"),
+    [
+        (("How does metformin work?", "and the side effects?"), "metformin: the side effects?"),
+        (("How does metformin work?", "and the side effects?", "is it dangerous?"), "is metformin dangerous?"),
+        (("How does metformin work?", "thanks", "can I drink alcohol with it?"), "can I drink alcohol with metformin?"),
+        (("How does metformin work?", "and gliclazide?", "is it dangerous?"), "is gliclazide dangerous?"),
+        (("How does metformin work?", "why?"), "How does metformin work? why?"),
+        (
+            ("Is ibuprofen safe in pregnancy?", "what about while breastfeeding?"),
+            "Is ibuprofen safe? what about while breastfeeding?",
+        ),
+        (("How is asthma treated in children?", "and in adults?"), "How is asthma treated? and in adults?"),
+        (
+            ("What are the signs of iron deficiency anaemia?", "tell me more about it", "how is it treated?"),
+            "how is iron deficiency anaemia treated?",
+        ),
+        (
+            ("What are the symptoms of type 2 diabetes?", "what foods should I avoid?"),
+            "type 2 diabetes: what foods should I avoid?",
+        ),
+        (("What is gout?", "What is the flu?"), "What is the flu?"),
+        (("¿Puedo tomar ibuprofeno en el embarazo?", "¿y paracetamol?"), "¿Puedo tomar paracetamol en el embarazo?"),
+    ],
+)
+def test_a_follow_up_keeps_what_it_says_and_what_the_thread_is_about(thread: tuple[str, ...], alone: str) -> None:
+    *before, question = thread
+    assert fallback(State(question=question, history=asked(*before)))["standalone"] == alone
+
+
+def test_what_a_thread_is_about_is_said_by_the_last_question_that_stands_alone() -> None:
+    assert subject_of(asked("What is gout?", "thanks", "What is asthma?", "tell me more")) == "What is asthma?"
+    assert subject_of([]) == ""
 
 
 @pytest.mark.parametrize(

@@ -6,27 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from primum.retrieval.question_language import detect
 from primum.retrieval.terms import TABLE, expand, read_terms, shipped, using
 
 HEAD = "term,language,standard,kind,source,needs,licence\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "language"),
-    [
-        ("What is gout?", "en"),
-        ("2型糖尿病有哪些症状？", "zh"),
-        ("华法林 warfarin 和布洛芬", "zh"),
-        ("¿Es contagiosa la gripe?", "es"),
-        ("sintomas de la gripe en un adulto", "es"),
-        ("I take la Roche cream for my skin", "en"),
-        ("痛みの薬はどれですか", "en"),  # Japanese is none of ours
-        ("", "en"),
-    ],
-)
-def test_the_language_is_told_by_script_and_small_words(text: str, language: str) -> None:
-    assert detect(text) == language
 
 
 @pytest.mark.parametrize(

@@ -226,6 +226,7 @@ def test_what_was_had_right_before_a_name_was_taken() -> None:
         ("Allergic to penicillin, take lisinopril daily", ["lisinopril"]),
         ("Soy alérgico a la penicilina y puedo tomar ibuprofeno", ["ibuprofen"]),
         ("I am not allergic to ibuprofen", ["ibuprofen"]),
+        ("I had a rash with amoxicillin. The doctor gave me cefalexin", ["cephalexin"]),
         ("我对青霉素过敏，可以吃布洛芬吗？", ["ibuprofen"]),
     ],
 )
