@@ -82,7 +82,7 @@ def _socket(address: tuple[Any, ...]) -> socket.socket:
 class _Client(HttpxAiohttpClient):
     """Tells of what is no HTTP by an error of httpx' as well; aiohttp's own holds what was sent."""
 
-    def _init_transport(self, **options: Any) -> httpx.AsyncBaseTransport:
+    def _init_transport(self, **options: Any) -> httpx.AsyncBaseTransport:  # type: ignore[override]
         return _Transport(**options)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:

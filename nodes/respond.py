@@ -14,8 +14,8 @@ from primum.graph.state import Problem, State
 from primum.nodes import case
 from primum.nodes.asking import asking_back
 from primum.nodes.evidence import asked_in, dangling, judge, left_aside, read_passages, unsafe
-from primum.nodes.leading import asked_about, led
 from primum.nodes.follow_up import language_of
+from primum.nodes.leading import asked_about, led
 from primum.nodes.opening import max_words
 from primum.nodes.outcomes import worked_out
 from primum.nodes.prompts import hashes

@@ -1,5 +1,6 @@
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -64,8 +65,13 @@ async def test_a_call_whose_arguments_are_no_object_is_refused(model: EndpointMo
 async def test_a_host_that_is_gone_without_a_word_is_known_by_the_kernel(vllm: FakeVLLM) -> None:
     made: list[socket.socket] = []
     plain = llm._socket
+
+    def kept(address: tuple[Any, ...]) -> socket.socket:
+        made.append(plain(address))
+        return made[-1]
+
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(llm, "_socket", lambda address: made.append(plain(address)) or made[-1])
+        patched.setattr(llm, "_socket", kept)
         async with open_client(vllm.url, "none") as client:
             await client.get("models")
             assert made[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
