@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from primum.graph.context import Context
 from primum.graph.state import State
-from primum.retrieval.excerpts import relevant
+from primum.retrieval.excerpts import of_another
 from primum.retrieval.search import Passage
 from primum.safety.findings import Disposition
 from primum.safety.lexicon import drugs
@@ -50,13 +50,12 @@ def asked_in(state: State) -> str:
 def judge(text: str, passages: Mapping[int, Passage | Evidence], state: State) -> list[Verdict]:
     """The audit by code: each sentence of an answer against the passages, and against the rules for this person.
 
-    Where a question was searched for, only passages that are about it prove anything, and what points back needs
-    something to point to. What is said twice counts, and is shown, once. A passage's own title or heading, and
-    what the question says, is no sentence of an answer: it goes.
+    Where a question was searched for, a passage on another medicine or another kind of the illness proves nothing, and
+    what points back needs something to point to. What is said twice counts, and is shown, once. A passage's own title
+    or heading, and what the question says, is no sentence of an answer: it goes.
     """
     searched = {n: p for n, p in passages.items() if isinstance(p, Passage) and state.get("route") == "evidence"}
-    fitting = {p.chunk_id for p in relevant(asked_in(state), list(searched.values()))}
-    beside = {n for n, p in searched.items() if p.chunk_id not in fitting}
+    beside = {n for n, p in searched.items() if of_another(asked_in(state), p)}
     evidence = {n: Evidence(p.text, p.title, p.heading) for n, p in passages.items() if n not in beside}
     heads = {plain(head) for p in evidence.values() for head in (p.title, p.heading, f"{p.title} {p.heading}")}
     if state.get("route") != "case":  # whose work-up names what the case says

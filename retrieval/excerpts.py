@@ -84,18 +84,26 @@ def relevant(question: str, passages: Sequence[Passage]) -> list[Passage]:
     Of a story with a question at its end, half of the words of either.
     """
     every, asking = _topics(question), _topics(asking_part(question))
-    substances = drugs(question) & {one.name for one in in_play(question)}
     fitting: list[Passage] = []
     for passage in passages:
-        names = drugs(f"{passage.title} {passage.heading} {passage.text}")
-        bag = Bag.of([passage.title, passage.heading, passage.text, *names])
+        bag = Bag.of([passage.title, passage.heading, passage.text, *_names(passage)])
         said = max(_share(every, bag, 1.0), _share(asking, bag, 0.0))
         about = passage.similarity >= LIKE or (passage.similarity >= RELATED and said >= 0.5)
-        if _other_kind(question, passage.title):
-            continue
-        if about and (not substances or substances & names or passage.similarity >= LIKE + 0.1):
+        if about and not of_another(question, passage):
             fitting.append(passage)
     return fitting
+
+
+def of_another(question: str, passage: Passage) -> bool:
+    """Whether a passage is about another kind of the illness asked about, or names none of the medicines."""
+    substances = drugs(question) & {one.name for one in in_play(question)}
+    if _other_kind(question, passage.title):
+        return True
+    return bool(substances) and not substances & _names(passage) and passage.similarity < LIKE + 0.1
+
+
+def _names(passage: Passage) -> frozenset[str]:
+    return frozenset(drugs(f"{passage.title} {passage.heading} {passage.text}"))
 
 
 @remembered(maxsize=1024)
