@@ -1,7 +1,7 @@
 """Which medicines a statement tells a reader to take: all that it names, but those that it warns of."""
 
 import re
-from itertools import pairwise
+from itertools import combinations, pairwise, zip_longest
 
 from primum.safety.lexicon import mentions
 from primum.safety.remembered import remembered
@@ -44,6 +44,10 @@ _ADVISES = _any(
 )
 
 
+_OR, _OR_WITH = _any(r"\bor\b"), _any(r"\bor with\b")
+_AND = _any(
+    r"\b(?:and|with|plus|together|along|besides?|while|when|after|before|then|also|both|add\w*|combin\w+)\b", r"[.;:]"
+)
 _VERB = _any(
     r"\b(?:can|may|could|might|should|must|is|are|do|does|has|have|raises?|increases?|causes?|interacts?|harms?)\b"
 )
@@ -72,6 +76,25 @@ def recommended(text: str) -> tuple[str, ...]:
         if not warned:
             found += [one.name for one in named if start <= one.start < stop]
     return tuple(dict.fromkeys(found))
+
+
+def alternatives(text: str) -> frozenset[frozenset[str]]:
+    """Pairs of substances of which a sentence offers one: "naproxen, colchicine or a steroid" are not taken together.
+
+    A list joined by "or" alone. "Warfarin with paracetamol or ibuprofen" is warfarin with either.
+    """
+    level = _OR_WITH.sub("or     ", text)
+    level = level if level == text else level.replace(", with ", ", or   ")  # each letter in its place
+    named, pairs, listed, offered = mentions(text), set[frozenset[str]](), list[str](), False
+    for one, following in zip_longest(named, named[1:]):
+        listed.append(one.name)
+        gap = level[one.stop : following.start] if following else "."
+        if _OR.search(gap) and not _AND.search(gap):
+            offered = True
+        elif gap.strip() != ",":
+            pairs |= {frozenset(pair) for pair in combinations(listed, 2)} if offered else set()
+            listed, offered = [], False
+    return frozenset(pairs)
 
 
 def _warned(part: str) -> bool | None:

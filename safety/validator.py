@@ -4,8 +4,8 @@
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from itertools import zip_longest
+from collections.abc import Iterable, Sequence, Set
+from itertools import combinations, zip_longest
 
 from primum.safety import allergies, contraindications, doses, injection, interactions, red_flags, routes
 from primum.safety.findings import SEVERITIES, Disposition, Finding, SafetyReport
@@ -13,7 +13,7 @@ from primum.safety.lexicon import Mention, canonical, mentions
 from primum.safety.person import read as person
 from primum.safety.polarity import denies
 from primum.safety.profile import Profile
-from primum.safety.recommends import recommended
+from primum.safety.recommends import alternatives, recommended
 from primum.safety.remembered import remembered
 from primum.safety.sentences import split_plain
 from primum.safety.unmeant import unmeant
@@ -234,7 +234,7 @@ def dangers(sentences: Sequence[str], profile: Profile, disposition: Disposition
         before = names
         findings = [*doses.check(sentence, profile), *_lowering(sentence, disposition)]
         if names:
-            findings += _of_advised(names, profile, routes.local_in([spoken, *profile.medicines]))
+            findings += _of_advised(names, profile, routes.local_in([spoken, *profile.medicines]), alternatives(spoken))
         found.append(tuple(one for one in findings if SEVERITIES.index(one.severity) >= BLOCKED))
     return found
 
@@ -245,16 +245,18 @@ def advised(names: Sequence[str], profile: Profile) -> list[Finding]:
     return sorted({one.text: one for one in found}.values(), key=lambda one: -SEVERITIES.index(one.severity))
 
 
-def _of_advised(names: Sequence[str], profile: Profile, local: routes.Local) -> list[Finding]:
+def _of_advised(
+    names: Sequence[str], profile: Profile, local: routes.Local, apart: Set[frozenset[str]] = frozenset()
+) -> list[Finding]:
     taking = [name for medicine in profile.medicines for name in named_in(medicine)]
-    of_medicines = [*contraindications.check(names, profile), *_with(names, taking)]
+    of_medicines = [*contraindications.check(names, profile), *_with(names, taking, apart)]
     return [*allergies.check(names, profile.allergies), *(routes.lowered(one, local) for one in of_medicines)]
 
 
-def _with(names: Sequence[str], taking: Sequence[str]) -> list[Finding]:
-    """Interactions of what is advised with what is taken, and within what is advised together."""
+def _with(names: Sequence[str], taking: Sequence[str], apart: Set[frozenset[str]]) -> list[Finding]:
+    """Interactions of what is advised with what is taken, and within what is advised but not `apart`."""
     pairs = [(a, b) for a in names for b in taking if a != b]
-    pairs += [(a, b) for place, a in enumerate(names) for b in names[place + 1 :]]
+    pairs += [pair for pair in combinations(names, 2) if frozenset(pair) not in apart]
     return [finding for a, b in dict.fromkeys(pairs) if (finding := interactions.pair(a, b))]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from primum.safety.recommends import recommended
+from primum.safety.recommends import alternatives, recommended
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,18 @@ from primum.safety.recommends import recommended
 )
 def test_what_is_advised_is_told_from_what_is_warned_of(text: str, names: set[str]) -> None:
     assert set(recommended(text)) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Gout is treated with naproxen, with colchicine, or with a short course of prednisolone.", 3),
+        ("Take paracetamol, ibuprofen or aspirin.", 3),
+        ("Take warfarin with paracetamol or ibuprofen.", 1),
+        ("Take ibuprofen and aspirin, or neither.", 0),
+        ("Take naproxen or ibuprofen together with prednisolone.", 1),
+        ("Take aspirin. Or take ibuprofen.", 0),
+    ],
+)
+def test_of_a_list_joined_by_or_one_is_taken(text: str, names: int) -> None:
+    assert len(alternatives(text)) == names
