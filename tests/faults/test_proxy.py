@@ -71,11 +71,11 @@ async def test_a_slow_wire_and_one_that_drips_pass_all_on_later() -> None:
         await shown(proxy, "slow", 0.05)
         began = perf_counter()
         assert await said(streams) == SAID
-        assert perf_counter() - began >= 0.1  # there and back
+        assert perf_counter() - began >= 0.09  # there and back; a loop's clock may be some ms behind
         await shown(proxy, "drip", 0.004)
         began = perf_counter()
         assert await said(streams) == SAID
-        assert perf_counter() - began >= 0.004 * len(SAID)
+        assert perf_counter() - began >= 0.0035 * len(SAID)
 
 
 async def test_a_reset_ends_what_is_open_and_what_comes() -> None:
