@@ -20,6 +20,7 @@ from primum.safety.words import Bag, claims, stem
 LIKE = 0.55  # cosine from which a passage is about the question although it shares none of its words
 RELATED = 0.30  # below it a passage is about something else, whatever words it shares
 REPEAT = 0.86  # cosine of two sentences that say the same
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 NEAR = 0.12  # how far below the best sentence one may score and still be told
 TOGETHER = 0.3  # for a sentence that names all medicines of a question about several
 SENTENCES = 6
@@ -330,12 +331,18 @@ def _choose(candidates: Sequence[_Candidate], words: int) -> list[_Candidate]:
             candidate.passage.document_id == candidates[0].passage.document_id
         ):
             continue
-        if any(_dot(candidate.vector, other.vector) >= REPEAT for other in chosen):
+        if any(_repeats(candidate, other) for other in chosen):
             continue
         if chosen and sum(count_words(c.text) for c in [*chosen, candidate]) > words:
             continue
         chosen.append(candidate)
     return chosen
+
+
+def _repeats(one: _Candidate, other: _Candidate) -> bool:
+    """Whether a sentence says what another says; the rows of a table that give other numbers do not."""
+    numbers, known = ({*_NUMBER.findall(candidate.text)} for candidate in (one, other))
+    return _dot(one.vector, other.vector) >= REPEAT and numbers <= known
 
 
 async def _help(lead: Passage, paragraph: int, library: Retriever, room: int) -> list[Excerpt]:

@@ -108,3 +108,12 @@ def test_an_allergen_is_not_what_an_answer_must_name() -> None:
     period = page("Paracetamol is an option for pain.", title="Period pain")
     assert relevant("I'm allergic to ibuprofen. What can I take for pain?", [period]) == [period]
     assert relevant("Can I take ibuprofen for pain?", [period]) == []
+
+
+async def test_rows_that_give_other_numbers_repeat_nothing() -> None:
+    rows = [
+        f"Weight: {weight}; Starting dose of paracetamol: {dose} mg once daily."
+        for weight, dose in (("under 50 kg", 10), ("50 to 80 kg", 20), ("over 80 kg", 30))
+    ]
+    said = await told("What is the starting dose of paracetamol at 70 kg?", page(" ".join([*rows, rows[0]])))
+    assert sorted(said) == sorted(rows)
