@@ -315,8 +315,10 @@ def _term_at(
         row = places[at : at + size]
         if not all(_GAP.fullmatch(text, one.end(), other.start()) for one, other in pairwise(row)):
             continue
-        rest = {stem(folded(word)) for word in (*words[:at], *words[at + size :])}
-        if meant := _meant(index.find(words[at : at + size]), rest):
+        terms, rest = index.find(words[at : at + size]), set[str]()
+        if any(term.needs for term in terms):
+            rest = {stem(folded(word)) for word in (*words[:at], *words[at + size :])}
+        if meant := _meant(terms, rest):
             return size, " or ".join(term.standard for term in meant), meant[0].kind
     return 0, "", "synonym"
 

@@ -84,15 +84,17 @@ _OLD = 65
 _TOLD_SHORTLY = 8  # words, below which a message is hardly a case
 _ASKS = re.compile(r"\?|^\W*(?:what|how|why|when|which|who|can|could|should|is|are|does|do|may|tell|explain)\b",
                    re.IGNORECASE)  # fmt: skip
-# A sentence that asks for what a case is worked up into anyway, and one that asks for a dose, which no work-up tells.
-_WANTED = re.compile(
-    r"(?:(?:what|how|which|is|are|would|should|do|your|you|we|i|the|a|an|most|likely|please|give|suggest|list|and|or|best"
-    r"|top|three|five|initial|immediate|possible|probable|recommended|appropriate|further)\W+|what's\W+)*"
-    r"(?:(?:differentials?|ddx|diagnos[ei]s|next steps?|next|steps?|work-?up|manage(?:ment)?|investigations?|tests?"
-    r"|plan|treatment|treat|thoughts|do)(?:\W+(?:and|or|the|for|of|him|her|them|this|patient|case|now|here|please|you|next"
-    r"|initial|immediate|further)\b)*\W*(?:\b(?:and|or)\W+)?)+",
-    re.IGNORECASE,
+# Words that ask for what a case is worked up into anyway, and words that may stand beside them.
+_WANTED = frozenset(
+    "differential differentials ddx diagnosis diagnoses next step steps work workup up manage management investigation "
+    "investigations test tests plan treatment treat thoughts do".split()
 )
+_BESIDE = frozenset(
+    "what what's how which is are would should your you we i the a an most likely please give suggest list and or best "
+    "top three five initial immediate possible probable recommended appropriate further for of him her them this "
+    "patient case now here".split()
+)
+# A dose is asked for, which no work-up tells.
 _DOSE = re.compile(
     r"\bdos(?:e|es|ing|age) (?:of|for|in|adjust\w*)\b|\b(?:max\w*|starting|loading) dose\b", re.IGNORECASE
 )
@@ -173,7 +175,12 @@ def _clauses(text: str, profile: Profile) -> Iterator[tuple[str, Group]]:
 
 def _told(text: str) -> list[str]:
     """The sentences of a case, without those that ask for its work-up."""
-    return [one for one in re.split(r"\n+|(?<=[.!?])\s+", text) if not _WANTED.fullmatch(one.strip())]
+    return [one for one in re.split(r"\n+|(?<=[.!?])\s+", text) if not _asks_for_work_up(one)]
+
+
+def _asks_for_work_up(sentence: str) -> bool:
+    words = {*re.findall(r"[a-z']+", sentence.lower())}
+    return bool(words & _WANTED) and words <= _WANTED | _BESIDE
 
 
 def _parts(sentence: str) -> Iterator[str]:

@@ -96,3 +96,8 @@ def test_only_what_surely_is_a_case_is_taken_for_one(text: str, sure: bool) -> N
 )
 def test_a_denied_symptom_denies_no_medicine(text: str, names: list[str]) -> None:
     assert taken(text) == names
+
+
+def test_a_long_row_of_what_is_wanted_is_read_to_its_end() -> None:
+    """Words, not an expression: one with a choice at each word would never come back."""
+    assert not is_case("next steps " * 700 + "x")
