@@ -69,6 +69,6 @@ class Ahead:
                 self._told = self._seen
                 self._tell({AUDITED: {"text": answer["text"], "citations": answer["citations"]}})
         except PrimumError:
-            return
-        except Exception as error:
+            context.run.model_down = None  # a preview's failure is no word on the calls that the turn needs
+        except Exception as error:  # nor does it take the turn along: the draft is audited all the same
             log.error("sentences.not_told", error=type(error).__name__)

@@ -112,3 +112,11 @@ async def test_an_early_audit_ends_with_its_draft(agent: Agent, vllm: FakeVLLM) 
     async with asyncio.timeout(30):
         events = await followed(agent)
     assert events[-1].data["status"] == "answered" and not audited(events) and asked == 2
+
+
+async def test_an_early_audit_that_fails_for_good_leaves_the_turns_own(agent: Agent, vllm: FakeVLLM) -> None:
+    audits = iter(["a word and " * 5000])
+    vllm.forms["Audit"] = lambda _: next(audits, '{"objections": []}')
+    vllm.says(slowly(DRAFT))
+    answer = (await followed(agent))[-1].data
+    assert answer["status"] == "answered" and answer["trace"]["problems"] == []
