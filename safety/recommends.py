@@ -45,6 +45,7 @@ _ADVISES = _any(
 
 
 _OR, _OR_WITH = _any(r"\bor\b"), _any(r"\bor with\b")
+_BOTH = _any(r"\b(?:both|together|all (?:two|three|of)|combin\w+|and/or)\b")
 _AND = _any(
     r"\b(?:and|with|plus|together|along|besides?|while|when|after|before|then|also|both|add\w*|combin\w+)\b", r"[.;:]"
 )
@@ -81,11 +82,16 @@ def recommended(text: str) -> tuple[str, ...]:
 def alternatives(text: str) -> frozenset[frozenset[str]]:
     """Pairs of substances of which a sentence offers one: "naproxen, colchicine or a steroid" are not taken together.
 
-    A list joined by "or" alone. "Warfarin with paracetamol or ibuprofen" is warfarin with either.
+    A list joined by "or" alone. "Warfarin with paracetamol or ibuprofen" is warfarin with either, and where "or both"
+    stands, or a name stands twice, nothing is an alternative.
     """
+    if _BOTH.search(text):
+        return frozenset()
     level = _OR_WITH.sub("or     ", text)
     level = level if level == text else level.replace(", with ", ", or   ")  # each letter in its place
     named, pairs, listed, offered = mentions(text), set[frozenset[str]](), list[str](), False
+    if len({one.name for one in named}) < len(named):
+        return frozenset()
     for one, following in zip_longest(named, named[1:]):
         listed.append(one.name)
         gap = level[one.stop : following.start] if following else "."

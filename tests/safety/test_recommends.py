@@ -43,7 +43,10 @@ def test_what_is_advised_is_told_from_what_is_warned_of(text: str, names: set[st
         ("Take paracetamol, ibuprofen or aspirin.", 3),
         ("Take warfarin with paracetamol or ibuprofen.", 1),
         ("Take ibuprofen and aspirin, or neither.", 0),
-        ("Take naproxen or ibuprofen together with prednisolone.", 1),
+        ("Take naproxen or ibuprofen together with prednisolone.", 0),
+        ("Take aspirin or ibuprofen, or both.", 0),
+        ("Take aspirin and/or ibuprofen.", 0),
+        ("Take aspirin or ibuprofen, and aspirin again with ibuprofen at night.", 0),
         ("Take aspirin. Or take ibuprofen.", 0),
     ],
 )
