@@ -9,7 +9,6 @@ from langgraph.runtime import Runtime
 
 from primum.graph.context import Context
 from primum.graph.state import State
-from primum.nodes.replies import reply
 from primum.retrieval.sufficiency import ENOUGH, NOTHING
 
 
@@ -22,11 +21,11 @@ async def after_triage(state: State, runtime: Runtime[Context]) -> Literal["rout
 async def after_router(state: State) -> Literal["act", "rewrite", "gather", "draft", "respond"]:
     """A tool may help; else: needs evidence, is a clinician's case, needs none, or is none of our business.
 
-    Who only greets, or tells of themselves, asks nothing that would have to be looked for.
+    What asks nothing has its reply already.
     """
     if state["acts"]:
         return "act"
-    if state["route"] in ("evidence", "chat") and reply(state.get("question", "")):
+    if state["reply"]:
         return "respond"
     match state["route"]:
         case "evidence":

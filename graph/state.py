@@ -99,6 +99,7 @@ class State(TypedDict, total=False):
     signs: list[str]  # what they may be a sign of
     refusal: str
     route: Route
+    reply: str  # to a message that asks nothing
     acts: bool  # whether a tool may help
     outcomes: list[Outcome]  # of the tools
     standalone: str
@@ -135,6 +136,7 @@ def fresh_turn() -> State:
         signs=[],
         refusal="",
         route="evidence",
+        reply="",
         acts=False,
         outcomes=[],
         standalone="",

@@ -19,7 +19,7 @@ from primum.nodes.leading import asked_about, led
 from primum.nodes.opening import max_words
 from primum.nodes.outcomes import worked_out
 from primum.nodes.prompts import hashes
-from primum.nodes.replies import GREETING, PARTING, THANKED, reply
+from primum.nodes.replies import GREETING, PARTING, THANKED
 from primum.retrieval.excerpts import Excerpt, excerpts, in_one_line, relevant
 from primum.retrieval.search import Passage
 from primum.retrieval.sufficiency import NOTHING as NOTHING_FOUND
@@ -97,8 +97,8 @@ async def respond(state: State, runtime: Runtime[Context]) -> State:
         answer = worked_out(_answer(state, context, "", "unverified"), state)
     elif route in ("outside", "tool"):
         answer = _answer(state, context, OUTSIDE, "declined")
-    elif route in ("evidence", "chat") and (said := reply(state["question"])) and not state["outcomes"]:
-        answer = _answer(state, context, said, "answered", confidence=1.0)
+    elif state["reply"]:
+        answer = _answer(state, context, state["reply"], "answered", confidence=1.0)
     elif route == "chat":
         harmless = [v.sentence for v in judge(state.get("draft", ""), {}, state) if not v.clinical]
         kept = list({sentence.text: sentence for sentence in harmless}.values())[:SMALL_TALK]

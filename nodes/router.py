@@ -16,6 +16,7 @@ from primum.nodes.examples import meaningful
 from primum.nodes.follow_up import language_of, own_words, points_back, subject_of
 from primum.nodes.own_facts import asked_of_memory
 from primum.nodes.prompts import render
+from primum.nodes.replies import reply
 from primum.retrieval.terms import expand
 from primum.safety.presentation import is_case
 from primum.safety.profile import Profile
@@ -50,6 +51,8 @@ async def router(state: State, runtime: Runtime[Context]) -> State:
         return State(route="case", acts=False)
     if wanted.calls or wanted.which:
         return State(route="tool" if wanted.alone else "evidence", acts=True)
+    if said := reply(state["question"]):  # who only greets, or tells of themselves, asks for nothing
+        return State(route="chat", reply=said, acts=False)
     turn = await _routed(state, runtime.context)
     # With two numbers there may be something to work out, which the model sees better than rules do.
     if runtime.context.limits.tool_calls and turn["route"] != "chat" and len(figures(state["question"])) > 1:
