@@ -264,7 +264,7 @@ class EndpointModel:
         max_tokens: int,
         until: Callable[[Mapping[str, Any]], bool] | None = None,
     ) -> Form:
-        def hopeless(text: str) -> bool:
+        def worthless(text: str) -> bool:
             return until is not None and until(_begun(text))
 
         # In the body, not as the client's `response_format`: for that it imports its beta API, 2 s in mid-turn.
@@ -279,11 +279,11 @@ class EndpointModel:
                 "chat_template_kwargs": {"enable_thinking": False},
             },
         }
-        reply = await self._call(messages, hopeless, max_tokens=max_tokens, temperature=0.0, **extra)
+        reply = await self._call(messages, worthless, max_tokens=max_tokens, temperature=0.0, **extra)
         try:
             return form.model_validate_json(reply.text)
         except ValidationError as error:
-            if hopeless(reply.text):
+            if worthless(reply.text):
                 raise InvalidModelOutput(f"The {self.role}'s form was given up: nothing in it holds.") from None
             faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'JSON'}: {e['msg']}" for e in error.errors()[:5])
         repair: list[Message] = [
@@ -291,7 +291,7 @@ class EndpointModel:
             ("assistant", reply.text[:4000] or "{}"),
             ("user", f"That is not valid: {faults}. Answer again with the JSON object alone."),
         ]
-        reply = await self._call(repair, hopeless, max_tokens=max_tokens, temperature=0.0, **extra)
+        reply = await self._call(repair, worthless, max_tokens=max_tokens, temperature=0.0, **extra)
         try:
             return form.model_validate_json(reply.text)
         except ValidationError:

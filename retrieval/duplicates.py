@@ -43,8 +43,13 @@ def likeness(one: str, other: str) -> float:
     if not first or not second:
         return 0.0
     shared = len(first & second) / len(first | second)
-    same_numbers = sorted(_NUMBER.findall(one)) == sorted(_NUMBER.findall(other))
+    same_numbers = sorted(numbers(one)) == sorted(numbers(other))
     return shared if same_numbers else min(shared, NEAR - 0.01)
+
+
+def numbers(text: str) -> list[str]:
+    """The numbers that a text gives, as it writes them."""
+    return _NUMBER.findall(text)
 
 
 def _shingles(text: str) -> Hashes:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from primum.retrieval.duplicates import numbers
 from primum.retrieval.search import Passage, Retriever
 from primum.retrieval.table import ROW
 from primum.safety.clinical import asserts
@@ -20,7 +21,6 @@ from primum.safety.words import Bag, claims, stem
 LIKE = 0.55  # cosine from which a passage is about the question although it shares none of its words
 RELATED = 0.30  # below it a passage is about something else, whatever words it shares
 REPEAT = 0.86  # cosine of two sentences that say the same
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 NEAR = 0.12  # how far below the best sentence one may score and still be told
 TOGETHER = 0.3  # for a sentence that names all medicines of a question about several
 SENTENCES = 6
@@ -341,8 +341,7 @@ def _choose(candidates: Sequence[_Candidate], words: int) -> list[_Candidate]:
 
 def _repeats(one: _Candidate, other: _Candidate) -> bool:
     """Whether a sentence says what another says; the rows of a table that give other numbers do not."""
-    numbers, known = ({*_NUMBER.findall(candidate.text)} for candidate in (one, other))
-    return _dot(one.vector, other.vector) >= REPEAT and numbers <= known
+    return _dot(one.vector, other.vector) >= REPEAT and {*numbers(one.text)} <= {*numbers(other.text)}
 
 
 async def _help(lead: Passage, paragraph: int, library: Retriever, room: int) -> list[Excerpt]:
