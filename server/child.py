@@ -29,7 +29,7 @@ class Child:
     well: Collection[int] = (200,)  # HTTP statuses
     env: Mapping[str, str] = field(default_factory=dict)  # besides ours
     cwd: Path | None = None
-    patience: float = 180  # seconds: on a slow disk, importing torch takes a minute
+    patience: float = 600  # seconds: one that ends is known at once; on a busy machine a first start takes minutes
 
     def is_alive(self) -> bool:
         return record.read(self.home, self.name) is not None
