@@ -40,6 +40,7 @@ Lines = Annotated[tuple[T, ...], NoDecode, _split("\n")]  # one a line
 Domain = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
 Origin = Annotated[str, Field(pattern=r"^https?://[^/\s,*]+$")]
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+File = Folder
 
 
 class Settings(BaseSettings):
@@ -221,6 +222,11 @@ class Settings(BaseSettings):
     api_port: Port = 8400
     model_port: Port = 8401
     page_port: Port = 8501
+    page_login: File | None = Field(
+        None,
+        description="TOML file with a section [auth] as Streamlit's st.login takes it: the page signs people in with the "
+        "login of PRIMUM_OIDC_ISSUER. Unset: with API keys alone.",
+    )
     worker_port: Port = 8402
     work: bool = Field(
         True,

@@ -80,8 +80,7 @@ def heading(title: str, text: str = "") -> None:
 
 def problem(title: str, refused: Refused) -> None:
     """What could not be done, and why, as the API said it. Whose key holds no longer is led to the door."""
-    if refused.status == 401 and st.session_state.get("key"):
-        st.session_state.pop("visitor", None)
+    if refused.status == 401 and st.session_state.pop("visitor", None):
         st.rerun()
     show("problem", heading=title, text=say(refused.message, **refused.given))
 

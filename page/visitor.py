@@ -52,7 +52,7 @@ UNKNOWN = Visitor(False, "patient", None, frozenset({"ask", "chart"}))
 
 
 def find(client: Client) -> Visitor | None:
-    """Who asks; nobody until they sign in."""
+    """Who asks; nobody until they sign in, or while what they signed in with does not hold."""
     at, known = st.session_state.get("visitor", (0.0, None))
     if known and time.monotonic() - at < FRESH:
         return cast(Visitor, known)
@@ -61,8 +61,8 @@ def find(client: Client) -> Visitor | None:
     except Refused as refused:
         if refused.status == 401:
             if client.key:
-                sign_out()
-                st.session_state["ended"] = True
+                forget()
+                st.session_state["ended"] = refused
             return None
         return known or UNKNOWN
     st.session_state["visitor"] = time.monotonic(), visitor
@@ -70,11 +70,29 @@ def find(client: Client) -> Visitor | None:
 
 
 def signed(client: Client) -> Client:
-    """The API as this visitor asks it."""
-    return client.signed(st.session_state.get("key", "")).about(st.session_state.get("patient", client.patient))
+    """The API as this visitor asks it: with the key that was typed, else the token of the house's login."""
+    token = st.user.tokens["access"] if logged_in() else ""
+    return client.signed(st.session_state.get("key", token)).about(st.session_state.get("patient", client.patient))
+
+
+def logged_in() -> bool:
+    """Whether they came in by the house's login."""
+    return login_offered() and bool(st.user.get("is_logged_in"))
+
+
+def login_offered() -> bool:
+    """Whether the house's login is set up: PRIMUM_PAGE_LOGIN."""
+    return st.secrets.load_if_toml_exists() and "auth" in st.secrets
 
 
 def sign_out() -> None:
+    """Forgets who asked; what came in by the house's login leaves by it."""
+    forget()
+    if logged_in():
+        st.logout()
+
+
+def forget() -> None:
     """Forgets the key, and all that was shown with it but the language."""
     for name in {*st.session_state} - {"language"}:
         del st.session_state[name]
@@ -83,13 +101,23 @@ def sign_out() -> None:
 
 
 def show_login(client: Client) -> None:
-    """The form that a key is typed into. It stays in this session's memory, and nowhere else."""
-    heading(
-        say("Sign in"),
-        say("Primum needs to know who asks. Type the API key that you were given; it is forgotten when you sign out."),
-    )
-    if st.session_state.get("ended"):
-        show("note", text=say("Your key does not hold any more. Sign in again."))
+    """The house's login where there is one, and the form that a key is typed into.
+
+    A key stays in this session's memory, and nowhere else.
+    """
+    heading(say("Sign in"), say("Primum needs to know who asks."))
+    if ended := st.session_state.get("ended"):
+        problem(say("You are not signed in"), ended)
+    if not login_offered():
+        _show_form(client)
+        return
+    st.button(say("Sign in with your account"), type="primary", icon=":material/login:", on_click=st.login)
+    with st.expander(say("Sign in with an API key")):
+        _show_form(client)
+
+
+def _show_form(client: Client) -> None:
+    show("note", text=say("Type the API key that you were given; it is forgotten when you sign out."))
     with st.form("login", border=False):
         key = st.text_input(
             say("API key"), type="password", autocomplete="off",

@@ -233,7 +233,7 @@ def serve_page(
     if importlib.util.find_spec("streamlit") is None:
         raise LocalServerFailed("The page needs `pip install 'primum[ui]'`.")
     os.chdir(PAGE.parent)  # so that the .streamlit beside it is read, and none of the current folder
-    argv = page_command(api.rstrip("/"), host, port or settings.page_port)
+    argv = page_command(settings, api.rstrip("/"), host, port or settings.page_port)
     os.execv(argv[0], argv)  # noqa: S606 (no shell is meant)
 
 

@@ -83,6 +83,8 @@ class Issuer:
                 leeway=_LEEWAY,
                 options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )
+        except jwt.ExpiredSignatureError:
+            raise Unauthenticated("The token ran out. Sign in again.") from None
         except jwt.PyJWTError as error:
             raise Unauthenticated(f"The token does not hold: {type(error).__name__}.") from None
         return self._speaks_of(claims)

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import typer
 from sqlalchemy.engine import make_url
 
-from primum.graph.errors import LocalServerFailed
+from primum.graph.errors import BadInput, LocalServerFailed
 from primum.graph.settings import Settings
 from primum.memory.session import Database
 from primum.server import lock, process, record
@@ -23,6 +24,8 @@ from primum.server.record import run_folder
 from primum.server.watch import watch
 
 PAGE = Path(__file__).resolve().parent.parent / "app.py"
+# What Streamlit's login needs, and the page to get the token that the API is asked with.
+LOGIN = ("redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url", "expose_tokens")
 
 
 def say(line: str) -> None:
@@ -124,13 +127,31 @@ def _api(settings: Settings, home: Path) -> Child:
 def _page(settings: Settings, home: Path, api: str) -> Child:
     port = _port("page", settings.page_port, "127.0.0.1")
     url = f"http://127.0.0.1:{port}"
-    return Child(home, "page", page_command(api, "127.0.0.1", port), url, f"{url}/_stcore/health", cwd=PAGE.parent)
+    argv = page_command(settings, api, "127.0.0.1", port)
+    return Child(home, "page", argv, url, f"{url}/_stcore/health", cwd=PAGE.parent)
 
 
-def page_command(api: str, host: str, port: int) -> list[str]:
-    """Serves the page of this API. To be started beside it: all else stands in .streamlit/config.toml there."""
-    listening = ["--server.address", host, "--server.port", str(port)]
-    return [sys.executable, "-P", "-m", "streamlit", "run", str(PAGE), *listening, "--", "--api", api]
+def page_command(settings: Settings, api: str, host: str, port: int) -> list[str]:
+    """Serves the page of this API. To be started beside it: all else stands in .streamlit/config.toml there.
+
+    Raises BadInput: PRIMUM_PAGE_LOGIN can't be read, or lacks what a login needs.
+    """
+    given = ["--server.address", host, "--server.port", str(port)]
+    if settings.page_login is not None:
+        _check_login(settings.page_login)
+        given += ["--secrets.files", str(settings.page_login)]
+    return [sys.executable, "-P", "-m", "streamlit", "run", str(PAGE), *given, "--", "--api", api]
+
+
+def _check_login(path: Path) -> None:
+    try:
+        section = tomllib.loads(path.read_text()).get("auth", {})
+    except (OSError, ValueError) as error:
+        raise BadInput(f"PRIMUM_PAGE_LOGIN {path} can't be read ({type(error).__name__}).") from None
+    if missing := [name for name in LOGIN if not section.get(name)]:
+        raise BadInput(f"PRIMUM_PAGE_LOGIN {path}: its section [auth] lacks {', '.join(missing)}. See docs/access.md.")
+    if "access" not in section["expose_tokens"]:
+        raise BadInput(f'PRIMUM_PAGE_LOGIN {path}: write expose_tokens = "access", or the page gets no token to show.')
 
 
 def _port(what: str, wanted: int, host: str) -> int:

@@ -122,5 +122,5 @@ async def test_whose_key_was_revoked_is_led_to_the_door(page: Page, make_key: Ma
     await keys.revoke("main", kept.id)
     await page.get_by_role("button", name="Back").click()
     await page.get_by_role("button", name="What I know about you").click()
-    await expect(page.locator(".pm-note")).to_have_text("Your key does not hold any more. Sign in again.")
+    await expect(page.locator(".pm-problem")).to_contain_text("The API key is wrong, ran out or was revoked.")
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
