@@ -224,8 +224,8 @@ class Settings(BaseSettings):
     page_port: Port = 8501
     page_login: File | None = Field(
         None,
-        description="TOML file with a section [auth] as Streamlit's st.login takes it: the page signs people in with the "
-        "login of PRIMUM_OIDC_ISSUER. Unset: with API keys alone.",
+        description="TOML file with a section [auth] as Streamlit's st.login takes it: the page signs people in with "
+        "the login of PRIMUM_OIDC_ISSUER. Unset: with API keys alone.",
     )
     worker_port: Port = 8402
     work: bool = Field(

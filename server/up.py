@@ -76,12 +76,12 @@ def _end_leftovers(home: Path) -> None:
 
 
 async def _fill_library(settings: Settings) -> None:
-    """The starter library, unless it is there. A process of its own gives the embedder's memory back."""
-    from primum.retrieval.starter import STARTER, is_ingested
+    """The starter library, where it is wanted. A process of its own gives the embedder's memory back."""
+    from primum.retrieval.starter import STARTER, is_wanted
 
-    database = Database(url_of(settings), pool=2)
+    database = Database(url_of(settings), pool=2, owner=True)
     try:
-        if await is_ingested(database, settings.embedder):
+        if not await is_wanted(database, settings.embedder):
             return
     finally:
         await database.close()

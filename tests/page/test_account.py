@@ -109,9 +109,7 @@ def write(folder: Path, **given: Any) -> Path:
 
 
 @pytest.fixture
-async def door(
-    settings: Settings, api: Api, provider: Provider, browser: Browser, tmp_path: Path
-) -> AsyncIterator[Page]:
+def login_url(settings: Settings, api: Api, provider: Provider, tmp_path: Path) -> Iterator[str]:
     """A page of its own, with the provider's login."""
     port = free_port(0)
     url = f"http://127.0.0.1:{port}"
@@ -128,14 +126,19 @@ async def door(
     with subprocess.Popen(command, cwd=tmp_path) as process:
         try:
             _wait_for(f"{url}/_stcore/health")
-            context = await browser.new_context(viewport={"width": 1280, "height": 900}, base_url=url)
-            context.set_default_timeout(20_000)
-            page = await context.new_page()
-            await page.goto("/")
-            yield page
-            await context.close()
+            yield url
         finally:
             process.terminate()
+
+
+@pytest.fixture
+async def door(login_url: str, browser: Browser) -> AsyncIterator[Page]:
+    context = await browser.new_context(viewport={"width": 1280, "height": 900}, base_url=login_url)
+    context.set_default_timeout(20_000)
+    page = await context.new_page()
+    await page.goto("/")
+    yield page
+    await context.close()
 
 
 async def test_the_house_s_login_opens_the_page_and_signing_out_closes_it(

@@ -296,9 +296,9 @@ def test_each_tool_takes_a_question_and_a_limit(services: list[Service]) -> None
         assert function["parameters"]["required"] == ["question"]
 
 
-def test_the_readme_names_each_tool(services: list[Service]) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    assert all(f"`{one.name}`" in readme for one in literature_tools(services))
+def test_the_guide_names_each_tool(services: list[Service]) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "embed.md").read_text(encoding="utf-8")
+    assert all(f"`{one.name}`" in guide for one in literature_tools(services))
 
 
 async def test_a_tool_answers_with_json(answering: FakeAPI, tool: Tool) -> None:
