@@ -26,6 +26,7 @@ FAILURES = (
     *("MemoryUnavailable", "ModelUnavailable", "InvalidModelOutput", "RetrievalFailed", "BadInput", "TurnFailed"),
     "InternalError",  # which nobody foresaw; the log names it
 )
+SEARCHES = ("gather", "retrieve")  # steps whose failures are an alarm
 TOKENS = ("prompt", "cached", "completion")
 _PATIENTS = text("""
 select id from patients where tenant = :tenant and strpos(lower(id), lower(:like)) > 0
@@ -123,7 +124,9 @@ class Metrics:
             return Counter(f"primum_{name}", told, labels, registry=self.registry)
 
         self._answers = counter("answers", "Answers by status", "status")
-        self._failures = counter("failures", "Questions that came to nothing, or that the database kept from being asked", "error")
+        self._failures = counter(
+            "failures", "Questions that came to nothing, or that the database kept from being asked", "error"
+        )
         self._degraded = counter("degraded", "Steps that a turn went on without", "step")
         self._findings = counter("findings", "Findings by severity", "severity")
         self._removed = counter("removed_sentences", "Sentences that the audit took out")
@@ -133,6 +136,8 @@ class Metrics:
             self._answers.labels(status)
         for error in FAILURES:
             self._failures.labels(error)
+        for step in SEARCHES:
+            self._degraded.labels(step)
         for severity in get_args(Severity):
             self._findings.labels(severity)
         for kind in TOKENS:

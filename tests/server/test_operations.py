@@ -96,7 +96,12 @@ def test_metrics_are_told_while_the_database_is_away_to_whom_they_were_told_befo
             told = api.get("/metrics", headers=watching)
             assert told.status_code == 200 and 'primum_part_up{part="database"} 0.0' in told.text
             assert "primum_failed_jobs NaN" in told.text and "primum_waiting_jobs NaN" in told.text
-            for path, headers in (("/metrics", other), ("/metrics", doctor), ("/statistics", watching), ("/me", watching)):
+            for path, headers in (
+                ("/metrics", other),
+                ("/metrics", doctor),
+                ("/statistics", watching),
+                ("/me", watching),
+            ):
                 refused(api.get(path, headers=headers), 503, "MemoryUnavailable")
             refused(api.get("/metrics"), 401, "Unauthenticated")
             monkeypatch.setattr(keys, "KEPT", 0.0)
@@ -145,3 +150,4 @@ def test_errors_are_counted_by_few_names() -> None:
     assert 'primum_failures_total{error="RetrievalFailed"} 1.0' in told
     assert 'primum_failures_total{error="InternalError"} 2.0' in told and "KeyError" not in told
     assert 'primum_failures_total{error="MemoryUnavailable"} 0.0' in told
+    assert 'primum_degraded_total{step="retrieve"} 0.0' in told
