@@ -136,7 +136,8 @@ def test_jobs_that_failed_are_counted(api: httpx.Client, settings: Settings) -> 
     assert "primum_failed_jobs 0.0" in api.get("/metrics").text
     with psycopg.connect(settings.database_url.get_secret_value(), autocommit=True) as connection:
         connection.execute(
-            "insert into jobs.procrastinate_jobs (queue_name, task_name, status) values ('memory', 'remember', 'failed')"
+            "insert into jobs.procrastinate_jobs (queue_name, task_name, status) "
+            "values ('memory', 'remember', 'failed')"
         )
     assert "primum_failed_jobs 1.0" in api.get("/metrics").text
 
