@@ -1,5 +1,7 @@
 """What whoever runs Primum sees, and who does not see it."""
 
+import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,12 +9,14 @@ import httpx
 import psycopg
 import pytest
 from prometheus_client import generate_latest
+from pydantic import SecretStr
 
 from primum.graph.settings import Settings
 from primum.memory import keys
 from primum.server.operations import Metrics
 from tests.conftest import Cluster
 from tests.fakes import FakeVLLM
+from tests.faults.proxy import Proxy, address_of, through
 from tests.served import ASKED, events, key, refused, served
 from tests.server.conftest import GOOD
 
@@ -106,6 +110,30 @@ def test_metrics_are_told_while_the_database_is_away_to_whom_they_were_told_befo
             refused(api.get("/metrics"), 401, "Unauthenticated")
             monkeypatch.setattr(keys, "KEPT", 0.0)
             refused(api.get("/metrics", headers=watching), 503, "MemoryUnavailable")
+
+
+async def test_metrics_are_told_in_time_where_the_database_says_nothing_any_more(settings: Settings) -> None:
+    assert settings.database_url
+    url = settings.database_url.get_secret_value()
+    async with Proxy(address_of(url)) as wire:
+        closed = settings.model_copy(update={"auth": "required", "database_url": SecretStr(through(wire, url))})
+
+        def scrapes() -> list[float]:
+            """Seconds of one scrape of each kind: as it was, and three while the wire is silent."""
+            took = []
+            with served(closed) as api:
+                headers = key(closed, "admin")
+                for number in range(4):
+                    began = time.monotonic()
+                    told = api.get("/metrics", headers=headers)
+                    took.append(time.monotonic() - began)
+                    assert f'primum_part_up{{part="database"}} {float(not number)}' in told.text
+                    wire.show("hole")
+                wire.mend()
+            return took
+
+        took = await asyncio.to_thread(scrapes)
+    assert max(took[2:]) < 10, took  # Prometheus waits for as long; the first finds out that a connection is dead
 
 
 def test_a_key_that_was_revoked_is_not_remembered(settings: Settings, cluster: Cluster) -> None:
