@@ -148,8 +148,8 @@ class Keys:
 class WatchingKeys(Keys):
     """Keys of who watches how an installation does: one that held a short while ago holds while the database is away.
 
-    That is when they have most to see. A process keeps keys with the scope `operate` for an hour, by a hash that it alone
-    can make, and forgets one as soon as it is found to hold no longer.
+    That is when they have most to see. A process keeps keys with the scope `operate` for an hour, by a hash that it
+    alone can make, and forgets one as soon as it is found to hold no longer.
     """
 
     def __init__(self, database: Database, secret: Secret) -> None:

@@ -599,13 +599,13 @@ async def _traces(settings: Settings) -> list[Finding]:
     mend = "Is PRIMUM_OTLP_URL right, and does the collector run? Answers are given without it."
     try:
         async with httpx.AsyncClient(timeout=CONNECT_TIMEOUT) as http:
-            said = await http.post(url, content=b"", headers={"content-type": "application/x-protobuf"})
+            reply = await http.post(url, content=b"", headers={"content-type": "application/x-protobuf"})
     except httpx.HTTPError as error:
         return [Finding("traces", "warning", f"{url} does not answer ({type(error).__name__}).", mend)]
-    if said.status_code in (401, 403):  # its header is OpenTelemetry's own business, and not known here
+    if reply.status_code in (401, 403):  # its header is OpenTelemetry's own business, and not known here
         return [Finding("traces", "ok", f"{url} answers, and wants what OTEL_EXPORTER_OTLP_HEADERS says.")]
-    if said.is_error:
-        return [Finding("traces", "warning", f"{url} takes no traces (HTTP {said.status_code}).", mend)]
+    if reply.is_error:
+        return [Finding("traces", "warning", f"{url} takes no traces (HTTP {reply.status_code}).", mend)]
     return [Finding("traces", "ok", f"{url} takes traces.")]
 
 
