@@ -201,7 +201,7 @@ def dump(url: str, path: Path, opener: Opener, *, with_secret: bool = False, say
         )
         salt = os.urandom(16)
         header = Header(
-            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            made_at=datetime.now(UTC).isoformat(timespec="microseconds"),
             primum=version("primum"),
             sealed_with=opener.sealed_with,
             salt=salt.hex(),
@@ -514,6 +514,12 @@ def _unsealed(file: BinaryIO, header: Header, raw: bytes, opener: Opener) -> Sea
     if opener.secret.find(check) is None:
         raise BadInput(f"{_ANOTHER} ({check.hex()[:8]}). {_SET} Nothing was changed.")
     return SealedReader(file, opener.key(bytes.fromhex(header.salt), check), raw)
+
+
+def made_at(path: Path) -> datetime:
+    """When a backup says that it was made, which `load` proves. Raises BadInput if it is none."""
+    with _opened(path) as file:
+        return datetime.fromisoformat(_header(file, path)[0].made_at)
 
 
 def secret_of(path: Path, passphrase: str) -> Secret | None:

@@ -24,6 +24,7 @@ from primum.memory.identity import Identity
 from primum.memory.secret import Secret
 
 FORMAT = "primum removals 1"
+_TIME = "{:%d %B %Y at %H:%M:%S UTC}".format
 _BEFORE = " One of a PRIMUM_SECRET of before takes that as PRIMUM_SECRET_BEFORE."
 _EVENTS = """
 select tenant, at, case when details ->> 'by_age' = 'true' then 'erase by age' else action end, subject,
@@ -133,6 +134,11 @@ class Removals:
     removals: Sequence[Removal]
     made_at: datetime | None = None
 
+    @property
+    def until(self) -> datetime:
+        """Of when the last is that it can tell of."""
+        return self.made_at or max(one.at for one in self.removals)
+
 
 @dataclass(frozen=True)
 class Again:
@@ -143,6 +149,19 @@ class Again:
     conversations: int = 0
     consents: int = 0
     keys: int = 0
+
+
+def check_newer(lists: Iterable[Removals], than: datetime) -> None:
+    """That one of them at least can tell of what was removed after a backup was made. Raises BadInput."""
+    newest = max(one.until for one in lists).astimezone(UTC)
+    if (newest if than.microsecond else newest.replace(microsecond=0)) <= than:  # older backups know whole seconds
+        raise BadInput(
+            f"The backup was made on {_TIME(than.astimezone(UTC))}, and the newest of these lists tells of what was "
+            f"removed until {_TIME(newest)}: who was erased after that would come back. Nothing was changed. Where the "
+            "database that was backed up still answers, `primum backup removals FILE` makes a newer list of it; else "
+            "take the newest that there is anywhere, or receipts of `primum erase`. If no newer one can be had, say so "
+            "with --no-newer-list."
+        )
 
 
 def listed(connection: psycopg.Connection[Any]) -> Removals:

@@ -48,7 +48,7 @@ def _run(url: str, work: Callable[[Config, sa.Connection], T]) -> T:
         raise MemoryUnavailable("The database can't be reached. Nothing was changed.") from error
     except sa.exc.ProgrammingError as error:
         reason = str(error.orig).partition("\n")[0]
-        raise MemoryUnavailable(f"The database refused a migration: {reason}") from error
+        raise MemoryUnavailable(f"The database refused: {reason}") from error
     except CommandError as error:
         raise MemoryUnavailable(f"The database does not fit this version of Primum: {error}") from error
 

@@ -23,13 +23,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from primum import __version__
 from primum.graph.agent import Agent, tell_end
 from primum.graph.answer import Answer
-from primum.graph.errors import PrimumError
+from primum.graph.errors import MemoryUnavailable, PrimumError
 from primum.graph.request import MAX_NAME, MAX_QUESTION
 from primum.graph.settings import Settings, read_settings
 from primum.graph.state import Form
 from primum.graph.stream import INTERNAL, LAST, Event, of_answer
 from primum.memory.identity import Identity
-from primum.memory.keys import Keys
+from primum.memory.keys import Keys, WatchingKeys
 from primum.nodes.sign_off import UNSAID
 from primum.retrieval.embedder import Embedder
 from primum.safety.findings import SafetyReport
@@ -149,7 +149,9 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
             app.state.agent = Agent(resources, app.state.metrics)
             app.state.readiness = Readiness(resources)
             app.state.writer = writer
-            app.state.door = Door(resources.settings, Keys(resources.database, resources.secret), resources.secret)
+            secret = resources.secret
+            app.state.door = Door(resources.settings, Keys(resources.database, secret), secret)
+            app.state.watching_door = Door(resources.settings, WatchingKeys(resources.database, secret), secret)
             # What was loaded stays, and looking through it for garbage would stop every turn for half a second.
             gc.collect()
             gc.freeze()
@@ -364,6 +366,8 @@ def _add_routes(app: FastAPI) -> None:
 def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(PrimumError)
     async def primum_error(request: Request, error: PrimumError) -> JSONResponse:
+        if isinstance(error, MemoryUnavailable):
+            request.app.state.metrics.failed(type(error).__name__)
         return problem(request.url.path, error)
 
     @app.exception_handler(HTTPException)

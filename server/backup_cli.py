@@ -56,13 +56,30 @@ async def _opened(passphrase: Path | None = None) -> AsyncIterator[tuple["Settin
         yield settings, url_of(settings), Opener(secret, _first_line(passphrase))
 
 
+def _make_folder(path: Path) -> None:
+    """Unless it is there, and then for its owner alone. Raises BadInput."""
+    if path.is_dir():
+        return
+    try:
+        path.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise BadInput(f"The folder {path} can't be made: {error.strerror}.") from None
+    say(f"Made the folder {path}")
+
+
 def _first_line(file: Path | None) -> str | None:
     return None if file is None else next(iter(file.read_text(encoding="utf-8").splitlines()), "")
 
 
 @backup.command(epilog="Example: primum backup create /srv/backups --keep 14")
 def create(
-    target: Annotated[Path, typer.Argument(help="A file to be made, or a folder that gets one named after the time.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            help="A file to be made; or a folder, with a / at its end or --keep, that gets one named after the time.",
+        ),
+    ],
     passphrase: Passphrase = None,
     with_secret: Annotated[
         bool, typer.Option("--with-secret", help="Put PRIMUM_SECRET into it. Needs a passphrase.")
@@ -73,9 +90,8 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Back up every row, while turns go on. A folder also gets the list of what was removed: `removals.jsonl`."""
-    folder = target.is_dir()
-    if keep and not folder:
-        raise BadInput("--keep is for a folder of backups.")
+    target = Path(name)
+    folder = bool(keep) or name.endswith("/") or target.is_dir()
     if not folder and target.exists():
         raise BadInput(f"{target} is there already.")
     file = target / f"primum-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup" if folder else target
@@ -83,6 +99,7 @@ def create(
     def work(url: str, opener: "Opener") -> "Backup":
         from primum.memory import backup, removals
 
+        _make_folder(file.parent)
         if folder:  # first: without the list that goes on from the last one, no backup is taken for whole
             removals.write(backup.list_removals(url, opener.secret), target / REMOVALS, opener.secret)
         made = backup.dump(url, file, opener, with_secret=with_secret, say=say)
@@ -129,6 +146,12 @@ def restore(
     nothing_removed: Annotated[
         bool, typer.Option("--nothing-removed", help="Nobody was erased, and nothing removed, since the backup.")
     ] = False,
+    no_newer_list: Annotated[
+        bool,
+        typer.Option(
+            "--no-newer-list", help="Take lists that are older than the backup: who was erased since comes back."
+        ),
+    ] = False,
     passphrase: Passphrase = None,
     as_json: AsJson = False,
 ) -> None:
@@ -138,11 +161,13 @@ def restore(
             "Who was erased after the backup must not come back with it: name the newest list of `primum backup "
             "removals` with --removals, or say that there was nobody with --nothing-removed."
         )
+    if no_newer_list and not removals:
+        raise BadInput("--no-newer-list is about the lists that --removals names.")
 
     async def work() -> tuple["Backup", "Again"]:
         _take_over_secret(file, _first_line(passphrase))
         async with _opened(passphrase) as (_, url, opener):
-            return await _restore(url, file, opener, removals or [])
+            return await _restore(url, file, opener, removals or [], old=no_newer_list)
 
     loaded, again = run(work())
     if as_json:
@@ -161,6 +186,7 @@ def list_removals(
     def work(url: str, secret: "Secret") -> int:
         from primum.memory import backup, removals
 
+        _make_folder(file.parent)
         found = backup.list_removals(url, secret)
         removals.write(found, file, secret)
         return len(found.removals)
@@ -190,13 +216,15 @@ def remove_again(files: Lists, as_json: AsJson = False) -> None:
         _show_again(again)
 
 
-async def _restore(url: str, file: Path, opener: "Opener", lists: list[Path]) -> tuple["Backup", "Again"]:
+async def _restore(url: str, file: Path, opener: "Opener", lists: list[Path], *, old: bool) -> tuple["Backup", "Again"]:
     from primum.memory import backup, removals
 
     gone = [removals.read(one, opener.secret) for one in lists]
     for file_, one in zip(lists, gone, strict=True):
         if one.made_at:
             say(f"{file_} tells of what was removed until {one.made_at:%d %B %Y, %H:%M UTC}")
+    if gone and not old:
+        removals.check_newer(gone, backup.made_at(file))
     loaded, again = await asyncio.to_thread(backup.load, url, file, opener, gone, say, ACTOR)
     say("Making the index of vectors")
     await _index_vectors(url)  # broken off here, `primum doctor` says that it is missing

@@ -7,27 +7,36 @@ import asyncio
 import importlib.util
 import json
 import os
+import re
 import shutil
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Literal, LiteralString
 
 import httpx
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
+from primum.graph.adapters import Adapters
 from primum.graph.errors import BadInput, PrimumError
+from primum.graph.llm import open_client
+from primum.graph.resources import embedder_of
 from primum.graph.settings import Settings
 from primum.memory import rotation
+from primum.memory.audit import Audit
+from primum.memory.releases import Releases
+from primum.memory.schema import fits, is_current
 from primum.memory.secret import SHORTEST, Secret, lines_of
-from primum.memory.session import APP, CONNECT_TIMEOUT
+from primum.memory.session import APP, CONNECT_TIMEOUT, Database
 from primum.memory.tables import Base
+from primum.retrieval.reranker import load_reranker
 from primum.server import record
 from primum.server.listener import is_loopback
 from primum.server.llamacpp import packaged_model
+from primum.server.oidc import Issuer
 
 State = Literal["ok", "warning", "failed"]
 
@@ -42,6 +51,10 @@ OWNERS = {
 }  # their owner writes these
 LATE = 600  # seconds that a job may wait while a worker is there
 LAG = 60.0  # seconds that a replica may be behind
+SKEW = 5.0  # seconds between our clock and the database's
+BESIDE = 12  # connections of a process beside its two pools: 4 write the library, 6 do jobs, 2 keep literature
+TELEMETRY = ("openinference.instrumentation.langchain", "opentelemetry.exporter.otlp.proto.http")
+OWNER = "Let PRIMUM_DATABASE_URL name the role that owns Primum's tables."
 FORM = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"], "additionalProperties": False}
 
 
@@ -69,11 +82,21 @@ async def examine(settings: Settings) -> list[Finding]:
         "watch": _watch,
         "model": _model,
         "adapters": _adapters,
+        "senses": _senses,
+        "traces": _traces,
         "access": _access,
         "login": _login,
     }
-    found = await asyncio.gather(*(_bounded(part, look(settings)) for part, look in looks.items()))
-    return [finding for findings in found for finding in findings]
+    # Loading a library stops all else of this process for as long as its disk takes: then a server that answers at once
+    # would seem to be late. So what loads one comes after the others, and each alone.
+    loading = ("embedder", "reranker")
+    asking = [part for part in looks if part not in loading]
+    found = dict(
+        zip(asking, await asyncio.gather(*(_bounded(part, looks[part](settings)) for part in asking)), strict=True)
+    )
+    for part in loading:
+        found[part] = await _bounded(part, looks[part](settings))
+    return [finding for part in looks for finding in found[part]]
 
 
 async def _bounded(part: str, look: Awaitable[list[Finding]]) -> list[Finding]:
@@ -86,7 +109,8 @@ async def _bounded(part: str, look: Awaitable[list[Finding]]) -> list[Finding]:
         return [Finding(part, "failed", str(error))]
     except psycopg.Error as error:
         said = " ".join(str(error).split())[:300]
-        return [Finding(part, "failed", said, "Let PRIMUM_DATABASE_URL name the role that owns Primum's tables.")]
+        refused = isinstance(error, psycopg.errors.InsufficientPrivilege)
+        return [Finding(part, "failed", said, OWNER if refused else "See the database's log.")]
     except OSError as error:
         return [Finding(part, "failed", f"{error.filename}: {error.strerror}.", "Run it as whom Primum runs as.")]
     except Exception as error:  # a setting that a library takes amiss; the other parts are to be told all the same
@@ -124,12 +148,13 @@ async def _database(settings: Settings) -> list[Finding]:
         if connection is None:
             return findings
         findings += await _vector(connection)
+        findings += [*await _clock(connection), *await _room(connection, settings)]
         if any(finding.state == "failed" for finding in findings):
             return findings
         tables = await asyncio.to_thread(_tables, url)
         if tables.state == "failed":
             return [*findings, tables]
-        findings += [tables, *await _kept_apart(connection, url, settings), *await _jobs(connection)]
+        findings += [tables, *await _kept_apart(connection, url, settings), *await _jobs(connection, settings)]
         return [*findings, *await _keys(connection, settings)]
 
 
@@ -151,6 +176,26 @@ def _embedded(part: str, *packages: str) -> Finding:
     return Finding(part, "failed", missing, f"Set PRIMUM_{part.upper()}_URL, or: pip install 'primum[local]'")
 
 
+# By its words: libpq keeps no SQLSTATE of a connection that was refused. In another language than English: the last.
+_REFUSED = (
+    ("password authentication failed|no password supplied", "Set the password in {setting} as the role has it."),
+    ("role .* does not exist", "Let {setting} name a role that there is, or make it: create role NAME login;"),
+    ("database .* does not exist", "Let {setting} name a database that there is, or make it: create database NAME;"),
+    (
+        "pg_hba.conf|authentication failed",
+        "Let this machine in, as this role and with TLS or without: a line of pg_hba.conf on the server.",
+    ),
+    ("too many|remaining connection slots", "Raise max_connections, or lower PRIMUM_DATABASE_POOL of each process."),
+    ("starting up|shutting down|recovery mode", "Wait until it has started; its log says how far it is."),
+    ("resolve|translate host|Name or service", "Is the host in {setting} right, and does this machine know its name?"),
+    (
+        "timeout",
+        "Nothing answers at the address in {setting}: is it right, and does a firewall let this machine there?",
+    ),
+)
+_UNREACHED = "Is {setting} right, and does Postgres run?"
+
+
 @asynccontextmanager
 async def _connected(part: str, url: str) -> AsyncIterator[tuple[psycopg.AsyncConnection[Any] | None, list[Finding]]]:
     """A connection that reads, with how it was to get; none if it can't be had."""
@@ -160,7 +205,8 @@ async def _connected(part: str, url: str) -> AsyncIterator[tuple[psycopg.AsyncCo
         connection = await psycopg.AsyncConnection.connect(url, connect_timeout=CONNECT_TIMEOUT)
     except psycopg.Error as error:
         said = " ".join(str(error).split())[:300]
-        yield None, [Finding(part, "failed", f"No connection: {said}", f"Is {setting} right, and does Postgres run?")]
+        mend = next((mend for pattern, mend in _REFUSED if re.search(pattern, said)), _UNREACHED)
+        yield None, [Finding(part, "failed", f"No connection: {said}", mend.format(setting=setting))]
         return
     async with connection:
         await connection.set_read_only(
@@ -194,9 +240,41 @@ async def _vector(connection: psycopg.AsyncConnection[Any]) -> list[Finding]:
     return [Finding("pgvector", "ok", f"pgvector {installed}.")]
 
 
-def _tables(url: str) -> Finding:
-    from primum.memory.schema import fits, is_current
+async def _clock(connection: psycopg.AsyncConnection[Any]) -> list[Finding]:
+    """Whether it is as late here as there: when tokens end and what came first is told by both."""
+    began = time()
+    theirs = await _one(connection, "select extract(epoch from clock_timestamp())::float")
+    ended = time()
+    off = max(began - theirs, theirs - ended, 0.0)
+    if off <= SKEW:
+        return []
+    said = f"This machine's clock is {off:.0f} s {'behind' if theirs > ended else 'before'} the database's."
+    return [Finding("clock", "warning", said, "Let both be set by NTP (`timedatectl` says whether they are).")]
 
+
+async def _room(connection: psycopg.AsyncConnection[Any], settings: Settings) -> list[Finding]:
+    """Whether one process can have as many connections as its pools may want."""
+    given, pid = await _one(
+        connection,
+        """
+        select least(
+          current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+            - coalesce(current_setting('reserved_connections', true)::int, 0),
+          (select nullif(rolconnlimit, -1) from pg_roles where rolname = current_user),
+          (select nullif(datconnlimit, -1) from pg_database where datname = current_database())), pg_backend_pid()
+        """,
+    )
+    if pid != connection.info.backend_pid:
+        return []  # a pooler's, which lets wait who finds none free
+    wanted = 2 * settings.database_pool + BESIDE
+    said = f"One process may take {wanted} of {given} connections."
+    if wanted <= given:
+        return [Finding("connections", "ok", said)]
+    mend = "Raise max_connections, lower PRIMUM_DATABASE_POOL, or put PgBouncer between (docs/deploy.md)."
+    return [Finding("connections", "warning", said, mend)]
+
+
+def _tables(url: str) -> Finding:
     try:
         if is_current(url):
             return Finding("tables", "ok", "The tables are this version's.")
@@ -204,7 +282,10 @@ def _tables(url: str) -> Finding:
             said = "The tables are a newer version's, which only added to them: this one goes on working."
             return Finding("tables", "warning", said, "Bring this Primum up to the version of the others.")
     except PrimumError as error:
-        return Finding("tables", "failed", str(error), "Run a Primum that is as new as the tables.")
+        refused = getattr(error.__cause__, "orig", None)
+        if isinstance(refused, psycopg.errors.InsufficientPrivilege):
+            return Finding("tables", "failed", f"{refused.diag.message_primary}.", OWNER)
+        return Finding("tables", "failed", str(error), "See the database's log.")
     return Finding("tables", "failed", "The tables are missing, or another version's.", "primum db upgrade")
 
 
@@ -257,6 +338,8 @@ async def _secret(connection: psycopg.AsyncConnection[Any], url: str, settings: 
             "secret", "failed", "This database was made with another PRIMUM_SECRET.",
             "Set that one; without it, checkpoints can't be opened and no key holds.",
         )  # fmt: skip
+    if kept is None:
+        return Finding("secret", "ok", "The database has none yet: the first start makes this one its own.")
     if len(secret.given) == 1:
         return Finding("secret", "ok", "It is the database's.")
     left = await asyncio.to_thread(rotation.left, url, secret)
@@ -269,7 +352,7 @@ async def _secret(connection: psycopg.AsyncConnection[Any], url: str, settings: 
     return Finding("secret", "ok", rotation.OVER)
 
 
-async def _jobs(connection: psycopg.AsyncConnection[Any]) -> list[Finding]:
+async def _jobs(connection: psycopg.AsyncConnection[Any], settings: Settings) -> list[Finding]:
     waiting, oldest, failed = await _one(
         connection,
         """
@@ -284,7 +367,11 @@ async def _jobs(connection: psycopg.AsyncConnection[Any]) -> list[Finding]:
         connection,
         "select count(*) from jobs.procrastinate_workers where last_heartbeat > now() - interval '60 seconds'",
     )
-    said = f"{waiting} jobs wait, {failed} failed, {workers} workers."
+    waits = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
+    said = f"{waits}, {failed} failed, {workers} {'worker' if workers == 1 else 'workers'}."
+    if waiting and not workers and not settings.work:
+        said = f"{said} With PRIMUM_WORK=false no API does them."
+        return [Finding("jobs", "warning", said, "primum serve worker, or PRIMUM_WORK=true")]
     if waiting and oldest > LATE:
         mend = "See the model: memory is written by it." if workers else "primum serve worker, or primum serve api"
         return [Finding("jobs", "warning", f"{said} The oldest waits for {oldest / 60:.0f} minutes.", mend)]
@@ -331,8 +418,6 @@ async def _replica(settings: Settings) -> list[Finding]:
 
 async def _embedder(settings: Settings) -> list[Finding]:
     """The embedder, and whether it is the one that the library was embedded with."""
-    from primum.graph.resources import embedder_of
-
     began = monotonic()
     embedder = await asyncio.to_thread(embedder_of, settings)
     vector = (await asyncio.to_thread(embedder.embed_passages, ["paracetamol"]))[0]
@@ -365,8 +450,6 @@ async def _embedder(settings: Settings) -> list[Finding]:
 async def _reranker(settings: Settings) -> list[Finding]:
     if settings.reranker is None:
         return []
-    from primum.retrieval.reranker import load_reranker
-
     began = monotonic()
     reranker = await asyncio.to_thread(load_reranker, settings.reranker)
     await asyncio.to_thread(reranker.score, "fever", ["Paracetamol lowers a fever."])
@@ -388,20 +471,37 @@ async def _model(settings: Settings) -> list[Finding]:
         return [_embedded_model()]
     key = settings.model_key.get_secret_value()
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE) as http:
-        try:
-            listed = await http.get(f"{url}/models", timeout=CONNECT_TIMEOUT)
-        except httpx.HTTPError as error:
-            said = f"{url} does not answer ({type(error).__name__})."
-            return [Finding("model", "failed", said, "Is PRIMUM_MODEL_URL right, and does the server run?")]
-        if listed.status_code in (401, 403):
-            return [Finding("model", "failed", f"{url} refuses our key.", "Set PRIMUM_MODEL_KEY.")]
-        served: list[str] = []
-        with suppress(ValueError, KeyError, TypeError):
-            served = [str(one["id"]) for one in listed.json()["data"]]
-        if served:
-            return await _written(http, url, settings, served)
+        served = await _served(http, url, "model", "PRIMUM_MODEL_URL")
+        if isinstance(served, Finding):
+            return [served]
+        wanted = (settings.model_name, settings.critic_model, settings.router_model)
+        lacks = _lacking(
+            "model", url, served, wanted, "Set PRIMUM_MODEL_NAME to one of them, or serve it by that name."
+        )
+        return lacks or await _written(http, url, settings)
+
+
+async def _served(http: httpx.AsyncClient, url: str, part: str, setting: str) -> list[str] | Finding:
+    """The models that an endpoint lists, or what keeps it from telling."""
+    try:
+        listed = await http.get(f"{url}/models", timeout=CONNECT_TIMEOUT)
+    except httpx.HTTPError as error:
+        said = f"{url} does not answer ({type(error).__name__})."
+        return Finding(part, "failed", said, f"Is {setting} right, and does the server run?")
+    if listed.status_code in (401, 403):
+        return Finding(part, "failed", f"{url} refuses our key.", "Set PRIMUM_MODEL_KEY.")
+    with suppress(ValueError, KeyError, TypeError):
+        if served := [str(one["id"]) for one in listed.json()["data"]]:
+            return served
     said = f"{url} lists no models (HTTP {listed.status_code})."
-    return [Finding("model", "failed", said, "Does PRIMUM_MODEL_URL end in /v1, and is it OpenAI-compatible?")]
+    return Finding(part, "failed", said, f"Does {setting} end in /v1, and is it OpenAI-compatible?")
+
+
+def _lacking(part: str, url: str, served: list[str], wanted: Iterable[str | None], mend: str) -> list[Finding]:
+    """What is said where an endpoint does not serve all that the settings name."""
+    missing = [name for name in dict.fromkeys(filter(None, wanted)) if name not in served]
+    said = f"{url} serves {', '.join(served)}, and not {', '.join(missing)}."
+    return [Finding(part, "failed", said, mend)] if missing else []
 
 
 def _embedded_model() -> Finding:
@@ -412,13 +512,8 @@ def _embedded_model() -> Finding:
     return Finding("model", "ok", "The embedded one, which does not run: `primum up` starts it.")
 
 
-async def _written(http: httpx.AsyncClient, url: str, settings: Settings, served: list[str]) -> list[Finding]:
-    """Whether the models that the settings name are served, and fill a form as the audit needs it."""
-    wanted = dict.fromkeys(filter(None, (settings.model_name, settings.critic_model, settings.router_model)))
-    missing = [name for name in wanted if name not in served]
-    if missing:
-        said = f"{url} serves {', '.join(served) or 'nothing'}, and not {', '.join(missing)}."
-        return [Finding("model", "failed", said, "Set PRIMUM_MODEL_NAME to one of them, or serve it by that name.")]
+async def _written(http: httpx.AsyncClient, url: str, settings: Settings) -> list[Finding]:
+    """Whether the writer fills a form as the audit needs it."""
     schema = {"name": "Form", "schema": FORM, "strict": True}
     body = {
         "model": settings.model_name,
@@ -452,12 +547,6 @@ async def _written(http: httpx.AsyncClient, url: str, settings: Settings, served
 
 async def _adapters(settings: Settings) -> list[Finding]:
     """Whether the model server has loaded what was released."""
-    from primum.graph.adapters import Adapters
-    from primum.graph.llm import open_client
-    from primum.memory.audit import Audit
-    from primum.memory.releases import Releases
-    from primum.memory.session import Database
-
     address, url = _address(settings), settings.model_url or _running(settings, "model")
     if address is None or url is None:
         return []
@@ -475,6 +564,56 @@ async def _adapters(settings: Settings) -> list[Finding]:
         return [Finding("adapters", "failed", health["reason"], "primum adapters show")]
     named = ", ".join(f"{one.role} {one.model}" for one in live)
     return [Finding("adapters", "ok", f"Released: {named}.")] if health.get("state") == "up" else []
+
+
+async def _senses(settings: Settings) -> list[Finding]:
+    """The models that hear and see."""
+    wanted = [name for name in (settings.speech_model, settings.picture_model) if name]
+    if not wanted:
+        if settings.senses_url is None:
+            return []
+        said = "PRIMUM_SENSES_URL is set, and no model that hears or sees."
+        return [Finding("senses", "warning", said, "Set PRIMUM_SPEECH_MODEL or PRIMUM_PICTURE_MODEL, or unset it.")]
+    url = settings.senses_url or settings.model_url or _running(settings, "model")
+    if url is None:
+        return []
+    setting = "PRIMUM_SENSES_URL" if settings.senses_url else "PRIMUM_MODEL_URL"
+    key = settings.model_key.get_secret_value()
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as http:
+        served = await _served(http, url, "senses", setting)
+    if isinstance(served, Finding):
+        return [served]
+    mend = "Serve them by these names, or set PRIMUM_SPEECH_MODEL and PRIMUM_PICTURE_MODEL as they are served."
+    found = _lacking("senses", url, served, wanted, mend)
+    return found or [Finding("senses", "ok", f"{url} serves {', '.join(wanted)}.")]
+
+
+async def _traces(settings: Settings) -> list[Finding]:
+    """The collector of traces, which is sent none."""
+    if settings.otlp_url is None:
+        return []
+    if not all(map(_is_installed, TELEMETRY)):
+        said = "PRIMUM_OTLP_URL needs more packages, without which nothing starts."
+        return [Finding("traces", "failed", said, "pip install 'primum[telemetry]', or unset it.")]
+    url = f"{settings.otlp_url.rstrip('/')}/v1/traces"
+    mend = "Is PRIMUM_OTLP_URL right, and does the collector run? Answers are given without it."
+    try:
+        async with httpx.AsyncClient(timeout=CONNECT_TIMEOUT) as http:
+            reply = await http.post(url, content=b"", headers={"content-type": "application/x-protobuf"})
+    except httpx.HTTPError as error:
+        return [Finding("traces", "warning", f"{url} does not answer ({type(error).__name__}).", mend)]
+    if reply.status_code in (401, 403):  # its header is OpenTelemetry's own business, and not known here
+        return [Finding("traces", "ok", f"{url} answers, and wants what OTEL_EXPORTER_OTLP_HEADERS says.")]
+    if reply.is_error:
+        return [Finding("traces", "warning", f"{url} takes no traces (HTTP {reply.status_code}).", mend)]
+    return [Finding("traces", "ok", f"{url} takes traces.")]
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # what it lies in
+        return False
 
 
 # Who may ask
@@ -500,8 +639,6 @@ async def _login(settings: Settings) -> list[Finding]:
     if settings.auth != "required":
         said = "PRIMUM_OIDC_ISSUER is set, but nobody is asked for a token."
         return [Finding("login", "warning", said, "Set PRIMUM_AUTH=required.")]
-    from primum.server.oidc import Issuer
-
     try:
         keys = await Issuer.of(settings).keys()
     except PrimumError as error:

@@ -1,5 +1,6 @@
 """What whoever runs Primum sees: who they are, how it goes, Prometheus' metrics. Nothing of a patient is in it."""
 
+import contextlib
 import math
 import shutil
 from typing import Annotated, Any, get_args
@@ -20,6 +21,12 @@ from primum.memory.scopes import Role, Scope
 from primum.safety.findings import Severity
 from primum.server.access import access_of, agent_of
 
+# Errors that a question, or another request that the database is needed for, comes to nothing by.
+FAILURES = (
+    *("MemoryUnavailable", "ModelUnavailable", "InvalidModelOutput", "RetrievalFailed", "BadInput", "TurnFailed"),
+    "InternalError",  # which nobody foresaw; the log names it
+)
+SEARCHES = ("gather", "retrieve")  # steps whose failures are an alarm
 TOKENS = ("prompt", "cached", "completion")
 _PATIENTS = text("""
 select id from patients where tenant = :tenant and strpos(lower(id), lower(:like)) > 0
@@ -51,7 +58,9 @@ from audit_events where action = 'feedback' and at > now() - make_interval(days 
 _JOBS = text("""
 select queue_name as queue, status::text, count(*) from jobs.procrastinate_jobs group by 1, 2 order by 1, 2
 """)
-_WAITING = text("select count(*) from jobs.procrastinate_jobs where status = 'todo'")
+_WAITING = text("""
+select count(*) filter (where status = 'todo'), count(*) filter (where status = 'failed') from jobs.procrastinate_jobs
+""")
 
 
 class Who(BaseModel):
@@ -115,7 +124,9 @@ class Metrics:
             return Counter(f"primum_{name}", told, labels, registry=self.registry)
 
         self._answers = counter("answers", "Answers by status", "status")
-        self._failures = counter("failures", "Questions that came to nothing", "error")
+        self._failures = counter(
+            "failures", "Questions that came to nothing, or that the database kept from being asked", "error"
+        )
         self._degraded = counter("degraded", "Steps that a turn went on without", "step")
         self._findings = counter("findings", "Findings by severity", "severity")
         self._removed = counter("removed_sentences", "Sentences that the audit took out")
@@ -123,6 +134,10 @@ class Metrics:
         # From the start, at none: of a line that begins with one, Prometheus does not see the rise.
         for status in get_args(AnswerStatus):
             self._answers.labels(status)
+        for error in FAILURES:
+            self._failures.labels(error)
+        for step in SEARCHES:
+            self._degraded.labels(step)
         for severity in get_args(Severity):
             self._findings.labels(severity)
         for kind in TOKENS:
@@ -140,6 +155,7 @@ class Metrics:
         self._running = gauge("running_turns", "Turns under way in this process")
         self._parts = gauge("part_up", "1 if this part is up, else 0", "part")
         self._jobs = gauge("waiting_jobs", "Jobs of the whole installation that wait; NaN without the database")
+        self._failed = gauge("failed_jobs", "Jobs of the whole installation that failed; NaN without the database")
         self._free = gauge("disk_free_bytes", "Left on the disk of PRIMUM_HOME; NaN if that is not there")
         self._disk = gauge("disk_bytes", "Size of the disk of PRIMUM_HOME; NaN if that is not there")
 
@@ -155,20 +171,23 @@ class Metrics:
             self._degraded.labels(problem.partition(":")[0]).inc()
 
     def failed(self, error: str) -> None:
-        self._failures.labels(error).inc()
+        self._failures.labels(error if error in FAILURES else FAILURES[-1]).inc()
 
     def running(self, turns: int) -> None:
         self._running.set(turns)
 
     async def exposed(self, resources: Resources) -> Response:
         """All of it as Prometheus reads it; asks each part how it is."""
-        for part, known in (await resources.health()).items():
+        health = await resources.health()
+        for part, known in health.items():
             self._parts.labels(part).set(known["state"] == "up")
-        try:
-            async with resources.database.begin_as_worker() as connection:
-                self._jobs.set((await connection.execute(_WAITING)).scalar_one())
-        except MemoryUnavailable:
-            self._jobs.set(math.nan)
+        waiting, failed = math.nan, math.nan
+        if health["database"]["state"] == "up":  # or it is waited for once more, and Prometheus waits for ten seconds
+            with contextlib.suppress(MemoryUnavailable):
+                async with resources.database.begin_as_worker() as connection:
+                    waiting, failed = (await connection.execute(_WAITING)).one()
+        self._jobs.set(waiting)
+        self._failed.set(failed)
         try:
             disk = shutil.disk_usage(resources.settings.home)
             self._free.set(disk.free)

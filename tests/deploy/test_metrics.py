@@ -31,7 +31,14 @@ ANCHORS = {
     "slow-answers",
     "unverified-answers",
     "jobs-waiting",
+    "jobs-failed",
     "disk-filling",
+    "worker-down",
+    "model-server-down",
+    "embedder-down",
+    "library-empty",
+    "replica-down",
+    "partly-cut-off",
 }
 PROMETHEUS = {"up"}  # its own
 # Of vLLM; tests/integration/test_vllm_metrics.py asks a real one for them.
@@ -74,7 +81,7 @@ def test_every_metric_that_is_asked_for_is_there(exposed: set[str]) -> None:
 
 
 def test_every_label_value_that_is_asked_for_is_there(settings: Settings) -> None:
-    with served(settings) as api:
+    with served(settings.model_copy(update={"database_replica_url": settings.database_url})) as api:
         parts = set(api.get("/health").json()) & {"database", "model", "replica", "embedder", "corpus"}
         text = api.get("/metrics").text
     asked = set(re.findall(r'part="(\w+)"', " ".join(ALARMS + SHOWN)))

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import shutil
 import socketserver
 import subprocess
@@ -26,7 +27,8 @@ from tests.pages import cited
 from tests.served import events, key, served, serving
 
 CONFIG = Path(__file__).resolve().parents[2] / "deploy/prometheus/prometheus.yml"
-PROMETHEUS = shutil.which("prometheus")
+OUTAGES = CONFIG.with_name("alerts_test.yaml")
+PROMETHEUS, PROMTOOL = shutil.which("prometheus"), shutil.which("promtool")
 PATIENCE = 120.0  # seconds
 GOOD = cited(
     "Adults can take 500 mg to 1 g of paracetamol every 4 to 6 hours, up to 4 g in 24 hours [every 4 to 6 hours]."
@@ -116,6 +118,21 @@ def broken_audit(settings: Settings) -> Iterator[None]:
             yield
         finally:
             connection.execute("alter table elsewhere rename to audit_events")
+
+
+@pytest.mark.skipif(not PROMTOOL, reason="promtool is not here: apt-get install prometheus")
+def test_each_outage_raises_its_alarm_and_what_is_well_none() -> None:
+    argv = [str(PROMTOOL), "test", "rules", str(OUTAGES)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_there_is_an_outage_for_each_alarm() -> None:
+    tests = yaml.safe_load(OUTAGES.read_text())["tests"]
+    raised = {alarm for test in tests for one in test["promql_expr_test"] for alarm in map(str, one["exp_samples"])}
+    assert {name for one in raised for name in re.findall(r'alertname="(\w+)"', one)} == {
+        rule["alert"] for rule in ALERTS
+    }
 
 
 @pytest.mark.skipif(not PROMETHEUS, reason="Prometheus is not here: apt-get install prometheus")

@@ -21,7 +21,8 @@ LINES = [
 ]
 SYMPTOMS = (
     *("API down", "Model down", "Database down", "Slow answers", "Unverified answers", "Jobs waiting"),
-    "Disk filling",
+    *("Disk filling", "Jobs failed", "Worker down", "Model server down", "Embedder down", "Library empty"),
+    *("Replica down", "Partly cut off"),
 )
 LEVELS = ("debug", "info", "warning", "error", "critical")
 ROOMS = ("graph", "nodes", "tools", "memory", "retrieval", "safety", "server")

@@ -1,5 +1,6 @@
 """A backup brings back every row, to nobody else, and nobody who was erased."""
 
+import contextlib
 import json
 import shutil
 import stat
@@ -631,3 +632,26 @@ def test_a_list_forgets_nothing_that_it_told_before(opener: Opener, tmp_path: Pa
     file.write_text(file.read_text().rstrip("\n"))  # as a copy or an editor may leave it
     assert removals.read(file, opener.secret).removals == [first, second]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("made", "told", "newer"),
+    [
+        ("2026-11-23T02:17:01.250000+00:00", "2026-11-23T02:17:01.300000+00:00", True),
+        ("2026-11-23T02:17:01.250000+00:00", "2026-11-23T02:17:01.250000+00:00", False),
+        ("2026-11-23T02:17:01.250000+00:00", "2026-11-23T03:17:01.200000+01:00", False),
+        (
+            "2026-11-23T02:17:01+00:00",
+            "2026-11-23T02:17:01.900000+00:00",
+            False,
+        ),  # of a version that kept no more of it
+        ("2026-11-23T02:17:01+00:00", "2026-11-23T02:17:02.100000+00:00", True),
+    ],
+)
+def test_a_list_counts_as_newer_when_it_surely_is(made: str, told: str, newer: bool) -> None:
+    lists = [
+        Removals([], datetime.fromisoformat("2020-01-01T00:00:00+00:00")),
+        Removals([], datetime.fromisoformat(told)),
+    ]
+    with contextlib.nullcontext() if newer else pytest.raises(BadInput, match="no-newer-list"):
+        removals.check_newer(lists, datetime.fromisoformat(made))

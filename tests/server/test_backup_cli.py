@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -16,6 +18,7 @@ from primum.memory.identity import Identity
 from primum.memory.secret import find_secret
 from primum.memory.session import Database
 from primum.server.cli import app
+from tests.conftest import Cluster
 from tests.rows import rows
 
 ANNA = Identity("main", "anna")
@@ -83,6 +86,50 @@ def test_it_is_restored_without_whom_was_erased_and_only_with_a_word_on_them(
     assert patients(empty_database_url) == 0
     events = json.loads(shell.invoke(app, ["audit", "verify", "--json"], env=there).stdout)
     assert events["holds"] and events["events"] == 2  # the consent, and that it was restored
+
+
+def test_a_list_no_newer_than_the_backup_is_refused_unless_no_newer_one_can_be_had(
+    shell: CliRunner, tmp_path: Path, cluster: Cluster, empty_database_url: str
+) -> None:
+    """The list beside a backup was made with it, and tells of nobody who was erased since."""
+    folder, newer = tmp_path / "backups", str(tmp_path / "newer.jsonl")
+    file = json.loads(ran(shell, "create", f"{folder}/", "--json").stdout)["file"]
+    beside = str(folder / "removals.jsonl")
+    receipt = tmp_path / "receipt.json"
+    receipt.write_text(shell.invoke(app, ["erase", "anna", "--yes"]).stdout)
+    there = {"PRIMUM_DATABASE_URL": empty_database_url}
+    refused = shell.invoke(app, ["backup", "restore", file, "--removals", beside], env=there)
+    assert isinstance(refused.exception, BadInput)
+    said = str(refused.exception)
+    assert "backup removals" in said and "--no-newer-list" in said and said.count(f"{datetime.now(UTC):%B %Y} at ") == 2
+    with psycopg.connect(empty_database_url) as connection:
+        assert connection.execute("select to_regclass('patients')").fetchone() == (None,)  # nothing was changed
+    ran(shell, "removals", newer)
+    for given in ((newer,), (beside, newer), (str(receipt),)):
+        words = [word for one in given for word in ("--removals", one)]
+        told = json.loads(ran(shell, "restore", file, *words, "--json", **there).stdout)
+        assert told["taken_out_again"]["patients"] == 1 and patients(empty_database_url) == 0
+        name = empty_database_url.partition("@/")[2].partition("?")[0]
+        cluster.drop(name)
+        cluster.create(name)
+    ran(shell, "restore", file, "--removals", beside, "--no-newer-list", **there)
+    assert patients(empty_database_url) == 1
+    unnamed = shell.invoke(app, ["backup", "restore", file, "--nothing-removed", "--no-newer-list"], env=there)
+    assert isinstance(unnamed.exception, BadInput) and "--removals" in str(unnamed.exception)
+
+
+def test_a_folder_that_is_not_there_is_made_for_its_owner_alone(shell: CliRunner, tmp_path: Path) -> None:
+    ran(shell, "create", str(tmp_path / "kept/here"), "--keep", "14")
+    ran(shell, "create", f"{tmp_path / 'slash'}/")
+    for folder in (tmp_path / "kept/here", tmp_path / "slash"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert [path.suffix for path in sorted(folder.iterdir())] == [".backup", ".jsonl"]
+    ran(shell, "removals", str(tmp_path / "no/where/removals.jsonl"))
+    assert stat.S_IMODE((tmp_path / "no/where").stat().st_mode) == 0o700
+    (tmp_path / "file").write_text("mine")
+    refused = shell.invoke(app, ["backup", "create", f"{tmp_path / 'file'}/"])
+    assert isinstance(refused.exception, BadInput) and "can't be made" in str(refused.exception)
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_who_was_erased_stays_so_after_a_second_restore(

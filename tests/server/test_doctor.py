@@ -1,7 +1,14 @@
 """`primum doctor`: each part that is broken is found, with what mends it, and nothing is changed by looking."""
 
+import ctypes
 import json
+import os
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import jwt
 import psycopg
@@ -10,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from primum.graph.settings import Settings, read_settings
 from primum.memory.session import Database
+from primum.retrieval.embedder import Embedder
 from primum.retrieval.index import change_vector_index
 from primum.server import doctor
 from primum.server.doctor import Finding, examine
@@ -17,7 +25,21 @@ from primum.server.port import free_port
 from tests.apis import FakeAPI, Reply
 from tests.commands import primum
 from tests.conftest import Cluster
-from tests.fakes import FakeVLLM, Says
+from tests.fakes import FakeEmbedder, FakeVLLM, Says
+
+# Before all else of a process: the first import of `primum.graph.resources`, heavy as it is, takes longer than a server
+# gets to answer.
+SLOW = """
+import importlib.abc, sys, time
+
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "primum.graph.resources":
+            print("slow", file=sys.stderr)
+            time.sleep(6)
+
+sys.meta_path.insert(0, Slow())
+"""
 
 
 @pytest.fixture
@@ -41,8 +63,8 @@ async def found(settings: Settings) -> dict[str, Finding]:
 async def test_where_all_is_well_it_says_so_of_each_part(given: dict[str, str]) -> None:
     findings = await found(settings_of(given))
     assert {finding.state for finding in findings.values()} == {"ok"}, findings
-    parts = ["home", "database", "pgvector", "tables", "patients", "secret", "jobs", "embedder", "library", "model"]
-    assert list(findings) == [*parts, "access"]
+    parts = ["home", "database", "pgvector", "connections", "tables", "patients", "secret", "jobs", "embedder"]
+    assert list(findings) == [*parts, "library", "model", "access"]
     assert not any(finding.mend for finding in findings.values())
 
 
@@ -66,8 +88,8 @@ async def test_an_installation_that_does_not_run_is_no_broken_one(tmp_path: Path
 @pytest.mark.parametrize(
     ("changed", "part", "says", "mend"),
     [
-        ({"database_url": "postgresql://primum@127.0.0.1:1/primum"}, "database", "refused", "PRIMUM_DATABASE_URL"),
-        ({"database_url": "postgresql://primum@no.invalid/primum"}, "database", "No connection", "PRIMUM_DATABASE_URL"),
+        ({"database_url": "postgresql://primum@127.0.0.1:1/primum"}, "database", "refused", "does Postgres run?"),
+        ({"database_url": "postgresql://primum@no.invalid/primum"}, "database", "No connection", "know its name"),
         ({"model_url": "http://127.0.0.1:1/v1"}, "model", "does not answer", "PRIMUM_MODEL_URL"),
         ({"model_name": "med"}, "model", "serves primum, and not med", "PRIMUM_MODEL_NAME"),
         ({"critic_model": "judge"}, "model", "and not judge", "PRIMUM_MODEL_NAME"),
@@ -81,6 +103,150 @@ async def test_what_is_set_wrong_is_named(
     finding = (await found(settings_of(given, **changed)))[part]
     assert finding.state == "failed"
     assert says in finding.says and mend in finding.mend
+
+
+async def test_each_reason_of_a_database_that_lets_nobody_in_has_its_own_mend(
+    given: dict[str, str], cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = given["PRIMUM_DATABASE_URL"]
+    name = url.rpartition("/")[2].partition("?")[0]
+    monkeypatch.setattr(doctor, "CONNECT_TIMEOUT", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        wrong = {
+            url.replace(f"/{name}", "/elsewhere"): "create database NAME",
+            url.replace("primum@", "nobody@"): "a line of pg_hba.conf",
+            f"postgresql://primum@127.0.0.1:{port}/primum": "firewall",
+        }
+        for address, mend in wrong.items():
+            finding = (await found(settings_of(given, database_url=address)))["database"]
+            assert finding.state == "failed" and mend in finding.mend, finding
+    cluster.run(f"alter database {name} connection limit 0")
+    finding = (await found(settings_of(given)))["database"]
+    assert finding.state == "failed" and "max_connections" in finding.mend, finding
+
+
+@pytest.mark.parametrize(
+    ("said", "mend"),
+    [
+        ('FATAL: password authentication failed for user "primum"', "Set the password in PRIMUM_DATABASE_URL"),
+        ('FATAL: role "primun" does not exist', "create role NAME login"),
+        ('FATAL: no pg_hba.conf entry for host "10.0.0.9", user "primum"', "a line of pg_hba.conf"),
+        ("FATAL: sorry, too many clients already", "PRIMUM_DATABASE_POOL"),
+        ("FATAL: the database system is starting up", "Wait until it has started"),
+    ],
+)
+async def test_what_the_servers_of_tests_never_say_has_its_own_mend_too(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch, said: str, mend: str
+) -> None:
+    async def refused(*_: Any, **__: Any) -> None:
+        raise psycopg.OperationalError(f'connection to server at "10.0.0.1", port 5432 failed: {said}')
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "connect", refused)
+    finding = (await found(settings_of(given)))["database"]
+    assert finding.state == "failed" and mend in finding.mend
+
+
+async def test_a_library_that_loads_slowly_makes_no_server_late(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from a cold disk, with the interpreter's lock held: no thread and no event goes on meanwhile."""
+    held = 3  # seconds, more than a server gets
+    hold = ctypes.PyDLL(None).sleep
+
+    def loading(_: Settings) -> Embedder:
+        assert hold(held) == 0
+        return FakeEmbedder()
+
+    monkeypatch.setattr(doctor, "CONNECT_TIMEOUT", 2)
+    monkeypatch.setattr(doctor, "embedder_of", loading)
+    findings = await found(settings_of(given))
+    assert {finding.state for finding in findings.values()} == {"ok"}, findings
+    assert answered_ms(findings["database"].says) < held * 1000
+
+
+def answered_ms(says: str) -> int:
+    return int(says.removesuffix(" ms.").rpartition(" ")[2])
+
+
+def test_a_slow_disk_makes_no_server_late_either(given: dict[str, str], tmp_path: Path) -> None:
+    """Each of Primum's own modules that the doctor is the first to import takes its time."""
+    (tmp_path / "sitecustomize.py").write_text(SLOW)
+    argv = [sys.executable, "-P", "-m", "primum", "doctor", "--json"]
+    environment = {**os.environ, **given, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path[1:]])}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    findings = {one["part"]: one for one in json.loads(done.stdout)}
+    assert "slow" in done.stderr and {one["state"] for one in findings.values()} == {"ok"}, findings
+    assert answered_ms(findings["database"]["says"]) < 6000
+
+
+async def test_a_role_without_rights_is_told_apart_from_tables_of_another_version(
+    given: dict[str, str], cluster: Cluster
+) -> None:
+    cluster.run("create role stranger")
+    cluster.run("grant stranger to primum")
+    try:
+        url = f"{given['PRIMUM_DATABASE_URL']}&options=-c%20role%3Dstranger"
+        finding = (await found(settings_of(given, database_url=url)))["tables"]
+    finally:
+        cluster.run("drop role stranger")
+    assert finding.state == "failed" and finding.says == "permission denied for table alembic_version."
+    assert finding.mend == doctor.OWNER
+
+
+async def test_a_clock_that_is_off_is_told(given: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "time", lambda: time.time() - 60)
+    finding = (await found(settings_of(given)))["clock"]
+    assert finding.state == "warning" and "60 s behind" in finding.says and "NTP" in finding.mend
+
+
+async def test_a_pool_that_is_larger_than_what_the_database_gives_is_told(given: dict[str, str]) -> None:
+    assert (await found(settings_of(given)))["connections"].says.startswith("One process may take 32 of ")
+    finding = (await found(settings_of(given, database_pool="200")))["connections"]
+    assert finding.state == "warning" and "412" in finding.says and "PRIMUM_DATABASE_POOL" in finding.mend
+
+
+async def test_the_first_secret_becomes_the_databases_and_then_is_it(given: dict[str, str]) -> None:
+    from primum.memory.secret import Secret
+
+    assert "the first start makes this one" in (await found(settings_of(given)))["secret"].says
+    with psycopg.connect(given["PRIMUM_DATABASE_URL"], autocommit=True) as connection:
+        kept = Secret(given["PRIMUM_SECRET"]).check
+        connection.execute("insert into installation (id, secret_check) values (1, %s)", [kept])
+    assert (await found(settings_of(given)))["secret"].says == "It is the database's."
+
+
+async def test_the_endpoint_of_the_senses_is_asked_for_its_models(given: dict[str, str], vllm: FakeVLLM) -> None:
+    hears = {"speech_model": "primum", "senses_url": vllm.url}
+    assert (await found(settings_of(given, **hears)))["senses"].state == "ok"
+    finding = (await found(settings_of(given, **hears, picture_model="eye")))["senses"]
+    assert finding.state == "failed" and "and not eye" in finding.says
+    finding = (await found(settings_of(given, **hears | {"senses_url": "http://127.0.0.1:1/v1"})))["senses"]
+    assert finding.state == "failed" and "PRIMUM_SENSES_URL" in finding.mend
+    assert (await found(settings_of(given, senses_url=vllm.url)))["senses"].state == "warning"
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "says"),
+    [(200, "ok", "takes traces"), (401, "ok", "OTEL_EXPORTER_OTLP_HEADERS"), (404, "warning", "HTTP 404")],
+)
+async def test_the_collector_of_traces_is_asked(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch, status: int, state: str, says: str
+) -> None:
+    monkeypatch.setattr(doctor, "TELEMETRY", ("json",))
+    async with FakeAPI() as api:
+        api.says("/v1/traces", Reply(b"", status=status))
+        settings = settings_of(given, otlp_url=api.url)
+        finding = (await found(settings))["traces"]
+    assert finding.state == state and says in finding.says
+    gone = (await found(settings))["traces"]
+    assert gone.state == "warning" and "does not answer" in gone.says
+
+
+async def test_traces_without_their_packages_are_told(given: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "TELEMETRY", ("no_such.package",))
+    finding = (await found(settings_of(given, otlp_url="http://127.0.0.1:1")))["traces"]
+    assert finding.state == "failed" and "primum[telemetry]" in finding.mend
 
 
 async def test_a_database_without_tables_wants_an_upgrade(given: dict[str, str], empty_database_url: str) -> None:
@@ -265,11 +431,16 @@ async def test_a_model_that_is_no_use_to_the_audit_is_told(
 
 
 @pytest.mark.parametrize(
-    ("status", "hours", "state", "said"),
-    [("todo", 0, "ok", "1 jobs wait"), ("todo", 2, "warning", "120 minutes"), ("failed", 2, "warning", "1 failed")],
+    ("status", "hours", "state", "said", "work"),
+    [
+        ("todo", 0, "ok", "1 job waits", "true"),
+        ("todo", 0, "warning", "PRIMUM_WORK=false", "false"),
+        ("todo", 2, "warning", "120 minutes", "true"),
+        ("failed", 2, "warning", "1 failed", "true"),
+    ],
 )
 async def test_jobs_that_wait_for_long_or_failed_are_told(
-    given: dict[str, str], status: str, hours: int, state: str, said: str
+    given: dict[str, str], status: str, hours: int, state: str, said: str, work: str
 ) -> None:
     with psycopg.connect(given["PRIMUM_DATABASE_URL"], autocommit=True) as connection:
         connection.execute("set search_path = jobs")
@@ -283,7 +454,7 @@ async def test_jobs_that_wait_for_long_or_failed_are_told(
             assert row is not None
             connection.execute("update procrastinate_events set at = now() - make_interval(hours => %s) "
                                "where job_id = %s", [age, row[0]])  # fmt: skip
-    finding = (await found(settings_of(given)))["jobs"]
+    finding = (await found(settings_of(given, work=work)))["jobs"]
     assert finding.state == state and said in finding.says
 
 
