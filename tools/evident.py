@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ValidationError
 
@@ -19,6 +20,8 @@ from primum.tools.calculators import calculate, compute
 from primum.tools.mathematics import sum_in, work, work_out
 from primum.tools.outcome import Outcome
 from primum.tools.safety import check_dose, check_interactions, told_wrong
+
+log = structlog.get_logger(__name__)
 
 Call = tuple[str, Mapping[str, Any]]
 CALLABLE: tuple[BaseTool, ...] = (work_out, calculate, check_interactions, check_dose)  # by a model, in a turn
@@ -86,6 +89,9 @@ def outcome(tool: str, arguments: Mapping[str, Any]) -> Outcome:
         return _made(tool, given, [told_wrong(error) + "."], "failed")
     except ValueError as error:
         return _made(tool, given, [f"{error}. Please check the value and its unit."], "failed")
+    except Exception as error:  # a fault of ours; what it says may hold a patient's words
+        log.error("a tool broke", tool=tool, error=type(error).__name__)
+        return _made(tool, given, [f"This could not be worked out: {tool} broke. I guess nothing."], "failed")
     if suspicious("\n".join(sentences)):
         return _made(tool, given, ["What it gave speaks to a model and not to a reader; it was left out."], "failed")
     return _made(tool, given, sentences, "done")
