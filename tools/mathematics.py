@@ -316,7 +316,7 @@ def _decimal(value: sympy.Expr) -> str:
     number = sympy.N(value, 15)
     if not number.is_Float and not number.is_Rational:
         raise CantWorkOut("It has no real value")
-    if number.is_Float and number._prec == 1:  # noqa: SLF001  (sympy's mark of a number without a sure digit)
+    if number.is_Float and number._prec == 1:  # sympy's mark of a number without a sure digit
         raise CantWorkOut("It can't be told from zero")
     return f"{float(number):.10g}" if number == 0 or 1e-300 < abs(number) < 1e15 else str(sympy.N(value, 10))
 
