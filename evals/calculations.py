@@ -1,6 +1,7 @@
 """Calculations: questions whose figure came out right, and those that were told a wrong one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isclose
 from typing import Literal, NotRequired
 
@@ -48,9 +49,12 @@ def _verdict(row: Case) -> Verdict:
     found: list[tuple[str, float]] = []
     for one in asked.calculations:
         try:
-            found.append((one.formula, compute(one.formula, one.values).value))
+            result = replace(compute(one.formula, one.values), unread=one.unread)
         except ValueError:
             continue
+        if not result.sure:
+            return "withheld"
+        found.append((one.formula, result.value))
     if not found or row["value"] is None:
         return "wrong" if found else "right" if row["value"] is None else "asked_back"
     if any(name == row["formula"] and isclose(value, row["value"], rel_tol=0.01) for name, value in found):

@@ -62,7 +62,7 @@ async def router(state: State, runtime: Runtime[Context]) -> State:
 
 def _is_case(state: State, wanted: Evident) -> bool:
     """Whether it is said to be a case, or surely is one and asks for nothing that is worked out."""
-    sums = wanted.which or any(tool != "check_interactions" for tool, _ in wanted.calls)
+    sums = wanted.which or any(call.tool != "check_interactions" for call in wanted.calls)
     form = state.get("form")
     return form == "case" or (form is None and not sums and is_case(state["question"]))
 

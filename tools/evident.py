@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import structlog
 from langchain_core.tools import BaseTool
@@ -23,7 +23,6 @@ from primum.tools.safety import check_dose, check_interactions, told_wrong
 
 log = structlog.get_logger(__name__)
 
-Call = tuple[str, Mapping[str, Any]]
 CALLABLE: tuple[BaseTool, ...] = (work_out, calculate, check_interactions, check_dose)  # by a model, in a turn
 _TOGETHER = re.compile(
     r"\b(?:interact\w*|together|combin\w+|mix\w*|at the same time|with|while (?:on|taking)|alongside)\b", re.IGNORECASE
@@ -39,6 +38,14 @@ PAIRS = 4  # of what is asked about and what is taken; of more, a word on each w
 _NUMBER, _ARTICLES = re.compile(NUMBER), frozenset({"a", "an", "un", "una", "uno"})
 
 
+class Call(NamedTuple):
+    """A tool with its arguments; `unread`: what of the question they may leave out."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    unread: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Evident:
     """The calls, and what must be asked back before any; `alone`: their outcomes are all that the question wants."""
@@ -51,9 +58,11 @@ class Evident:
 def evident(question: str, profile: Profile) -> Evident:
     """What a question calls for: a sum, a formula, the interactions of the medicines that it names together."""
     if expression := sum_in(question):
-        return Evident((("work_out", {"expression": expression}),), alone=True)
+        return Evident((Call("work_out", {"expression": expression}),), alone=True)
     if asked := asked_in(question, profile):
-        calls = tuple(("calculate", {"formula": one.formula, **one.values}) for one in asked.calculations)
+        calls = tuple(
+            Call("calculate", {"formula": one.formula, **one.values}, one.unread) for one in asked.calculations
+        )
         return Evident(calls, asked.which, asked.alone)
     named = {one.name: one.written for one in validator.in_play(question)}
     if _APART.search(question):
@@ -68,7 +77,7 @@ def evident(question: str, profile: Profile) -> Evident:
 
 
 def _interactions(medicines: list[str]) -> Call:
-    return "check_interactions", {"medicines": medicines}
+    return Call("check_interactions", {"medicines": medicines})
 
 
 def figures(question: str) -> list[float]:
@@ -78,11 +87,11 @@ def figures(question: str) -> list[float]:
     return [number(one.group())[0] for one in found if one and one.group() not in _ARTICLES]
 
 
-def outcome(tool: str, arguments: Mapping[str, Any]) -> Outcome:
+def outcome(tool: str, arguments: Mapping[str, Any], unread: tuple[str, ...] = ()) -> Outcome:
     """Calls one of `CALLABLE` and tells what came out. What can't be done is told too; nothing is raised."""
     given = dict(arguments)
     try:
-        sentences = _sentences(tool, _valid(tool, given))
+        sentences = _sentences(tool, _valid(tool, given), unread)
     except MissingInput as error:
         return _made(tool, given, [f"{error}. Please tell me, and I will work it out; I guess nothing."], "asks")
     except ValidationError as error:
@@ -109,7 +118,7 @@ def _valid(tool: str, arguments: dict[str, Any]) -> BaseModel:
     return schema.model_validate(arguments)
 
 
-def _sentences(tool: str, given: Any) -> list[str]:
+def _sentences(tool: str, given: Any, unread: tuple[str, ...]) -> list[str]:
     match tool:
         case "work_out":
             worked = work(given.expression)
@@ -118,7 +127,7 @@ def _sentences(tool: str, given: Any) -> list[str]:
             return [f"**{worked.read}{joined}{worked.decimal}**{exact}."]
         case "calculate":
             values = given.model_dump(exclude={"formula"}, exclude_none=True)
-            return list(compute(given.formula, values).sentences)
+            return list(replace(compute(given.formula, values), unread=unread).sentences)
         case "check_interactions":
             return [_told(one) for one in validator.between(given.medicines, tell_unknown=True)]
     return [_told(one) for one in doses.check(given.text, given.profile or Profile(), tell_unknown=True)]
