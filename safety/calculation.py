@@ -39,11 +39,13 @@ _OF_VITALS = {
     "respiratory_rate": "respiratory_rate", "temperature_c": "temperature", "glucose_mmol_l": "glucose",
 }  # fmt: skip
 _OF_ANYONE = frozenset({"age_years", "sex"})  # that a question tells without wanting a formula
-_CHILD = 18
+_CHILD, STONE_KG = 18, 6.35029
 _ASIDE = WORDS.pattern("aside")
 _WORD = re.compile(r"(?<![\w'])[^\W\d_][\w'-]+")  # of more than one letter, and no unit behind a number
 _TIED = re.compile(r"[ -]*(?:(?:of|the|an?|to|in|on|for|his|her|at) )*")  # between words of one phrase
 _MOST_UNREAD = 6
+_PRESSURES = re.compile(r"(?<![\d/])(\d{2,3}) ?(?:/|over) ?(\d{2,3})(?![\d/])")
+_URINE = re.compile(r"\burin(?:e|ary) creatinine\b", re.IGNORECASE)  # no creatinine of the blood
 
 
 @dataclass(frozen=True)
@@ -158,9 +160,8 @@ def _unread(plain: str, formula: Formula) -> tuple[str, ...]:
 @cache
 def _readers(name: str) -> tuple[re.Pattern[str], ...]:
     """The expressions by which a text speaks of an input, whatever it says of it."""
-    choices = [words for words in _choices(name).values()]
     sayings = [_sayings(name, key) for key in ("said", "denied", "read", "words")]
-    return (*_numbers(name), *sayings, *choices)
+    return (*_numbers(name), *sayings, *_choices(name).values())
 
 
 @cache
@@ -204,6 +205,8 @@ def _alone(plain: str, spans: list[tuple[int, int]]) -> bool:
 def _values(text: str, plain: str, rest: str, formula: Formula, profile: Profile) -> dict[str, Value]:
     """What the text and the profile tell of the formula's inputs; items are read in the `rest` beside its name."""
     found = {name: _value(name, text, rest if "said" in _INPUTS[name] else plain, profile) for name in formula.inputs}
+    if "diastolic_mmhg" not in formula.inputs and any(int(a) < int(b) for a, b in _PRESSURES.findall(plain)):
+        found.pop("systolic_mmhg", None)  # of 60/90 neither is sure; a formula with both says so itself
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -213,7 +216,7 @@ def _value(name: str, text: str, plain: str, profile: Profile) -> Value | None:
         return _item(name, text, plain, profile)
     if "values" in row:
         return _chosen(name, plain)
-    who = known(text, profile)
+    who = known(_URINE.sub(lambda match: " " * len(match.group()), text), profile)
     value: Value | None = None
     if name == "age_years":
         value = who.age
@@ -281,6 +284,8 @@ def _measured(name: str, match: Mapping[str, str | None]) -> float | None:
         return 20 * float(number(packs)[0])
     if nitrogen := match.get("bun"):
         return in_unit(name, registry().Quantity(float(nitrogen), "mg/dl"), "millimole/liter")
+    if stone := match.get("stone"):
+        return round(float(stone) * STONE_KG + float(match["n"] or 0) * STONE_KG / 14, 1)
     value = _figure(match["n"] or "")
     if feet := match.get("feet"):
         return round(float(feet) * 12 * INCH_CM + value * INCH_CM, 1)

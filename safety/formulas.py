@@ -94,8 +94,8 @@ class Result:
         if not self.sure:
             words = ", ".join(f'"{word}"' for word in self.unread)
             told.append(
-                f"**Not counted, since I can't place it in this score: {words}.** The result may be another with it, so I"
-                " don't say what it means; please tell me which items it is, or that it is none."
+                f"**Not counted, since I can't place it in this score: {words}.** The result may be another with it, so"
+                " I don't say what it means; please tell me which items it is, or that it is none."
             )
         told.append(f"From {', '.join(_shown(name, given) for name, given in self.used.items())}.")
         if self.absent:
@@ -202,7 +202,8 @@ FORMULAS: dict[str, Formula] = {
     "anion_gap": Formula(
         "Anion gap", calculators.anion_gap_mmol_l, "mmol/l",
         "Emmett and Narins, Medicine 56:38, 1977; for albumin Figge, 1998",
-        means=((8, "below 8 to 16"), (16.01, "within 8 to 16"), (inf, "above 8 to 16")),
+        means=((0, "below 0, which is rare: look for an error of measurement first"),
+               (8, "below 8 to 16"), (16.01, "within 8 to 16"), (inf, "above 8 to 16")),
     ),
     "expected_pco2": Formula(
         "Expected carbon dioxide by Winters", calculators.expected_pco2_mmhg, "mmHg (± 2)",
@@ -367,7 +368,10 @@ FORMULAS: dict[str, Formula] = {
     ),
     "maintenance_fluid": Formula(
         "Maintenance fluid a day", calculators.maintenance_fluid_ml_day, "ml/day",
-        "Holliday and Segar, Pediatrics 19:823, 1957", "children beyond the first weeks of life",
+        "Holliday and Segar, Pediatrics 19:823, 1957; most in a day: NICE NG29, 2015 (updated 2020), 1.4",
+        "children beyond the first weeks of life",
+        ((2000.01, ""), (2500.01, "in a day girls rarely need more than 2000 ml"),
+         (inf, "in a day boys rarely need more than 2500 ml and girls than 2000 ml")),
     ),
     "burn_fluid": Formula(
         "Fluid of the first 24 hours after a burn (Parkland)", calculators.burn_fluid_ml, "ml",
