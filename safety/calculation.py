@@ -68,6 +68,11 @@ class Asked:
     which: str = ""
     alone: bool = True
 
+    @property
+    def all_read(self) -> bool:
+        """Whether the question tells nothing but the inputs of what it wants computed."""
+        return bool(self.calculations) and self.alone and not any(one.unread for one in self.calculations)
+
 
 @cache
 def _named() -> tuple[tuple[Finder, re.Pattern[str] | None, dict[str, Any]], ...]:
@@ -129,7 +134,7 @@ def _calculations(
         told, values = (_values(text, plain, rest, formula, who) for who in (Profile(), profile))
         given = any(_RESULT.match(plain[stop:]) for _, stop in named)
         if (_whole(formula, told) or not given) and _is_asked(plain, rest, match, formula, told, values):
-            yield Calculation(name, values, _unread(rest, formula) if formula.items else ())
+            yield Calculation(name, values, _unread(rest, formula))
 
 
 def _without(plain: str, spans: Iterable[tuple[int, int]]) -> str:
