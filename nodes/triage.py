@@ -70,9 +70,9 @@ def look_again(
     """
     if refusal is None and examples.harm and (labels := examples.harm.nearest(vector)):
         refusal = harm.declined(labels[0])
-    if refusal is None and examples.emergencies and not _is_sum(question, signs):
-        if labels := examples.emergencies.nearest(vector):
-            signs = red_flags.suspected(signs, labels)
+    emergencies = None if refusal or _is_sum(question, signs) else examples.emergencies
+    if emergencies and (labels := emergencies.nearest(vector)):
+        signs = red_flags.suspected(signs, labels)
     return signs, refusal
 
 

@@ -20,6 +20,7 @@ from primum.tools.calculators import calculate, compute
 from primum.tools.mathematics import sum_in, work, work_out
 from primum.tools.outcome import Outcome
 from primum.tools.safety import check_dose, check_interactions, told_wrong
+from primum.tools.sums import is_sum_in_words, told_in_words
 
 log = structlog.get_logger(__name__)
 
@@ -34,25 +35,32 @@ _LEAVE = re.compile(
     r"\b(?:can|may|could|should|is it (?:safe|ok|okay|fine|all right)|safe|puedo|puede|debo|debe)\b|可以|能",
     re.IGNORECASE,
 )
+READ = "This is how I understood your question; please check that it is the sum that you meant."
+WRITE_IT = "I can work out a sum if you write it, such as 3 * 2.50 + 4 * 3."
 PAIRS = 4  # of what is asked about and what is taken; of more, a word on each would bury the answer
 _NUMBER, _ARTICLES = re.compile(NUMBER), frozenset({"a", "an", "un", "una", "uno"})
 
 
 class Call(NamedTuple):
-    """A tool with its arguments; `unread`: what of the question they may leave out."""
+    """A tool with its arguments; `unread`: what of the question they may leave out; `note`: told below the outcome."""
 
     tool: str
     arguments: Mapping[str, Any]
     unread: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class Evident:
-    """The calls, and what must be asked back before any; `alone`: their outcomes are all that the question wants."""
+    """The calls, and what must be asked back before any; `alone`: their outcomes are all that the question wants.
+
+    `in_words`: it is a sum, in words that a model may read and rules can't.
+    """
 
     calls: tuple[Call, ...] = ()
     which: str = ""
     alone: bool = False
+    in_words: bool = False
 
 
 def evident(question: str, profile: Profile) -> Evident:
@@ -65,6 +73,13 @@ def evident(question: str, profile: Profile) -> Evident:
         )
         return Evident(calls, asked.which, asked.alone)
     named = {one.name: one.written for one in validator.in_play(question)}
+    expression, what = told_in_words(question) if not named else ("", "")
+    if expression:
+        return Evident(
+            (Call("work_out", {"expression": expression}, note=f"The result is {what}. {READ}"),), alone=True
+        )
+    if not named and is_sum_in_words(question):
+        return Evident(alone=True, in_words=True)
     if _APART.search(question):
         return Evident()
     if len(named) > 1 and _TOGETHER.search(question):
@@ -87,7 +102,7 @@ def figures(question: str) -> list[float]:
     return [number(one.group())[0] for one in found if one and one.group() not in _ARTICLES]
 
 
-def outcome(tool: str, arguments: Mapping[str, Any], unread: tuple[str, ...] = ()) -> Outcome:
+def outcome(tool: str, arguments: Mapping[str, Any], unread: tuple[str, ...] = (), note: str = "") -> Outcome:
     """Calls one of `CALLABLE` and tells what came out. What can't be done is told too; nothing is raised."""
     given = dict(arguments)
     try:
@@ -103,7 +118,7 @@ def outcome(tool: str, arguments: Mapping[str, Any], unread: tuple[str, ...] = (
         return _made(tool, given, [f"This could not be worked out: {tool} broke. I guess nothing."], "failed")
     if suspicious("\n".join(sentences)):
         return _made(tool, given, ["What it gave speaks to a model and not to a reader; it was left out."], "failed")
-    return _made(tool, given, sentences, "done")
+    return _made(tool, given, [*sentences, note] if note else sentences, "done")
 
 
 def _made(tool: str, arguments: dict[str, Any], sentences: list[str], state: Any) -> Outcome:

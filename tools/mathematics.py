@@ -47,7 +47,8 @@ _WORDS = ((re.compile(r"\bplus\b"), "+"), (re.compile(r"\bminus\b"), "-"), (re.c
 _IMPLIED = re.compile(r"(?<=\d)\s*(?=[a-z(])|(?<=\))\s*(?=[\da-z(])")
 _ASKED = re.compile(
     r"^\s*(?:(?:please|can you|could you) )*(?:what(?:'s|’s| is| are)|how much is|calculate|compute|evaluate|work out"
-    r"|solve|simplify|find)?\s*(?:the (?:value|result) of\s*)?[: ]*(?P<it>.*?)(?: for [a-z])?\s*=?[?.! ]*$",
+    r"|solve|simplify|find)?\s*(?:the (?:value|result|sum|total)(?: of)?\s*)?[: ]*(?P<it>.*?)(?: for [a-z])?\s*=?"
+    r"[?.! ]*$",
     re.IGNORECASE | re.DOTALL,
 )
 _PLAIN = re.compile(
