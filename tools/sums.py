@@ -6,8 +6,8 @@ from primum.safety.units import level
 
 # A question in words that is no health question: money, goods and journeys, and nothing of a body or a medicine.
 _ASKS = re.compile(
-    r"\bhow (?:much|many|far|fast|long|old)\b|\bwhat(?:'s| is| was) (?:the|its|her|his|their) (?:\w+ )?(?:total|sum|price"
-    r"|cost|speed|distance|change)\b|\b(?:in (?:all|total)|altogether|left over)\b"
+    r"\bhow (?:much|many|far|fast|long|old)\b|\b(?:in (?:all|total)|altogether|left over)\b"
+    r"|\bwhat(?:'s| is| was) (?:the|its|her|his|their) (?:\w+ )?(?:total|sum|price|cost|speed|distance|change)\b"
 )
 _EVERYDAY = re.compile(
     r"[$€£]|\b(?:dollars?|euros?|cents?|pence|price|costs?|sells?|sold|buys?|bought|pays?|paid|shop|bakery|loa(?:f|ves)"
@@ -20,13 +20,14 @@ _OF_HEALTH = re.compile(
     r"|calor\w+|sugar|carb\w*|exercis\w+|healthy?|symptoms?|sick|ill|die[ds]?|bleed\w*|drank|alcohol|cigarettes?)\b"
 )
 _FIGURES = re.compile(r"\d+(?:[.,]\d+)*")
+_MONEY = r"[$€£]?(\d+(?:\.\d+)?)(?: ?(?:dollars?|euros?|pounds?))?"
 _BOUGHT = re.compile(
-    r"(\d+)(?: [a-z]+){0,3} (?:(?:at|of) [$€£]?(\d+(?:\.\d+)?)(?: ?(?:dollars?|euros?|pounds?))?"
-    r"(?: each| apiece| a piece)?|for [$€£]?(\d+(?:\.\d+)?)(?: ?(?:dollars?|euros?|pounds?))? (?:each|apiece|a piece))(?![\d.]*\d)"
+    rf"(\d+)(?: [a-z]+){{0,3}} (?:(?:at|of) {_MONEY}(?: each| apiece| a piece)?|for {_MONEY} (?:each|apiece|a piece))"
+    r"(?![\d.]*\d)"
 )
 _SAME = re.compile(
-    r"(?:what(?:'s| is| are)|how (?:much|many) (?:is|are)|calculate|add)? ?(\d+) ([a-z]+?)s? (plus|and|minus|less) (\d+)"
-    r" \2s?(?: together| altogether| in all)? ?[?.]*"
+    r"(?:what(?:'s| is| are)|how (?:much|many) (?:is|are)|calculate|add)? ?"
+    r"(\d+) ([a-z]+?)s? (plus|and|minus|less) (\d+) \2s?(?: together| altogether| in all)? ?[?.]*"
 )
 _JOURNEY = re.compile(r"(\d+(?:\.\d+)?) ?(km|kilomet\w+|miles?) in (\d+(?:\.\d+)?) ?(min(?:ute)?s?|h(?:ou)?rs?)\b")
 _SPEED = re.compile(r"\bhow fast\b|\bspeed\b")
