@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from primum.tools.guard import is_public
+from primum.retrieval.addresses import is_public
 
 MAX_DOWNLOAD = 300 * 2**20  # bytes
 MAX_SECONDS = 1800.0  # of one download, however steadily it drips; at 2 Mbit/s the largest takes 21 minutes

@@ -268,7 +268,7 @@ def _item(name: str, text: str, plain: str, profile: Profile) -> bool | None:
     for other, most in row.get("above", {}).items():
         value = _value(other, text, plain, profile)
         if isinstance(value, int | float):
-            return value > most
+            return bool(value > most)
     had = conditions_of([text, *profile.conditions])
     return True if not had.isdisjoint(row.get("conditions", ())) else None
 

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from primum.graph.errors import AddressRefused, LookUpFailed
-from primum.tools.guard import Guard, Network, is_below, is_public
+from primum.retrieval.addresses import is_public
+from primum.tools.guard import Guard, Network, is_below
 from tests.apis import FakeAPI, Reply, as_json, moved, packed
 
 PRIVATE = [
