@@ -216,6 +216,12 @@ def test_calculations_reports_what_came_out_right_wrong_and_not_at_all(tmp_path:
     }  # fmt: skip
 
 
+def test_no_blind_question_for_a_formula_is_told_a_wrong_figure() -> None:
+    held_out = Path(__file__).parents[2] / "evals" / "held_out"
+    report = evaluate("calculations", [held_out / "calculations.jsonl", held_out / "calculations_2.jsonl"])
+    assert report["wrong"] == 0 and report["right"] >= 147
+
+
 def test_what_a_model_adds_to_the_facts_is_counted_and_so_is_what_is_wrong_of_it() -> None:
     def facts_of(*conditions: str) -> list[dict[str, str]]:
         return [{"kind": "condition", "value": name} for name in conditions]
