@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from primum.evals import doses, injection, interactions, memory, phi, safety, triage
+from primum.evals import calculations, doses, injection, interactions, memory, phi, safety, triage
 from primum.evals.cases import Case, Report, read
 from primum.evals.second_look import SecondLook
 from primum.safety.validator import rules_version
 
 TASKS: dict[str, Callable[[Sequence[Case]], Report]] = {
     "interactions": interactions.run,
+    "calculations": calculations.run,
     "doses": doses.run,
     "injection": injection.run,
     "phi": phi.run,
@@ -24,6 +25,7 @@ LOOKED_AT_TWICE: dict[str, Callable[[Sequence[Case], SecondLook | None], Report]
 _ROWS: dict[str, Any] = {
     "triage": triage.Row,
     "interactions": interactions.Row,
+    "calculations": calculations.Row,
     "doses": doses.Row,
     "injection": injection.Row,
     "memory": memory.Row,

@@ -20,4 +20,4 @@ class SecondLook:
         if not may_be_more(text, signs):
             return signs, refusal
         (vector,) = self._embedder.embed_queries([meaningful(text)])
-        return look_again(vector, signs, refusal, self._examples)
+        return look_again(text, vector, signs, refusal, self._examples)

@@ -17,7 +17,7 @@ from primum.graph.state import State
 from primum.nodes.own_facts import answered, asked_of_memory
 from primum.nodes.prompts import render
 from primum.safety.profile import Profile
-from primum.tools.evident import CALLABLE, evident, figures, outcome
+from primum.tools.evident import CALLABLE, READ, WRITE_IT, evident, figures, outcome
 from primum.tools.outcome import Outcome
 
 TOKENS = 400  # of a choice
@@ -31,7 +31,6 @@ MEANT = {
 }  # fmt: skip
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?(?:%|per ?cent)")
 _FIGURE = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
-READ = "This is how I understood your question; please check that it is the sum that you meant."
 
 
 async def act(state: State, runtime: Runtime[Context]) -> State:
@@ -45,6 +44,8 @@ async def act(state: State, runtime: Runtime[Context]) -> State:
         gaps: list[str] = []
     else:
         outcomes, gaps = await _chosen(state, runtime.context)
+        if wanted.in_words and not outcomes:
+            outcomes = [Outcome(tool="work_out", arguments={}, sentences=[WRITE_IT], state="asks")]
     # Why stands in the answer alone: it may repeat a patient's value, and a trace holds none.
     gaps += [
         f"act: {one['tool']} could not be done; the answer says why" for one in outcomes if one["state"] == "failed"

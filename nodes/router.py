@@ -49,7 +49,7 @@ async def router(state: State, runtime: Runtime[Context]) -> State:
     wanted = evident(state["question"], Profile(**state["profile"]))
     if runtime.context.audience == "clinician" and _is_case(state, wanted):
         return State(route="case", acts=False)
-    if wanted.calls or wanted.which:
+    if wanted.calls or wanted.which or wanted.in_words:
         return State(route="tool" if wanted.alone else "evidence", acts=True)
     if said := reply(state["question"]):  # who only greets, or tells of themselves, asks for nothing
         return State(route="chat", reply=said, acts=False)
@@ -62,7 +62,7 @@ async def router(state: State, runtime: Runtime[Context]) -> State:
 
 def _is_case(state: State, wanted: Evident) -> bool:
     """Whether it is said to be a case, or surely is one and asks for nothing that is worked out."""
-    sums = wanted.which or any(tool != "check_interactions" for tool, _ in wanted.calls)
+    sums = wanted.which or any(call.tool != "check_interactions" for call in wanted.calls)
     form = state.get("form")
     return form == "case" or (form is None and not sums and is_case(state["question"]))
 

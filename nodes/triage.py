@@ -15,6 +15,7 @@ from primum.graph.errors import RetrievalFailed
 from primum.graph.state import State
 from primum.nodes.examples import meaningful, telling
 from primum.safety import harm, red_flags
+from primum.safety.calculation import asked_in
 from primum.safety.harm import Refusal
 from primum.safety.profile import Profile
 from primum.safety.red_flags import Triage
@@ -33,7 +34,7 @@ async def triage(state: State, runtime: Runtime[Context]) -> State:
     if may_be_more(question, signs):
         try:
             vector = await context.vector(meaningful(question))
-            signs, refusal = look_again(vector, signs, refusal, context.examples)
+            signs, refusal = look_again(question, vector, signs, refusal, context.examples)
         except RetrievalFailed as error:
             degraded = [f"triage: {error}"]
     # A clinician knows what to do: what no rule names is a hint to them, and no alarm.
@@ -61,11 +62,20 @@ def may_be_more(question: str, signs: Triage) -> bool:
 
 
 def look_again(
-    vector: Sequence[float], signs: Triage, refusal: Refusal | None, examples: Examples
+    question: str, vector: Sequence[float], signs: Triage, refusal: Refusal | None, examples: Examples
 ) -> tuple[Triage, Refusal | None]:
-    """What the rules found, and what a message of this vector is taken for where they found less."""
+    """What the rules found, and what a message of this vector is taken for where they found less.
+
+    The inputs of a score are like an emergency: where a question has nothing else, and no rule fired, it is none.
+    """
     if refusal is None and examples.harm and (labels := examples.harm.nearest(vector)):
         refusal = harm.declined(labels[0])
-    if refusal is None and examples.emergencies and (labels := examples.emergencies.nearest(vector)):
+    emergencies = None if refusal or _is_sum(question, signs) else examples.emergencies
+    if emergencies and (labels := emergencies.nearest(vector)):
         signs = red_flags.suspected(signs, labels)
     return signs, refusal
+
+
+def _is_sum(question: str, signs: Triage) -> bool:
+    asked = None if signs.findings else asked_in(question, Profile())
+    return asked is not None and asked.all_read

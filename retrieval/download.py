@@ -4,6 +4,7 @@ DownloadError
 └── Unreachable: what else would be asked of the service now can't be had either
 """
 
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+
+from primum.retrieval.addresses import is_public
 
 MAX_DOWNLOAD = 300 * 2**20  # bytes
 MAX_SECONDS = 1800.0  # of one download, however steadily it drips; at 2 Mbit/s the largest takes 21 minutes
@@ -30,9 +33,31 @@ class Unreachable(DownloadError):
 
 @contextmanager
 def client() -> Iterator[httpx.Client]:
-    """A client that follows redirects, waits a minute at most for the next bytes, and says who it is."""
-    with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers={"user-agent": _AGENT}) as opened:
+    """A client that follows redirects, waits a minute at most for the next bytes, and says who it is.
+
+    The host that is asked first is the one that was set. Where that leads elsewhere, by a redirect or a link, it is
+    followed by https to public addresses alone.
+    """
+    own: list[tuple[str, str, int | None]] = []
+
+    def check(request: httpx.Request) -> None:
+        url = request.url
+        own.append((url.scheme, url.host, url.port))
+        if own[-1] != own[0] and not (url.scheme == "https" and all(map(is_public, _addresses(url.host)))):
+            raise DownloadError(f"{own[0][1]} leads to {url.host}, which is not asked: only https, at public addresses")
+
+    with httpx.Client(
+        timeout=_TIMEOUT, follow_redirects=True, headers={"user-agent": _AGENT}, event_hooks={"request": [check]}
+    ) as opened:
         yield opened
+
+
+def _addresses(host: str) -> set[str]:
+    """Those of a name; none where only a proxy knows it, which then decides whom it asks."""
+    try:
+        return {str(one[4][0]) for one in socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError):
+        return set()
 
 
 def fetch(http: httpx.Client, address: str, most: int = MAX_DOWNLOAD, params: Mapping[str, Any] | None = None) -> bytes:

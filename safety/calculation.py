@@ -1,7 +1,7 @@
 """What a question asks to have computed: the formulas that it names, and the values that it tells for them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,6 +17,7 @@ from primum.safety.remembered import remembered
 from primum.safety.sentences import split_plain
 from primum.safety.units import level, number, registry
 from primum.safety.vitals import read as vitals
+from primum.safety.words import is_common
 
 Value = float | str | bool
 _INPUTS: dict[str, dict[str, Any]] = WORDS.data["inputs"]
@@ -38,15 +39,25 @@ _OF_VITALS = {
     "respiratory_rate": "respiratory_rate", "temperature_c": "temperature", "glucose_mmol_l": "glucose",
 }  # fmt: skip
 _OF_ANYONE = frozenset({"age_years", "sex"})  # that a question tells without wanting a formula
-_CHILD = 18
+_CHILD, STONE_KG = 18, 6.35029
+_ASIDE = WORDS.pattern("aside")
+_WORD = re.compile(r"(?<![\w'])[^\W\d_][\w'-]+")  # of more than one letter, and no unit behind a number
+_TIED = re.compile(r"[ -]*(?:(?:of|the|an?|to|in|on|for|his|her|at) )*")  # between words of one phrase
+_MOST_UNREAD = 6
+_PRESSURES = re.compile(r"(?<![\d/])(\d{2,3}) ?(?:/|over) ?(\d{2,3})(?![\d/])")
+_URINE = re.compile(r"\burin(?:e|ary) creatinine\b", re.IGNORECASE)  # no creatinine of the blood
 
 
 @dataclass(frozen=True)
 class Calculation:
-    """A formula by its name, and what is told for it, each value in the formula's own unit."""
+    """A formula by its name, and what is told for it, each value in the formula's own unit.
+
+    `unread`: what the question says besides. What counts as absent may stand in it in words that are not known here.
+    """
 
     formula: str
     values: Mapping[str, Value]
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,11 @@ class Asked:
     calculations: tuple[Calculation, ...]
     which: str = ""
     alone: bool = True
+
+    @property
+    def all_read(self) -> bool:
+        """Whether the question tells nothing but the inputs of what it wants computed."""
+        return bool(self.calculations) and self.alone and not any(one.unread for one in self.calculations)
 
 
 @cache
@@ -108,28 +124,76 @@ def _calculations(
     text: str, plain: str, match: re.Match[str], row: Mapping[str, Any], profile: Profile
 ) -> Iterator[Calculation]:
     """Those of one row that are asked for, not only spoken of."""
+    # A name of a formula is none of its items: of "has bled" nobody bled.
+    named = [one.span() for one in WORDS.made(dict(row)).finditer(plain)]
+    rest = _without(plain, named)
     age = known(text, profile).age
     names = row["child"] if "child" in row and age is not None and age < _CHILD else row["compute"]
     for name in names:
         formula = FORMULAS[name]
-        told, values = _values(text, plain, formula, Profile()), _values(text, plain, formula, profile)
-        given = any(_RESULT.match(plain[one.end() :]) for one in WORDS.made(dict(row)).finditer(plain))
-        if (_whole(formula, told) or not given) and _is_asked(plain, match, formula, told, values):
-            yield Calculation(name, values)
+        told, values = (_values(text, plain, rest, formula, who) for who in (Profile(), profile))
+        given = any(_RESULT.match(plain[stop:]) for _, stop in named)
+        if (_whole(formula, told) or not given) and _is_asked(plain, rest, match, formula, told, values):
+            yield Calculation(name, values, _unread(rest, formula))
+
+
+def _without(plain: str, spans: Iterable[tuple[int, int]]) -> str:
+    """The text with these places blank."""
+    for start, stop in spans:
+        plain = plain[:start] + " " * (stop - start) + plain[stop:]
+    return plain
+
+
+def _unread(plain: str, formula: Formula) -> tuple[str, ...]:
+    """What a text says that is no input of a formula, as far as that is known here, and no small word."""
+    inputs = [one for name in formula.inputs for one in (name, *_INPUTS[name].get("above", ()))]
+    patterns = [_ASIDE, *(pattern for name in inputs for pattern in _readers(name))]
+    rest = _without(plain, [match.span() for pattern in patterns for match in pattern.finditer(plain)])
+    phrases: list[tuple[int, int]] = []
+    for match in _WORD.finditer(rest):
+        if is_common(match.group()):
+            continue
+        if phrases and _TIED.fullmatch(rest, phrases[-1][1], match.start()):
+            phrases[-1] = (phrases[-1][0], match.end())
+        else:
+            phrases.append(match.span())
+    items = {one for name in formula.items for one in _INPUTS[name].get("conditions", ())}
+    found = [rest[start:stop] for start, stop in phrases]
+    return tuple(dict.fromkeys(one for one in found if items.isdisjoint(conditions_of([one]))))[:_MOST_UNREAD]
+
+
+@cache
+def _readers(name: str) -> tuple[re.Pattern[str], ...]:
+    """The expressions by which a text speaks of an input, whatever it says of it."""
+    sayings = [_sayings(name, key) for key in ("said", "denied", "read", "words")]
+    return (*_numbers(name), *sayings, *_choices(name).values())
+
+
+@cache
+def _choices(name: str) -> dict[str | int, re.Pattern[str]]:
+    """The words for each choice of an input."""
+    rows = _INPUTS[name].get("values", {})
+    return {value: re.compile(rf"\b(?:{'|'.join(words)})\b") for value, words in rows.items()}
 
 
 def _is_asked(
-    plain: str, match: re.Match[str], formula: Formula, told: Mapping[str, Value], values: Mapping[str, Value]
+    plain: str,
+    rest: str,
+    match: re.Match[str],
+    formula: Formula,
+    told: Mapping[str, Value],
+    values: Mapping[str, Value],
 ) -> bool:
     """Whether the result is wanted: `BMI of 80 kg and 1.80 m`, `calculate my BMI`; not `what is a normal BMI`."""
     own = told.keys() - (_OF_ANYONE if set(formula.needed) - _OF_ANYONE else set())
     if own and _whole(formula, values):
-        return bool(_ASKS.search(plain) or "?" in plain or not _ABOUT.search(plain))
-    if _ABOUT.search(plain):
+        return bool(_ASKS.search(plain) or "?" in plain or not _ABOUT.search(rest))
+    if _ABOUT.search(rest):
         return False
     mine = _MY.search(plain, max(0, match.start() - 4), match.start())
     named_first = not plain[: match.start()].strip()
-    return bool(_ORDERED.search(plain) or mine or (own and (named_first or _ASKS.search(plain) or "?" in plain)))
+    asks = bool(_ASKS.search(plain) or "?" in plain)
+    return bool(_ORDERED.search(plain) or mine or (told and named_first) or (own and asks))
 
 
 def _whole(formula: Formula, values: Mapping[str, Value]) -> bool:
@@ -143,9 +207,11 @@ def _alone(plain: str, spans: list[tuple[int, int]]) -> bool:
     return not _ADVICE.search(plain) and not (others and len(questions) > 1)
 
 
-def _values(text: str, plain: str, formula: Formula, profile: Profile) -> dict[str, Value]:
-    """What the text and the profile tell of the formula's inputs."""
-    found = {name: _value(name, text, plain, profile) for name in formula.inputs}
+def _values(text: str, plain: str, rest: str, formula: Formula, profile: Profile) -> dict[str, Value]:
+    """What the text and the profile tell of the formula's inputs; items are read in the `rest` beside its name."""
+    found = {name: _value(name, text, rest if "said" in _INPUTS[name] else plain, profile) for name in formula.inputs}
+    if "diastolic_mmhg" not in formula.inputs and any(int(a) < int(b) for a, b in _PRESSURES.findall(plain)):
+        found.pop("systolic_mmhg", None)  # of 60/90 neither is sure; a formula with both says so itself
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -154,8 +220,8 @@ def _value(name: str, text: str, plain: str, profile: Profile) -> Value | None:
     if "said" in row:
         return _item(name, text, plain, profile)
     if "values" in row:
-        return next((value for value, words in row["values"].items() if re.search("|".join(words), plain)), None)
-    who = known(text, profile)
+        return _chosen(name, plain)
+    who = known(_URINE.sub(lambda match: " " * len(match.group()), text), profile)
     value: Value | None = None
     if name == "age_years":
         value = who.age
@@ -169,6 +235,19 @@ def _value(name: str, text: str, plain: str, profile: Profile) -> Value | None:
     return _number(name, plain) if value is None else value
 
 
+def _chosen(name: str, plain: str) -> Value | None:
+    """A choice that is told by its number or in words; None where none is, or more than one."""
+    value = _number(name, plain)
+    if value is not None:
+        return value
+    said = {
+        choice
+        for choice, pattern in _choices(name).items()
+        if any(status(plain, *match.span()) != "negated" for match in pattern.finditer(plain))
+    }
+    return said.pop() if len(said) == 1 else None
+
+
 def _own(name: str, molar: bool = False) -> str:
     """The unit of an input as pint knows it; of a mass also the molar one that it is told in as well."""
     if molar:
@@ -178,15 +257,20 @@ def _own(name: str, molar: bool = False) -> str:
 
 
 def _item(name: str, text: str, plain: str, profile: Profile) -> bool | None:
-    """Whether something is said to be so; None where nothing is said of it."""
+    """Whether something is said to be so, or follows from a number; None where nothing is said of it."""
+    row = _INPUTS[name]
     places = [match.span() for match in _sayings(name, "said").finditer(plain)]
     states = [status(plain, *place) for place in places]
     if any(one not in ("negated", "family") for one in states):
         return True
     if "negated" in states or _sayings(name, "denied").search(plain):
         return False
+    for other, most in row.get("above", {}).items():
+        value = _value(other, text, plain, profile)
+        if isinstance(value, int | float):
+            return bool(value > most)
     had = conditions_of([text, *profile.conditions])
-    return True if not had.isdisjoint(_INPUTS[name].get("conditions", ())) else None
+    return True if not had.isdisjoint(row.get("conditions", ())) else None
 
 
 def _number(name: str, plain: str) -> float | None:
@@ -205,6 +289,8 @@ def _measured(name: str, match: Mapping[str, str | None]) -> float | None:
         return 20 * float(number(packs)[0])
     if nitrogen := match.get("bun"):
         return in_unit(name, registry().Quantity(float(nitrogen), "mg/dl"), "millimole/liter")
+    if stone := match.get("stone"):
+        return round(float(stone) * STONE_KG + float(match["n"] or 0) * STONE_KG / 14, 1)
     value = _figure(match["n"] or "")
     if feet := match.get("feet"):
         return round(float(feet) * 12 * INCH_CM + value * INCH_CM, 1)

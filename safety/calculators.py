@@ -144,8 +144,15 @@ def ckd_epi_2021(creatinine_umol_l: Value, age_years: Value, sex: Sex) -> float:
 
 
 def bmi(weight_kg: Value, height_cm: Value) -> float:
-    """Body mass index in kg/m²."""
-    return _weight(weight_kg) / (_height(height_cm) / 100) ** 2
+    """Body mass index in kg/m²; the heaviest person known had one of about 190."""
+    return _together("weight_kg and height_cm", _weight(weight_kg) / (_height(height_cm) / 100) ** 2, 5, 200)
+
+
+def _together(names: str, result: float, low: float, high: float) -> float:
+    """The result of values that each may be right; ValueError with their names if together they can't be."""
+    if not low <= result <= high:
+        raise ValueError(f"{names} together give {result:g}, which nobody has ({low:g} to {high:g})")
+    return result
 
 
 def body_surface_mosteller(weight_kg: Value, height_cm: Value) -> float:
@@ -187,12 +194,18 @@ def qtc_fridericia_ms(qt_ms: Value, heart_rate_bpm: float) -> float:
     return qt / cbrt(seconds)
 
 
-def mean_arterial_pressure_mmhg(systolic_mmhg: Value, diastolic_mmhg: Value) -> float:
-    """Diastolic pressure and a third of the difference."""
+def pressures(systolic_mmhg: Value, diastolic_mmhg: Value) -> tuple[float, float]:
+    """Both pressures in mmHg; ValueError if the lower one is above the upper."""
     systolic = checked("systolic_mmhg", systolic_mmhg, 20, 350, "mmHg")
     diastolic = checked("diastolic_mmhg", diastolic_mmhg, 5, 250, "mmHg")
     if diastolic > systolic:
         raise ValueError(f"diastolic_mmhg must be between 5 and systolic_mmhg ({systolic:g}), not {diastolic:g}")
+    return systolic, diastolic
+
+
+def mean_arterial_pressure_mmhg(systolic_mmhg: Value, diastolic_mmhg: Value) -> float:
+    """Diastolic pressure and a third of the difference."""
+    systolic, diastolic = pressures(systolic_mmhg, diastolic_mmhg)
     return diastolic + (systolic - diastolic) / 3
 
 
@@ -205,6 +218,7 @@ def anion_gap_mmol_l(
         - checked("chloride_mmol_l", chloride_mmol_l, 50, 170, "millimole/liter")
         - _bicarbonate(bicarbonate_mmol_l)
     )
+    _together("sodium_mmol_l, chloride_mmol_l and bicarbonate_mmol_l", gap, -20, 80)
     if albumin_g_l is None:
         return gap
     return gap + 0.25 * (40 - _albumin(albumin_g_l))

@@ -67,23 +67,40 @@ class Formula:
 
 @dataclass(frozen=True)
 class Result:
-    """What came out, of what, which items were counted as absent, and what the source says that it means."""
+    """What came out, of what, which items were counted as absent, and what the source says that it means.
+
+    `unread`: words of the question that were not understood. An absent item may stand in them: what such a result means
+    is not said.
+    """
 
     formula: Formula
     value: float
     used: Mapping[str, Any]
     absent: tuple[str, ...] = ()
     meaning: str = ""
+    unread: tuple[str, ...] = ()
+
+    @property
+    def sure(self) -> bool:
+        """Whether nothing was told that may be one of the items that count as absent."""
+        return not (self.absent and self.unread)
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What is told of it: the value, what it means, what it rests on, for whom it holds, and its source."""
         one, value = self.formula, f"{self.value:g}" if abs(self.value) < 1e5 else f"{self.value:.0f}"
         unit = f" {one.unit}" if one.unit and one.unit != "%" else one.unit and " %"
-        told = [f"**{one.title}: {value}{unit}**" + (f" – {self.meaning}." if self.meaning else ".")]
+        told = [f"**{one.title}: {value}{unit}**" + (f" – {self.meaning}." if self.meaning and self.sure else ".")]
+        if not self.sure:
+            words = ", ".join(f'"{word}"' for word in self.unread)
+            told.append(
+                f"**Not counted, since I can't place it in this score: {words}.** The result may be another with it, so"
+                " I don't say what it means; please tell me which items it is, or that it is none."
+            )
         told.append(f"From {', '.join(_shown(name, given) for name, given in self.used.items())}.")
         if self.absent:
-            told.append(f"Counted as absent, since nothing was said of it: {', '.join(map(label, self.absent))}.")
+            why = ", since nothing was said of it" if self.sure else ""
+            told.append(f"Counted as absent{why}: {', '.join(map(label, self.absent))}.")
         if one.holds_for:
             told.append(f"It holds for: {one.holds_for}.")
         return (*told, f"Source: {one.source}.")
@@ -185,7 +202,8 @@ FORMULAS: dict[str, Formula] = {
     "anion_gap": Formula(
         "Anion gap", calculators.anion_gap_mmol_l, "mmol/l",
         "Emmett and Narins, Medicine 56:38, 1977; for albumin Figge, 1998",
-        means=((8, "below 8 to 16"), (16.01, "within 8 to 16"), (inf, "above 8 to 16")),
+        means=((0, "below 0, which is rare: look for an error of measurement first"),
+               (8, "below 8 to 16"), (16.01, "within 8 to 16"), (inf, "above 8 to 16")),
     ),
     "expected_pco2": Formula(
         "Expected carbon dioxide by Winters", calculators.expected_pco2_mmhg, "mmHg (± 2)",
@@ -350,7 +368,10 @@ FORMULAS: dict[str, Formula] = {
     ),
     "maintenance_fluid": Formula(
         "Maintenance fluid a day", calculators.maintenance_fluid_ml_day, "ml/day",
-        "Holliday and Segar, Pediatrics 19:823, 1957", "children beyond the first weeks of life",
+        "Holliday and Segar, Pediatrics 19:823, 1957; most in a day: NICE NG29, 2015 (updated 2020), 1.4",
+        "children beyond the first weeks of life",
+        ((2000.01, ""), (2500.01, "in a day girls rarely need more than 2000 ml"),
+         (inf, "in a day boys rarely need more than 2500 ml and girls than 2000 ml")),
     ),
     "burn_fluid": Formula(
         "Fluid of the first 24 hours after a burn (Parkland)", calculators.burn_fluid_ml, "ml",

@@ -1,9 +1,10 @@
-"""Bedside scores by points. An item that is not given counts as absent; measured values must be given."""
+"""Bedside scores by points. An item that is not given counts as absent; measured values must be given, and an item
+whose absence is a point."""
 
 from collections.abc import Sequence
 from typing import Literal
 
-from primum.safety.calculators import GRAMS, Sex, Value, checked
+from primum.safety.calculators import GRAMS, Sex, Value, checked, pressures
 from primum.safety.vitals import ADULT, Vitals
 from primum.safety.vitals import news2 as points_of
 
@@ -17,10 +18,6 @@ def _age(years: Value, low: float = 0) -> float:
 
 def _systolic(mmhg: Value) -> float:
     return checked("systolic_mmhg", mmhg, 20, 350, "mmHg")
-
-
-def _diastolic(mmhg: Value) -> float:
-    return checked("diastolic_mmhg", mmhg, 5, 250, "mmHg")
 
 
 def _rate(bpm: Value) -> float:
@@ -107,7 +104,8 @@ def curb_65(
     confusion: bool = False,
 ) -> int:  # fmt: skip
     """How severe a pneumonia is, 0 to 5 (Lim 2003)."""
-    low = _systolic(systolic_mmhg) < 90 or _diastolic(diastolic_mmhg) <= 60
+    systolic, diastolic = pressures(systolic_mmhg, diastolic_mmhg)
+    low = systolic < 90 or diastolic <= 60
     urea = checked("urea_mmol_l", urea_mmol_l, 0.3, 120, "millimole/liter") > 7
     return sum((confusion, urea, _breaths(respiratory_rate) >= 30, low, _age(age_years, 18) >= 65))
 
@@ -150,10 +148,13 @@ def child_pugh(
 
 
 def centor(
-    age_years: Value, temperature_c: Value, tonsils_swollen: bool = False, tender_neck_nodes: bool = False,
-    cough: bool = False,
+    age_years: Value, temperature_c: Value, cough: bool, tonsils_swollen: bool = False,
+    tender_neck_nodes: bool = False,
 ) -> int:  # fmt: skip
-    """Probability of streptococci in a sore throat, -1 to 5: Centor's score changed by age (McIsaac 1998)."""
+    """Probability of streptococci in a sore throat, -1 to 5: Centor's score changed by age (McIsaac 1998).
+
+    No cough is a point, so that it must be said.
+    """
     age = _age(age_years, 3)
     by_age = _points([(age < 15, 1), (age >= 45, -1)])
     return sum((_temperature(temperature_c) > 38, tonsils_swollen, tender_neck_nodes, not cough)) + by_age
@@ -177,7 +178,8 @@ def abcd2(
 ) -> int:  # fmt: skip
     """Risk of stroke in the days after a TIA, 0 to 7 (Johnston 2007)."""
     minutes = checked("duration_minutes", duration_minutes, 0, 10_080, "minute")
-    high = _systolic(systolic_mmhg) >= 140 or _diastolic(diastolic_mmhg) >= 90
+    systolic, diastolic = pressures(systolic_mmhg, diastolic_mmhg)
+    high = systolic >= 140 or diastolic >= 90
     lasted = _points([(minutes >= 60, 2), (minutes >= 10, 1)])
     features = _points([(one_sided_weakness, 2), (speech_disturbance, 1)])
     return (_age(age_years, 18) >= 60) + high + features + lasted + diabetes

@@ -48,6 +48,7 @@ def evaluate(
             "triage",
             "interactions",
             "doses",
+            "calculations",
             "injection",
             "memory",
             "safety",

@@ -118,6 +118,7 @@ class Issuer:
         return self._keys[number]
 
     async def _published(self) -> dict[str, jwt.PyJWK]:
+        # No guard: the issuer is the operator's own setting, often in the house. No redirect is followed.
         async with httpx.AsyncClient(timeout=_TIMEOUT) as client:
             try:
                 found = await client.get(f"{self._address.rstrip('/')}/.well-known/openid-configuration")

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
+import structlog
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ValidationError
 
@@ -19,8 +20,10 @@ from primum.tools.calculators import calculate, compute
 from primum.tools.mathematics import sum_in, work, work_out
 from primum.tools.outcome import Outcome
 from primum.tools.safety import check_dose, check_interactions, told_wrong
+from primum.tools.sums import is_sum_in_words, told_in_words
 
-Call = tuple[str, Mapping[str, Any]]
+log = structlog.get_logger(__name__)
+
 CALLABLE: tuple[BaseTool, ...] = (work_out, calculate, check_interactions, check_dose)  # by a model, in a turn
 _TOGETHER = re.compile(
     r"\b(?:interact\w*|together|combin\w+|mix\w*|at the same time|with|while (?:on|taking)|alongside)\b", re.IGNORECASE
@@ -32,27 +35,51 @@ _LEAVE = re.compile(
     r"\b(?:can|may|could|should|is it (?:safe|ok|okay|fine|all right)|safe|puedo|puede|debo|debe)\b|可以|能",
     re.IGNORECASE,
 )
+READ = "This is how I understood your question; please check that it is the sum that you meant."
+WRITE_IT = "I can work out a sum if you write it, such as 3 * 2.50 + 4 * 3."
 PAIRS = 4  # of what is asked about and what is taken; of more, a word on each would bury the answer
 _NUMBER, _ARTICLES = re.compile(NUMBER), frozenset({"a", "an", "un", "una", "uno"})
 
 
+class Call(NamedTuple):
+    """A tool with its arguments; `unread`: what of the question they may leave out; `note`: told below the outcome."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    unread: tuple[str, ...] = ()
+    note: str = ""
+
+
 @dataclass(frozen=True)
 class Evident:
-    """The calls, and what must be asked back before any; `alone`: their outcomes are all that the question wants."""
+    """The calls, and what must be asked back before any; `alone`: their outcomes are all that the question wants.
+
+    `in_words`: it is a sum, in words that a model may read and rules can't.
+    """
 
     calls: tuple[Call, ...] = ()
     which: str = ""
     alone: bool = False
+    in_words: bool = False
 
 
 def evident(question: str, profile: Profile) -> Evident:
     """What a question calls for: a sum, a formula, the interactions of the medicines that it names together."""
     if expression := sum_in(question):
-        return Evident((("work_out", {"expression": expression}),), alone=True)
+        return Evident((Call("work_out", {"expression": expression}),), alone=True)
     if asked := asked_in(question, profile):
-        calls = tuple(("calculate", {"formula": one.formula, **one.values}) for one in asked.calculations)
+        calls = tuple(
+            Call("calculate", {"formula": one.formula, **one.values}, one.unread) for one in asked.calculations
+        )
         return Evident(calls, asked.which, asked.alone)
     named = {one.name: one.written for one in validator.in_play(question)}
+    expression, what = told_in_words(question) if not named else ("", "")
+    if expression:
+        return Evident(
+            (Call("work_out", {"expression": expression}, note=f"The result is {what}. {READ}"),), alone=True
+        )
+    if not named and is_sum_in_words(question):
+        return Evident(alone=True, in_words=True)
     if _APART.search(question):
         return Evident()
     if len(named) > 1 and _TOGETHER.search(question):
@@ -65,7 +92,7 @@ def evident(question: str, profile: Profile) -> Evident:
 
 
 def _interactions(medicines: list[str]) -> Call:
-    return "check_interactions", {"medicines": medicines}
+    return Call("check_interactions", {"medicines": medicines})
 
 
 def figures(question: str) -> list[float]:
@@ -75,20 +102,23 @@ def figures(question: str) -> list[float]:
     return [number(one.group())[0] for one in found if one and one.group() not in _ARTICLES]
 
 
-def outcome(tool: str, arguments: Mapping[str, Any]) -> Outcome:
+def outcome(tool: str, arguments: Mapping[str, Any], unread: tuple[str, ...] = (), note: str = "") -> Outcome:
     """Calls one of `CALLABLE` and tells what came out. What can't be done is told too; nothing is raised."""
     given = dict(arguments)
     try:
-        sentences = _sentences(tool, _valid(tool, given))
+        sentences = _sentences(tool, _valid(tool, given), unread)
     except MissingInput as error:
         return _made(tool, given, [f"{error}. Please tell me, and I will work it out; I guess nothing."], "asks")
     except ValidationError as error:
         return _made(tool, given, [told_wrong(error) + "."], "failed")
     except ValueError as error:
         return _made(tool, given, [f"{error}. Please check the value and its unit."], "failed")
+    except Exception as error:  # a fault of ours; what it says may hold a patient's words
+        log.error("a tool broke", tool=tool, error=type(error).__name__)
+        return _made(tool, given, [f"This could not be worked out: {tool} broke. I guess nothing."], "failed")
     if suspicious("\n".join(sentences)):
         return _made(tool, given, ["What it gave speaks to a model and not to a reader; it was left out."], "failed")
-    return _made(tool, given, sentences, "done")
+    return _made(tool, given, [*sentences, note] if note else sentences, "done")
 
 
 def _made(tool: str, arguments: dict[str, Any], sentences: list[str], state: Any) -> Outcome:
@@ -103,7 +133,7 @@ def _valid(tool: str, arguments: dict[str, Any]) -> BaseModel:
     return schema.model_validate(arguments)
 
 
-def _sentences(tool: str, given: Any) -> list[str]:
+def _sentences(tool: str, given: Any, unread: tuple[str, ...]) -> list[str]:
     match tool:
         case "work_out":
             worked = work(given.expression)
@@ -112,7 +142,7 @@ def _sentences(tool: str, given: Any) -> list[str]:
             return [f"**{worked.read}{joined}{worked.decimal}**{exact}."]
         case "calculate":
             values = given.model_dump(exclude={"formula"}, exclude_none=True)
-            return list(compute(given.formula, values).sentences)
+            return list(replace(compute(given.formula, values), unread=unread).sentences)
         case "check_interactions":
             return [_told(one) for one in validator.between(given.medicines, tell_unknown=True)]
     return [_told(one) for one in doses.check(given.text, given.profile or Profile(), tell_unknown=True)]

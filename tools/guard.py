@@ -6,7 +6,6 @@ cookies, no proxies of the environment, and no log of addresses, which may hold 
 """
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 import zlib
@@ -18,13 +17,12 @@ import httpcore
 import httpx
 
 from primum.graph.errors import AddressRefused, LookUpFailed
+from primum.retrieval.addresses import is_public
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 _HOPS = 4
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_OPEN = ipaddress.ip_network("2000::/3")  # all of IPv6 that is given out
 _TIMES = {"timeout": {"connect": 3.0}}  # seconds for one of several addresses; the whole has its own limit
 LARGEST = 5 * 2**20  # bytes of an answer, unpacked
 
@@ -37,22 +35,6 @@ class Page:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open internet, also when it is wrapped in an IPv6 address."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.scope_id:
-            return False
-        if ip in _NAT64:
-            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
-        if inner:
-            return is_public(str(inner))
-        if ip not in _OPEN:
-            return False
-    return ip.is_global and not (ip.is_private or ip.is_multicast or ip.is_reserved)
 
 
 def is_below(host: str, sites: Iterable[str]) -> bool:

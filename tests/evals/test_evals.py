@@ -192,7 +192,34 @@ def test_what_can_not_be_read_says_why(tmp_path: Path) -> None:
 
 
 def test_the_tasks_are_those_that_rules_can_answer() -> None:
-    assert {*TASKS, *LOOKED_AT_TWICE} == {"triage", "interactions", "doses", "injection", "safety", "phi"}
+    tasks = {"triage", "interactions", "calculations", "doses", "injection", "safety", "phi"}
+    assert {*TASKS, *LOOKED_AT_TWICE} == tasks
+
+
+def test_calculations_reports_what_came_out_right_wrong_and_not_at_all(tmp_path: Path) -> None:
+    def case(name: str, text: str, formula: str, value: float | None) -> dict[str, Any]:
+        return {"id": name, "text": text, "formula": formula, "value": value}
+
+    path = cases(
+        tmp_path,
+        case("right", "BMI of 80 kg and 2 m", "bmi", 20.0),
+        case("wrong", "BMI of 80 kg and 2 m", "bmi", 25.0),
+        case("guessed", "BMI of 80 kg and 2 m", "bmi", None),
+        case("asked", "Anion gap with sodium 140, chloride 100", "anion_gap", 20.0),
+        case("rightly asked", "Anion gap with sodium 140, chloride 100", "anion_gap", None),
+        case("unseen", "What is a fever?", "bmi", 20.0),
+    )
+    report = evaluate("calculations", [path])
+    assert (report["n"], report["formulas"], report["right"]) == (6, 2, 2)
+    assert report["ids"] == {
+        "withheld": [], "asked_back": ["asked"], "not_seen": ["unseen"], "wrong": ["wrong", "guessed"],
+    }  # fmt: skip
+
+
+def test_no_blind_question_for_a_formula_is_told_a_wrong_figure() -> None:
+    held_out = Path(__file__).parents[2] / "evals" / "held_out"
+    report = evaluate("calculations", [held_out / "calculations.jsonl", held_out / "calculations_2.jsonl"])
+    assert report["wrong"] == 0 and report["right"] >= 147
 
 
 def test_what_a_model_adds_to_the_facts_is_counted_and_so_is_what_is_wrong_of_it() -> None:

@@ -7,9 +7,8 @@ import pytest
 from primum.graph.agent import Agent
 from primum.graph.resources import open_resources
 from primum.graph.settings import Settings
-from primum.nodes.act import READ
-from primum.nodes.respond import OUTSIDE
 from primum.safety.profile import Profile
+from primum.tools.evident import READ, WRITE_IT
 from tests.fakes import Body, FakeEmbedder, FakeVLLM, Says
 from tests.pages import cited
 
@@ -130,7 +129,7 @@ async def test_a_number_that_the_model_made_up_reaches_no_tool(calling: Agent, v
     vllm.forms["Routing"] = OUTSIDE_ROUTE
     vllm.choices.append(Says(calls=(("work_out", {"expression": "3*12-17"}),)))
     answer = await calling.ask(PUZZLE)
-    assert answer.text == OUTSIDE and "19" not in answer.text
+    assert answer.text == WRITE_IT and "19" not in answer.text
     assert "act: the model called work_out with numbers that nobody gave" in answer.trace.problems
 
 
@@ -167,4 +166,10 @@ async def test_a_call_that_fails_is_a_stated_gap_and_no_crash(
 
 async def test_a_model_is_offered_no_tools_unless_it_can_call_them(agent: Agent, vllm: FakeVLLM) -> None:
     vllm.forms["Routing"] = OUTSIDE_ROUTE
-    assert (await agent.ask(PUZZLE)).text == OUTSIDE and vllm.offered == []
+    assert (await agent.ask(PUZZLE)).text == WRITE_IT and vllm.offered == []
+
+
+async def test_a_sum_told_in_words_of_a_sure_form_needs_no_model(agent: Agent, vllm: FakeVLLM) -> None:
+    answer = await agent.ask("A bakery sells 3 loaves at $2.50 and 4 at $3. How much in all?")
+    assert answer.text.startswith("**3 × 2.50 + 4 × 3 = 19.5**") and READ in answer.text
+    assert answer.status == "answered" and vllm.requests == []

@@ -21,6 +21,7 @@ class Site:
     def __init__(self) -> None:
         self.pages: dict[str, bytes | str | Iterator[bytes]] = {}
         self.refused: dict[str, str] = {}
+        self.moved: dict[str, str] = {}
         self.asked: list[str] = []
         site = self
 
@@ -30,6 +31,9 @@ class Site:
                 content = site.pages.get(self.path, site.pages.get(urlsplit(self.path).path))
                 if self.path in site.refused:
                     self.send_response(503, site.refused[self.path])
+                elif self.path in site.moved:
+                    self.send_response(302)
+                    self.send_header("location", site.moved[self.path])
                 else:
                     self.send_response(404 if content is None else 200)
                 self.end_headers()
@@ -145,6 +149,20 @@ def test_a_download_stops_where_it_is_too_large(site: Site, monkeypatch: pytest.
     site.pages["/medquad.zip"] = bytes(2**21)
     (found,) = read("medquad", site.addresses)
     assert isinstance(found, Unreadable) and "larger than 1 MB" in found.reason
+
+
+@pytest.mark.parametrize("link", ["http://10.0.0.1/xml/mplus_topics_compressed_2026-11-21.zip", "https://127.0.0.2/a"])
+def test_a_page_that_leads_into_the_house_is_not_followed(link: str, site: Site) -> None:
+    with download.client() as http, pytest.raises(download.DownloadError, match="only https, at public addresses"):
+        site.pages["/here"] = "well"
+        assert download.fetch(http, f"{site.address}here") == b"well"
+        download.fetch(http, link)
+
+
+def test_a_redirect_into_the_house_is_not_followed(site: Site) -> None:
+    site.moved["/here"] = "http://127.0.0.2:1/secret"
+    with download.client() as http, pytest.raises(download.DownloadError, match=r"leads to 127\.0\.0\.2"):
+        download.fetch(http, f"{site.address}here")
 
 
 @pytest.fixture

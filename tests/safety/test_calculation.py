@@ -29,6 +29,16 @@ COMPUTED: list[tuple[str, str, float]] = [
     ("Child-Pugh with bilirubin 40 µmol/l, albumin 30, INR 1.5, mild ascites, no encephalopathy?", "child_pugh", 8),
     ("FIB-4 age 60, AST 80, ALT 64, platelets 150,000?", "fib_4", 4),
     ("GCS E3V4M5", "glasgow", 12),
+    ("GCS: eyes open to speech, confused, localises pain", "glasgow", 12),
+    ("GCS: does not open his eyes, groans, does not obey commands, withdraws", "glasgow", 7),
+    ("HAS-BLED score of a 70-year-old with a previous gastrointestinal bleed and aspirin", "has_bled", 3),
+    ("HAS-BLED 70yo, systolic 170, creatinine 250", "has_bled", 3),
+    ("BMI 70 kg 1.7 m", "bmi", 24.2),
+    ("BMI 11 stone 6 lb 5'9\"", "bmi", 23.6),
+    ("QTc for QT 400 ms at 75 bpm", "qtc_fridericia", 430.9),
+    ("MELD 3.0, male, bili 3 mg/dl, INR 1.8, creat 1.3, Na 130, albumin 28 g/l", "meld_3", 24),
+    ("Wells PE score: heart rate 110, previous PE", "wells_pe", 3),
+    ("FENa: urine Na 40, Na 135, urine creatinine 40 mg/dl, creatinine 3 mg/dl", "sodium_excretion", 2.2),
     ("Apgar: appearance 1, pulse 2, grimace 2, activity 2, respiration 2", "apgar", 9),
     ("Centor score: 10 year old, 38.5 °C, swollen tonsils, no cough", "centor", 4),
     ("pack years of 15 cigarettes a day for 20 years", "pack_years", 15),
@@ -61,6 +71,9 @@ def test_a_question_that_tells_all_is_computed(question: str, formula: str, valu
         ("What is my BMI?", ("weight_kg", "height_cm")),
         ("Calculate my eGFR", ("creatinine_umol_l", "age_years", "sex")),
         ("What is the BMI of a man of 80 kg?", ("height_cm",)),
+        ("Shock index with BP 60/90, pulse 120", ("systolic_mmhg",)),
+        ("CURB-65 for an 80-year-old", ("urea_mmol_l", "respiratory_rate", "systolic_mmhg", "diastolic_mmhg")),
+        ("GCS: eyes open to voice, oriented but also confused, obeys", ("verbal",)),
         # 20 may be µmol/l or mg/dl.
         ("MELD of a man with bilirubin 20, INR 2, creatinine 1.5, sodium 130, albumin 28?", ("bilirubin_umol_l",)),
     ],
@@ -120,3 +133,27 @@ def test_a_value_that_can_not_be_is_refused_by_its_name() -> None:
     (one,) = asked("FIB-4 age 60, AST 80000 U/l, ALT 64, platelets 150?").calculations
     with pytest.raises(ValueError, match="ast_u_l must be between 1 and 20000, not 80000"):
         FORMULAS[one.formula].compute(one.values)
+
+
+@pytest.mark.parametrize(
+    ("question", "unread"),
+    [
+        ("HAS-BLED 70yo, previous GI bleed, aspirin", ()),
+        ("HAS-BLED of a 70 year old, flibbering of the spleen and warfarin", ("flibbering of the spleen",)),
+        ("CHA2DS2-VASc of a woman of 70 with a floppy ventricle", ("floppy ventricle",)),
+        ("Wells PE: HR 110, operation last month", ("operation",)),
+    ],
+)
+def test_what_is_said_of_a_score_and_not_understood_is_kept(question: str, unread: tuple[str, ...]) -> None:
+    assert asked(question).calculations[0].unread == unread
+
+
+def test_an_age_that_nobody_has_is_refused_and_not_asked_for() -> None:
+    (one,) = asked("CHA2DS2-VASc of a man aged 200").calculations
+    with pytest.raises(ValueError, match="age_years must be between 18 and 130"):
+        FORMULAS[one.formula].compute(one.values)
+
+
+@pytest.mark.parametrize("question", ["Wells score", "Wells score: a swollen leg and haemoptysis"])
+def test_which_score_is_asked_where_the_words_fit_both(question: str) -> None:
+    assert asked(question).which.startswith("Is it the Wells score")

@@ -1,6 +1,7 @@
 """Every formula and score against worked examples: from its publication where that has one, else worked by hand."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -95,7 +96,8 @@ WORKED: list[tuple[str, dict[str, Any], float, str]] = [
     ("qsofa", {"respiratory_rate": 21, "systolic_mmhg": 101}, 0, "does not rule"),
     ("news2", WELL | {"age_years": 60}, 0, "low"),
     ("news2", WELL | {"age_years": 60, "systolic_mmhg": 88, "heart_rate_bpm": 135, "confusion": True}, 9, "emergency"),
-    ("centor", {"age_years": 10, "temperature_c": 38.5, "tonsils_swollen": True, "tender_neck_nodes": True}, 5, "51"),
+    ("centor", {"age_years": 10, "temperature_c": 38.5, "tonsils_swollen": True, "tender_neck_nodes": True,
+                "cough": False}, 5, "51"),
     ("centor", {"age_years": 50, "temperature_c": 38, "cough": True}, -1, "1 to 2.5"),
     ("glasgow", {"eyes": 3, "verbal": 4, "motor": 5}, 12, "moderate"),
     ("glasgow", {"eyes": 1, "verbal": 1, "motor": 1}, 3, "severe"),
@@ -181,3 +183,41 @@ def test_values_in_other_units_are_converted_by_their_molar_mass_and_wrong_units
     assert FORMULAS["ldl_friedewald"].compute(fats).value == pytest.approx(120, abs=0.1)
     with pytest.raises(ValueError, match="weight_kg must be in kilogram, not in centimeter"):
         FORMULAS["bmi"].compute({"weight_kg": unit(80, "centimeter"), "height_cm": 180})
+
+
+def test_what_was_not_understood_is_told_and_nothing_is_said_of_what_the_result_means() -> None:
+    result = FORMULAS["has_bled"].compute({"age_years": 70, "bleeding_drugs": True})
+    sure, unsure = " ".join(result.sentences), " ".join(replace(result, unread=("gut ooze",)).sentences)
+    assert "no high risk of bleeding" in sure and "since nothing was said of it" in sure
+    assert "no high risk" not in unsure and "nothing was said" not in unsure and '"gut ooze"' in unsure
+
+
+def test_of_a_result_that_counts_nothing_as_absent_unread_words_change_nothing() -> None:
+    result = FORMULAS["glasgow"].compute({"eyes": 3, "verbal": 4, "motor": 5})
+    assert replace(result, unread=("gut ooze",)).sentences == result.sentences
+
+
+@pytest.mark.parametrize(
+    ("formula", "given", "said"),
+    [
+        ("bmi", {"weight_kg": 650, "height_cm": 20}, "weight_kg and height_cm together give 16250"),
+        ("anion_gap", {"sodium_mmol_l": 80, "chloride_mmol_l": 170, "bicarbonate_mmol_l": 70}, "together give -160"),
+        ("curb_65", {"age_years": 70, "urea_mmol_l": 8, "respiratory_rate": 20, "systolic_mmhg": 60,
+                     "diastolic_mmhg": 90}, "diastolic_mmhg must be between 5 and systolic_mmhg"),
+        ("abcd2", {"age_years": 70, "systolic_mmhg": 60, "diastolic_mmhg": 90, "duration_minutes": 5},
+         "diastolic_mmhg must be between 5 and systolic_mmhg"),
+        ("centor", {"age_years": 25, "temperature_c": 38.5, "tonsils_swollen": True}, "also needs cough"),
+    ],
+)  # fmt: skip
+def test_values_that_can_not_be_together_and_a_point_for_silence_are_refused(
+    formula: str, given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        FORMULAS[formula].compute(given)
+
+
+def test_what_a_day_of_fluid_seldom_goes_beyond_is_told() -> None:
+    def means(weight: float) -> str:
+        return FORMULAS["maintenance_fluid"].compute({"weight_kg": weight}).meaning
+
+    assert means(20) == "" and "girls rarely need more than 2000 ml" in means(50) and "boys" in means(80)

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from primum.graph.errors import AddressRefused, LookUpFailed
-from primum.tools.guard import Guard, Network, is_below, is_public
+from primum.retrieval.addresses import is_public
+from primum.tools.guard import Guard, Network, is_below
 from tests.apis import FakeAPI, Reply, as_json, moved, packed
 
 PRIVATE = [
@@ -32,6 +33,7 @@ PRIVATE = [
     ),
     *("100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"),
     *("::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "2001:db8::1", "fec0::1"),
+    *("168.63.129.16", "::ffff:168.63.129.16", "3fff::1", "3fff:0fff::1"),
     *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1"),
     *("64:ff9b::10.0.0.1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:a9fe:a9fe::1"),
 ]

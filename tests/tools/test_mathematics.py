@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from primum.tools import mathematics
 from primum.tools.mathematics import CantWorkOut, sum_in, work, work_out
 
 
@@ -28,6 +29,11 @@ from primum.tools.mathematics import CantWorkOut, sum_in, work, work_out
         ("log(1000)", "3"),
         ("ln(e)", "1"),
         ("six", None),
+        ("3,5 + 2,5", "6"),
+        ("1,5+2,5", "4"),
+        ("2^0.425 * 3^(1/3)", "1.936324615"),
+        ("exp(-900)", "1.364477212e-391"),
+        ("x^3 - 3x + 1 = 0", "x = -1.879385242; x = 0.3472963553; x = 1.532088886"),
         ("12 divided by 3 plus 1", "5"),
         ("2x + 3 = 11", "x = 4"),
         ("x^2 - 5x + 6 = 0", "x = 2; x = 3"),
@@ -54,7 +60,7 @@ def test_it_is_worked_out(text: str, result: str | None) -> None:
         ("__import__('os').system('true')", "Only numbers"),
         ("().__class__", "Only numbers"),
         ("[1, 2][0]", "Only numbers"),
-        ("(lambda: 1)()", "no expression"),
+        ("(lambda: 1)()", "Only numbers"),
         ("'a' * 10", "Only numbers"),
         ("sqrt(-1)", "no real value"),
         ("2 +", "no expression"),
@@ -67,6 +73,10 @@ def test_it_is_worked_out(text: str, result: str | None) -> None:
         ("x = x + 1", "one unknown at least"),
         ("sin(x) = 1", "nothing else"),
         ("log(0)", "no finite value"),
+        ("sin(1)^2 + cos(1)^2 - 1", "can't be told from zero"),
+        ("1,500 + 2,5", "thousands or decimals"),
+        ("10:30", "colon"),
+        ("ln(sin(99)) + 1", "no real value"),
     ],
 )
 def test_what_is_no_mathematics_or_too_much_of_it_is_refused_at_once(text: str, said: str) -> None:
@@ -74,6 +84,45 @@ def test_what_is_no_mathematics_or_too_much_of_it_is_refused_at_once(text: str, 
     with pytest.raises(CantWorkOut, match=said):
         work(text)
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("exp(exp(exp(10)))", "exp is worked out of numbers up to 900"),
+        ("exp(exp(exp(exp(10))))", "exp is worked out of numbers up to 900"),
+        ("exp(-exp(exp(exp(5))))", "exp is worked out of numbers up to 900"),
+        ("exp(500*ln(7))", "exp is worked out of numbers up to 900"),
+        ("sin(exp(exp(exp(3))))", "exp is worked out of numbers up to 900"),
+        ("sin(exp(exp(20)))", "exp is worked out of numbers up to 900"),
+        ("cos(exp(20))", "cos is worked out of numbers up to 1000000"),
+        ("sqrt(1e999999999)", "digits and one point"),
+        ("((exp(10)^20)^20)^20", "more than 400 digits"),
+        ("((exp(-10)^20)^20)^20", "more than 400 digits"),
+        ("((3*pi)^50)^200", "more than 400 digits"),
+        ("(((1+sqrt(2))^200)^200)^200", "more than 400 digits"),
+        ("((x+y+z)^4)^4 = 1", "degree of 4 at most"),
+    ],
+)
+def test_what_would_run_long_is_refused_by_its_size_after_few_steps(
+    text: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mathematics, "STEPS", 30_000)
+    with pytest.raises(CantWorkOut, match=said):
+        work(text)
+
+
+def test_what_is_not_large_but_long_ends_after_so_many_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "sqrt(2)*x + sqrt(3)*y + pi*z = 1; sin(1)*x + cos(1)*y + z = 2; x + y - exp(3)*z = ln(3)"
+    monkeypatch.setattr(mathematics, "STEPS", 100_000)
+    with pytest.raises(CantWorkOut, match="too many steps"):
+        work(long)
+    assert work("1 + 1").decimal == "2"  # the next count begins anew
+
+
+@pytest.mark.parametrize("question", ["What is 1" + " " * 50_000 + "a", "What is 1 + " + "e " * 80 + "hello"])
+def test_a_question_that_is_no_sum_is_told_without_trying_every_way_to_read_it(question: str) -> None:
+    assert sum_in(question) == ""
 
 
 @given(st.text("0123456789+-*/^().x=%; e", max_size=40))
