@@ -133,7 +133,9 @@ def test_a_backup_goes_where_its_user_may_write_and_is_made_when_it_is_asked_for
     folder = backup["command"][2]
     assert f"${{BACKUPS:-backups}}:{folder}" in backup["volumes"] and "backups" in COMPOSE["volumes"]
     # A new volume has the owner of the image's folder.
-    made = re.search(r"install --directory --owner 10001 --group 10001 --mode 0700 (.+)", (DEPLOY / "Dockerfile").read_text())
+    made = re.search(
+        r"install --directory --owner 10001 --group 10001 --mode 0700 (.+)", (DEPLOY / "Dockerfile").read_text()
+    )
     assert made is not None and folder in made[1].split()
 
 

@@ -49,7 +49,7 @@ def test_a_command_of_compose_names_a_profile_and_a_service_that_there_are(words
     assert set(services) <= SERVICES.keys()
 
 
-backups = re.findall(r"run --rm backup (backup .+)", PAGE) + re.findall(r'args = \[([^]]+)\]', PAGE)
+backups = re.findall(r"run --rm backup (backup .+)", PAGE) + re.findall(r"args = \[([^]]+)\]", PAGE)
 
 
 @pytest.mark.parametrize("given", backups)
