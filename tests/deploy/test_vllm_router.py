@@ -4,8 +4,8 @@ import asyncio
 import re
 import shlex
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -23,13 +23,21 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs/deploy.md").read_text(encodi
 TOLD = shlex.split(re.findall(r"^vllm-router .*$", PAGE, re.MULTILINE)[0])
 
 
-def command(program: Path, port: int, servers: list[FakeVLLM]) -> list[str]:
-    """The page's, with other ports, and faster."""
+@contextmanager
+def router(program: Path, log: Path, port: int, servers: list[FakeVLLM]) -> Iterator[subprocess.Popen[bytes]]:
+    """By the page's command, with other ports, and faster."""
     argv = TOLD[1 : TOLD.index("--worker-urls")]
     for option, value in {"--port": str(port), "--health-check-interval-secs": "1"}.items():
         argv[argv.index(option) + 1] = value
     argv += ["--prometheus-port", str(free_port(0))]
-    return [str(program), *argv, "--worker-urls", *(server.url.removesuffix("/v1") for server in servers)]
+    argv += ["--worker-urls", *(server.url.removesuffix("/v1") for server in servers)]
+    with log.open("wb") as file:
+        process = subprocess.Popen([str(program), *argv], stdout=file, stderr=file)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 @pytest.fixture
@@ -40,16 +48,11 @@ async def routed(tools_python: Path, tmp_path: Path) -> AsyncIterator[Routed]:
         for server in servers:
             server.default = GOOD
         port, log = free_port(0), tmp_path / "router.log"
+        process = stack.enter_context(router(tools_python.with_name("vllm-router"), log, port, servers))
         routed = Routed(f"http://127.0.0.1:{port}/v1", log, servers, [])
-        with log.open("wb") as file:
-            argv = command(tools_python.with_name("vllm-router"), port, servers)
-            process = subprocess.Popen(argv, stdout=file, stderr=file)
-        try:
-            await routed.until(lambda: process.poll() is None and answers(port))
-            yield routed
-        finally:
-            process.terminate()
-            process.wait(20)
+        await routed.until(lambda: process.poll() is not None or answers(port))
+        assert process.poll() is None, log.read_text()
+        yield routed
 
 
 def answers(port: int) -> bool:
