@@ -44,7 +44,7 @@ def test_a_command_of_compose_names_a_profile_and_a_service_that_there_are(words
     profiles = {profile for service in SERVICES.values() for profile in service.get("profiles", [])}
     assert {words[at + 1] for at, word in enumerate(words) if word == "--profile"} <= profiles
     services = [words[at + 2] for at, word in enumerate(words) if word in ("exec", "run")]
-    services += words[words.index("stop") + 1 :] if "stop" in words else []
+    services += words[words.index("--wait") + 1 :] if "--wait" in words else []
     services += [words[at + 1].partition("=")[0] for at, word in enumerate(words) if word == "--scale"]
     assert set(services) <= SERVICES.keys()
 
