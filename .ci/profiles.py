@@ -28,5 +28,5 @@ for file in sys.argv[1:]:
     known = {field.name for field in dataclasses.fields(SpeculativeConfig)}
     if unknown := set(told.speculative_config or {}) - known:
         sys.exit(f"{file}: speculative-config has no {', '.join(sorted(unknown))}")
-    gpus = engine.tensor_parallel_size * engine.pipeline_parallel_size * engine.data_parallel_size
-    print(f"{file}: {engine.model} on {gpus} GPUs, read by vLLM {vllm.__version__}")
+    devices = engine.tensor_parallel_size * engine.pipeline_parallel_size * engine.data_parallel_size
+    print(f"{file}: {engine.model} on {devices} devices, read by vLLM {vllm.__version__}")

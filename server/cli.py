@@ -293,7 +293,7 @@ def serve_model(
         name = settings.model_name
         if profile:
             file = engines.find_profile(profile)
-            command = engines.profile_command(program, file, model, name, host, port, lora)
+            command = engines.profile_command(program, hardware, file, model, name, host, port, lora)
         else:
             command = engines.vllm_command(program, hardware, str(model), name, host, port, lora)
         if not dry_run:

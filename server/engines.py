@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+import yaml
+
 from primum.finetune.adapter import RANKS, checked, largest_rank
 from primum.graph.errors import BadInput, LocalServerFailed
 
@@ -23,6 +25,8 @@ RANK = 64  # up to which it does, unless told otherwise
 TOOL_PARSERS = {"llama3_json": ("<|python_tag|>", "llama-3"), "mistral": ("[TOOL_CALLS]", "mistral")}
 
 PROFILES = Path(__file__).resolve().parent.parent / "deploy" / "vllm"  # files of vLLM's own arguments
+LAPTOP = PROFILES / "laptop-cpu.yaml"
+OF_PROCESSORS = ("block-size", "max-num-seqs", "enforce-eager")  # what of it holds for any model
 
 
 @dataclass(frozen=True)
@@ -100,12 +104,12 @@ def find_profile(given: str) -> Path:
 
 
 def profile_command(
-    program: str, profile: Path, model: str | None, name: str, host: str, port: int, lora: Lora
+    program: str, hardware: Hardware, profile: Path, model: str | None, name: str, host: str, port: int, lora: Lora
 ) -> Command:
     """`vllm serve` as a profile says; what is given beside it holds in its stead."""
     argv = [program, "serve", *([model] if model else []), "--config", str(profile)]
     argv += ["--host", host, "--port", str(port), "--served-model-name", name, *_lora(lora)]
-    return Command(argv, _env(model, lora))
+    return Command(argv, _env(hardware, model, lora))
 
 
 def vllm_command(program: str, hardware: Hardware, model: str, name: str, host: str, port: int, lora: Lora) -> Command:
@@ -118,21 +122,14 @@ def vllm_command(program: str, hardware: Hardware, model: str, name: str, host: 
     # Else a model that is unsure may fill a form with blank lines until its tokens are used up.
     argv += ["--structured-outputs-config", json.dumps({"backend": "xgrammar", "disable_any_whitespace": True})]
     argv += _lora(lora)
-    env = _env(model, lora)
     if hardware.gpus:
         # A model's attention heads divide by powers of two, seldom by three.
         argv += ["--tensor-parallel-size", str(1 << (hardware.gpus.bit_length() - 1))]
-        return Command(argv, env)
-    # The default block of 128 tokens finds no common prefix in short prompts.
-    argv += ["--block-size", "32", "--max-num-seqs", "32", "--enforce-eager"]
-    # Eager or not, vLLM compiles its sampler: half a minute within the first request, and it takes a C++ compiler.
-    env["TORCH_COMPILE_DISABLE"] = "1"
-    # One core stays free: a thread that shares its core makes all others wait.
-    cores = hardware.cores[:-1] or hardware.cores
-    env["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, cores))
-    env["OMP_NUM_THREADS"] = str(len(cores))
-    env["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, hardware.memory // 8))  # whole GiB
-    return Command(argv, env)
+    else:
+        told = yaml.safe_load(LAPTOP.read_text())
+        for flag in OF_PROCESSORS:
+            argv += [f"--{flag}", *([] if told[flag] is True else [str(told[flag])])]
+    return Command(argv, _env(hardware, model, lora))
 
 
 def become(command: Command, key: str) -> NoReturn:
@@ -171,12 +168,21 @@ def lint_adapters(adapters: Mapping[str, str], model: str | None, rank: int | No
         checked(Path(folder), base, rank or RANKS[-1])
 
 
-def _env(model: str | None, lora: Lora) -> dict[str, str]:
+def _env(hardware: Hardware, model: str | None, lora: Lora) -> dict[str, str]:
     env = {"VLLM_NO_USAGE_STATS": "1"}
     if lora.hot:
         env["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "True"
     if model and Path(model).is_dir():
         env["HF_HUB_OFFLINE"] = "1"
+    if hardware.gpus:
+        return env
+    # Eager or not, vLLM compiles its sampler: half a minute within the first request, and it takes a C++ compiler.
+    env["TORCH_COMPILE_DISABLE"] = "1"
+    # One core stays free: a thread that shares its core makes all others wait.
+    cores = hardware.cores[:-1] or hardware.cores
+    env["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, cores))
+    env["OMP_NUM_THREADS"] = str(len(cores))
+    env["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, hardware.memory // 8))  # whole GiB
     return env
 
 

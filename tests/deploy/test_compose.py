@@ -17,8 +17,8 @@ DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 REPLICAS: dict[str, dict[str, Any]] = yaml.safe_load((DEPLOY / "compose.replicas.yaml").read_text())["services"]
-OURS = ("migrate", "library", "api", "worker", "page")
-ONCE = ("migrate", "library")
+OURS = ("migrate", "library", "api", "worker", "page", "backup")
+ONCE = ("migrate", "library", "backup")
 WHOLE = SERVICES | {"router": REPLICAS["router"]}
 each = pytest.mark.parametrize("name", WHOLE)
 
@@ -69,7 +69,7 @@ def test_no_part_but_the_model_server_has_a_way_out() -> None:
     assert {name for name, networks in ways.items() if "outside" in networks} == {"model", "model-cpu"}
     assert {name for name, networks in ways.items() if "edge" in networks} == {"front", "grafana"}
     outside = yaml.safe_load((DEPLOY / "compose.outside.yaml").read_text())["services"]
-    assert outside.keys() == {"api", "worker", "migrate", "library"}
+    assert outside.keys() == {"api", "worker", "migrate", "library", "backup"}
     assert all(set(service["networks"]) == {"inside", "outside"} for service in outside.values())
 
 
@@ -88,7 +88,13 @@ def test_several_model_servers_share_a_name_that_the_router_asks_for_and_no_gpu(
     assert REPLICAS.keys() == changed and REPLICAS["model-second"]["networks"]["inside"] == {"aliases": ["model"]}
     assert REPLICAS["model-second"]["extends"] == {"file": "compose.yaml", "service": "model"}
     assert SERVICES["model-cpu"]["networks"]["inside"] == {"aliases": ["model"]}
-    assert len({REPLICAS[name]["environment"]["CUDA_VISIBLE_DEVICES"] for name in ("model", "model-second")}) == 2
+    given = [REPLICAS[name]["environment"]["CUDA_VISIBLE_DEVICES"] for name in ("model", "model-second")]
+    assert given == ["${FIRST_GPUS:-0}", "${SECOND_GPUS:-1}"]
+    told = re.search(r"FIRST_GPUS=(\S+) SECOND_GPUS=([\d,]+)", (DEPLOY / "compose.replicas.yaml").read_text())
+    assert told is not None
+    pairs = [one.split(",") for one in told.groups()]
+    size = yaml.safe_load(find_profile("gpus-4-replicas").read_text())["tensor-parallel-size"]
+    assert [len(pair) for pair in pairs] == [size, size] and len({*pairs[0], *pairs[1]}) == 4
     for name in ("api", "worker"):
         assert REPLICAS[name] == {"environment": {"PRIMUM_MODEL_URL": "http://router:8000/v1"}}
     assert REPLICAS["router"]["networks"] == ["inside"] and "ports" not in REPLICAS["router"]
@@ -121,9 +127,31 @@ def test_its_commands_are_commands(name: str) -> None:
     assert {word for word in words if word.startswith("--")} <= options
 
 
-def test_its_model_server_takes_a_profile_of_ours_and_its_library_is_there() -> None:
-    (profile,) = re.findall(r"/profiles/\$\{VLLM_PROFILE:-([\w-]+)\}\.yaml", " ".join(SERVICES["model"]["command"]))
-    assert find_profile(profile).parent.samefile(DEPLOY / "vllm")
+def test_a_backup_goes_where_its_user_may_write_and_is_made_when_it_is_asked_for() -> None:
+    backup = SERVICES["backup"]
+    assert backup["profiles"] == ["backup"] and backup["environment"] == SERVICES["worker"]["environment"]
+    folder = backup["command"][2]
+    assert f"${{BACKUPS:-backups}}:{folder}" in backup["volumes"] and "backups" in COMPOSE["volumes"]
+    # A new volume has the owner of the image's folder.
+    made = re.search(
+        r"install --directory --owner 10001 --group 10001 --mode 0700 (.+)", (DEPLOY / "Dockerfile").read_text()
+    )
+    assert made is not None and folder in made[1].split()
+
+
+def test_its_model_servers_take_a_profile_of_ours_and_its_library_is_there() -> None:
+    for name, given in (("model", "${VLLM_PROFILE:-gpu-24gb}"), ("model-cpu", "laptop-cpu")):
+        config = SERVICES[name]["command"]
+        assert config[:2] == ["--config", f"/profiles/{given}.yaml"]
+        assert "./vllm:/profiles:ro" in SERVICES[name]["volumes"]
+        # What the model needs is in the profile, which vLLM's own parser reads.
+        assert {word for word in config if word.startswith("--")} == {
+            "--config",
+            "--served-model-name",
+            "--host",
+            "--port",
+        }
+    assert find_profile("gpu-24gb").parent.samefile(find_profile("laptop-cpu").parent)
     starter = SERVICES["library"]["command"][1]
     assert starter.startswith("/opt/primum/lib/python3.11/") and "python:3.11" in (DEPLOY / "Dockerfile").read_text()
     assert (DEPLOY.parent / "src" / starter.partition("site-packages/")[2]).is_dir()
@@ -132,7 +160,7 @@ def test_its_model_server_takes_a_profile_of_ours_and_its_library_is_there() -> 
 @each
 def test_each_file_that_is_mounted_is_there(name: str) -> None:
     for volume in WHOLE[name].get("volumes", []):
-        source = volume.split(":")[0]
+        source = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", volume).split(":")[0]
         assert (DEPLOY / source).exists() if source.startswith("./") else source in COMPOSE["volumes"]
         assert not source.startswith("./") or volume.endswith(":ro")
 

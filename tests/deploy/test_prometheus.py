@@ -1,4 +1,4 @@
-"""A real Prometheus, configured as shipped, asks a served Primum: each panel of the dashboard has its figures."""
+"""A real Prometheus, configured as shipped, asks a served Primum: each panel and autoscaler has its figures."""
 
 import math
 import os
@@ -21,7 +21,7 @@ import yaml
 from primum.graph.settings import Settings
 from primum.server.port import free_port
 from primum.server.worker import create_worker
-from tests.deploy.test_metrics import ALERTS, PANELS
+from tests.deploy.test_metrics import ALERTS, PANELS, SCALED
 from tests.fakes import FakeEmbedder, FakeVLLM, Says
 from tests.pages import cited
 from tests.served import events, key, served, serving
@@ -161,11 +161,11 @@ def test_each_panel_has_figures_and_each_alarm_is_worked_out(
             with broken_audit(settings):
                 events(api, f"f{number}", patient="p")
 
-        shown = [target["expr"] for panel in PANELS for target in panel["targets"]]
+        shown = [target["expr"] for panel in PANELS for target in panel["targets"]] + SCALED
         number = 0
 
         def empty() -> list[str]:
-            """The panels' questions without an answer, after one more turn of each kind."""
+            """The panels' and the autoscalers' questions without an answer, after one more turn of each kind."""
             nonlocal number
             number += 1
             turns(number)

@@ -43,9 +43,24 @@ def test_a_command_of_compose_names_a_profile_and_a_service_that_there_are(words
     assert words[2:4] == ["--file", "deploy/compose.yaml"]
     profiles = {profile for service in SERVICES.values() for profile in service.get("profiles", [])}
     assert {words[at + 1] for at, word in enumerate(words) if word == "--profile"} <= profiles
-    services = [words[at + 2] for at, word in enumerate(words) if word == "exec"]
+    services = [words[at + 2] for at, word in enumerate(words) if word in ("exec", "run")]
+    services += words[words.index("--wait") + 1 :] if "--wait" in words else []
     services += [words[at + 1].partition("=")[0] for at, word in enumerate(words) if word == "--scale"]
     assert set(services) <= SERVICES.keys()
+
+
+backups = re.findall(r"run --rm backup (backup .+)", PAGE) + re.findall(r"args = \[([^]]+)\]", PAGE)
+
+
+@pytest.mark.parametrize("given", backups)
+def test_what_a_container_for_backups_is_told_is_a_command_and_is_about_its_folder(given: str) -> None:
+    words = shlex.split(given.replace(",", " "))
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    assert {word for word in words if word.startswith("--")} <= {name for one in command.params for name in one.opts}
+    folder = SERVICES["backup"]["command"][2]
+    assert words and all(word.startswith((f"{folder}/", "--")) for word in words)
 
 
 def known(path: str, schema: dict[str, Any]) -> bool:
@@ -76,7 +91,7 @@ def test_its_settings_and_variables_are_read() -> None:
     fields = {f"PRIMUM_{name}".upper() for name in Settings.model_fields}
     variables = set(re.findall(r"\$\{([A-Z_]+):-", COMPOSE + REPLICAS))
     for name in re.findall(r"\b[A-Z]+_[A-Z_]+\b", PAGE):
-        assert name in fields | variables | {"PYTHON_DIGEST"}, name
+        assert name in fields | variables | {"PYTHON_DIGEST", "CUDA_VISIBLE_DEVICES"}, name
     images = {name for name in variables if name.endswith("_IMAGE")}
     assert images <= set(re.findall(r"`([A-Z_]+)`", PAGE))
     assert "ARG PYTHON_DIGEST" in (ROOT / "deploy/Dockerfile").read_text()

@@ -25,6 +25,8 @@ def test_it_is_current() -> None:
         (r"\| sqlalchemy \|.*\n", ""),
         (r"\| sqlalchemy \|", "| sqlbrewery |"),
         (r"\| Qwen/Qwen3-32B \|.*\n", ""),
+        (r"\| ray \|.*\n", ""),
+        (r"\| deepspeed \|.*\n", ""),
     ],
 )
 def test_a_page_of_yesterday_is_told(old: str, new: str) -> None:

@@ -1,6 +1,7 @@
 """The command that serves a model, as a table over hardware and wishes."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -77,12 +78,30 @@ def test_every_server_gets(hardware: Hardware) -> None:
 )
 def test_processor_cores_are_bound_but_for_one(hardware: Hardware, bound: str, threads: str, memory: str) -> None:
     argv, env = command(hardware)
-    assert "--block-size 32 --max-num-seqs 32 --enforce-eager" in argv
+    told = yaml.safe_load(find_profile("laptop-cpu").read_text())
+    assert told["enforce-eager"] is True
+    flags = f"--block-size {told['block-size']} --max-num-seqs {told['max-num-seqs']} --enforce-eager"
+    assert argv.endswith(flags)
     assert "--tensor-parallel-size" not in argv
     assert env["VLLM_CPU_OMP_THREADS_BIND"] == bound
     assert env["OMP_NUM_THREADS"] == threads
     assert env["TORCH_COMPILE_DISABLE"] == "1"
     assert env["VLLM_CPU_KVCACHE_SPACE"] == memory
+
+
+def test_a_profile_too_is_told_of_the_processors_where_there_is_no_gpu() -> None:
+    made = profile_command("vllm", SERVER, find_profile("laptop-cpu"), None, "primum", "127.0.0.1", 8401, Lora())
+    assert made.argv[:4] == ["vllm", "serve", "--config", str(PROFILES / "laptop-cpu.yaml")]
+    assert made.env == command(SERVER)[1]
+    gpu = profile_command("vllm", ONE_GPU, find_profile("gpu-24gb"), None, "primum", "127.0.0.1", 8401, Lora())
+    assert gpu.env == {"VLLM_NO_USAGE_STATS": "1"}
+
+
+def test_the_laptops_profile_fits_into_what_eight_gigabytes_leave_for_prompts() -> None:
+    told = yaml.safe_load(find_profile("laptop-cpu").read_text())
+    layers, heads, size = 28, 8, 128  # of Qwen3-1.7B: config.json
+    small = profile_command("vllm", Hardware(0, (0, 1), 8), PROFILES / "laptop-cpu.yaml", None, "", "", 1, Lora())
+    assert told["max-model-len"] * layers * heads * size * 2 * 2 < int(small.env["VLLM_CPU_KVCACHE_SPACE"]) * 2**30
 
 
 def test_a_folder_says_how_long_its_model_reads(model: str) -> None:
@@ -167,13 +186,30 @@ def test_a_profile_is_a_file_of_vllms_own_arguments(profile: str) -> None:
     assert {"model", "max-model-len", "max-num-seqs", "enable-prefix-caching", "structured-outputs-config"} <= set(told)
 
 
+@pytest.mark.parametrize("path", sorted(PROFILES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_no_card_that_a_profile_names_lacks_what_it_sets(path: Path) -> None:
+    """An A10 and an A100 are of a generation without 8-bit floats, in which vLLM could keep prompts."""
+    named = re.search(r"\bA1(?:0|00)\b", path.read_text().partition("\nmodel:")[0])
+    assert not (named and "fp8" in str(yaml.safe_load(path.read_text()).get("kv-cache-dtype")))
+
+
+def test_32_calls_fit_into_the_smallest_card_beside_weights_and_adapters() -> None:
+    told = yaml.safe_load(find_profile("gpu-24gb").read_text())
+    layers, heads, size = 36, 8, 128  # of Qwen3-8B: config.json
+    token = layers * heads * size * 2 * 2  # a key and a value, 16 bits each
+    weights = 6.1e9
+    rank = told["max-lora-rank"] * layers * 75_776  # what goes in and out of each matrix of a layer
+    left = told["gpu-memory-utilization"] * 22.5 * 2**30 - weights - told["max-loras"] * rank * 2 - 2 * 2**30
+    assert left / token > told["max-num-seqs"] * 2_500 > told["max-model-len"]
+
+
 def test_what_is_given_beside_a_profile_holds_in_its_stead(tmp_path: Path) -> None:
     lora = Lora(parse_adapters([f"med={adapter(tmp_path / 'med', 16)}"]), hot=True)
-    made = profile_command("vllm", find_profile("gpu-24gb"), "own/model", "primum", "127.0.0.1", 8401, lora)
+    made = profile_command("vllm", ONE_GPU, find_profile("gpu-24gb"), "own/model", "primum", "127.0.0.1", 8401, lora)
     assert made.argv[:5] == ["vllm", "serve", "own/model", "--config", str(PROFILES / "gpu-24gb.yaml")]
     assert made.argv[5:11] == ["--host", "127.0.0.1", "--port", "8401", "--served-model-name", "primum"]
     assert "--lora-modules" in made.argv and made.env["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] == "True"
-    alone = profile_command("vllm", find_profile("gpu-80gb"), None, "primum", "127.0.0.1", 8401, Lora())
+    alone = profile_command("vllm", ONE_GPU, find_profile("gpu-80gb"), None, "primum", "127.0.0.1", 8401, Lora())
     assert alone.argv[:3] == ["vllm", "serve", "--config"]
 
 

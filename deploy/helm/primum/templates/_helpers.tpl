@@ -137,11 +137,14 @@ volumeMounts:
   {{- end }}
 {{- end }}
 
+{{/* With `direct`: of what wants Postgres itself and no pooler. */}}
 {{- define "primum.volumes" -}}
+{{- $secret := .root.Values.existingSecret }}
+{{- if .direct }}{{ $secret = .root.Values.directSecret | default $secret }}{{ end -}}
 - {name: home, emptyDir: {sizeLimit: 8Gi}}
 - {name: tmp, emptyDir: {sizeLimit: 1Gi}}
-- {name: secrets, secret: {secretName: {{ .Values.existingSecret }}, defaultMode: 0440}}
-{{- with .Values.extraVolumes }}
+- {name: secrets, secret: {secretName: {{ $secret }}, defaultMode: 0440}}
+{{- with .root.Values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
