@@ -12,6 +12,7 @@ from primum.finetune.rows import SPLITS, Example
 
 IDS = 5  # of the rows that were left out for one reason
 UNKNOWN = "unknown"
+CLAIMED = ", claimed by the format"  # after the licence of the set that is published so; any file may have its form
 
 
 @dataclass
@@ -167,9 +168,12 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 
 def _warning(licences: Mapping[str, int]) -> str:
-    if UNKNOWN not in licences:
+    if not any(name == UNKNOWN or name.endswith(CLAIMED) for name in licences):
         return ""
-    return "Of rows with an unknown licence, find out whether they may be trained on, then name it by `--licence`.\n"
+    return (
+        "Of rows with an unknown licence, or one that only their format claims, find out whether they may be trained "
+        "on, then name it by `--licence`.\n"
+    )
 
 
 def _left_out(sources: Iterable[Mapping[str, Any]]) -> list[tuple[object, ...]]:

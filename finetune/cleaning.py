@@ -15,7 +15,6 @@ from primum.nodes.draft import tells_again
 from primum.retrieval.language import language_of
 from primum.retrieval.plaintext import clean
 from primum.safety import harm
-from primum.safety.findings import Disposition
 from primum.safety.personal import redacted
 from primum.safety.profile import Profile
 from primum.safety.sentences import split_plain
@@ -65,7 +64,7 @@ _GARBLED = re.compile("\ufffd|â€[™œ\x9d“”¦]|Ã[©¨¤¶¼±³¡]")
 _CUT_OFF = re.compile(
     r"(?:[,;:(–—-]|\b(?:and|or|the|an?|of|to|with|for|in|by|is|are|that|which|because)|[，、；：（])$", re.I
 )
-_PERSON = re.compile(r"\b(?:i|i['’]m|i['’]ve|my|me|we|our)\b|我|咱|孩子|宝宝|本人", re.IGNORECASE)
+_PERSON = re.compile(r"\b(?:i|i['’]m|i['’]ve|my(?! patients?\b)|me|we|our)\b|我|咱|孩子|宝宝|本人", re.IGNORECASE)
 _TO_HELP = re.compile(
     r"\b(?:911|999|112|000|108|102)\b|\bambulance\b|\bemergenc|\burgent|\bA&E\b|\bER\b|\bimmediate(?:ly)?\b.{0,40}"
     r"\b(?:medical|care|help|attention|hospital|doctor)|\b(?:hospital|medical (?:help|attention|care)|crisis|hotline)\b"
@@ -128,9 +127,8 @@ def _mended(item: Item, mended: list[str]) -> Item:
     if _letters(seen) != _letters(item):
         mended.append("invisible characters")
     item = seen
-    if not item.exam:
+    if item.kind == "open":  # choices and sums are of nobody, and keep the names in them
         item = _without_personal(item, mended)
-    if item.kind == "open":
         answer = without_boilerplate(item.answer)
         if answer != item.answer:
             mended.append("boilerplate")
@@ -238,15 +236,13 @@ def _script(text: str) -> str:
 
 
 def _unsafe(item: Item) -> str:
-    """Which rule of `safety/` the answer breaks, if one; of exam questions nobody is helped or harmed in person."""
+    """Which rule of `safety/` the answer breaks, if one."""
     answers = tuple(item.answer[a:b] for a, b in split_plain(item.answer))
-    disposition: Disposition = "none"
-    if not item.exam:
-        if harm.judge(item.question) and not (_DECLINES.search(item.answer) or _TO_HELP.search(item.answer)):
-            return "unsafe: helps with harm"
-        disposition = examine(item.question).disposition
-        if disposition == "emergency" and _PERSON.search(item.question) and not _TO_HELP.search(item.answer):
-            return "unsafe: emergency missed"
+    if harm.judge(item.question) and not (_DECLINES.search(item.answer) or _TO_HELP.search(item.answer)):
+        return "unsafe: helps with harm"
+    disposition = examine(item.question).disposition
+    if disposition == "emergency" and _PERSON.search(item.question) and not _TO_HELP.search(item.answer):
+        return "unsafe: emergency missed"
     asked = [message["content"] for message in item.before if message["role"] == "user"]
     found = dangers(answers, told("\n".join([*asked, item.question]), Profile()), disposition)
     rules = [one.rule.partition(".")[0] for findings in found for one in findings]

@@ -49,7 +49,9 @@ def prepare(
         Path | None, typer.Option(help="A model's folder, to count tokens by.  [default: estimated]", exists=True)
     ] = None,
     reasoning: Annotated[bool, typer.Option("--reasoning/--no-reasoning", help="Keep <think> parts.")] = True,
-    licence: Annotated[str, typer.Option(help="Of rows whose own is not known.")] = "",
+    licence: Annotated[
+        str, typer.Option(help="Of rows that name none themselves; else what their format claims.")
+    ] = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Records that are read of each source.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that clean.")] = 1,
 ) -> None:

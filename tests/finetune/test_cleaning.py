@@ -7,6 +7,7 @@ import pytest
 from primum.finetune.cleaning import Rules, cleaned, estimated_tokens, token_counter, without_boilerplate
 from primum.finetune.item import Item
 from primum.graph.errors import BadInput
+from tests.finetune.test_datasets import items, jsonl
 
 ANSWER = "Gout is a kind of arthritis. It comes from crystals of uric acid in a joint."
 
@@ -73,9 +74,33 @@ def test_safe_advice_stays(question: str, answer: str) -> None:
     assert reason(item(question, answer)) == ""
 
 
-def test_an_exam_question_is_of_nobody_so_no_emergency_is_missed() -> None:
+def test_a_patient_s_clinician_is_no_patient_so_no_emergency_is_missed() -> None:
     asked = "My patient has crushing chest pain that spreads to his left arm. What does the electrocardiogram show?"
-    assert reason(item(asked, "It shows a raised segment.", exam=True)) == ""
+    assert reason(item(asked, "It shows a raised segment.")) == ""
+
+
+@pytest.mark.parametrize(
+    ("form", "asked", "said"),
+    [
+        ("medical-o1", ("Question", "Complex_CoT"), "Response"),
+        ("medical-o1-verifiable", ("Open-ended Verifiable Question",), "Ground-True Answer"),
+    ],
+)
+def test_free_text_is_masked_and_checked_whatever_form_it_comes_in(
+    tmp_path: Path, form: str, asked: tuple[str, ...], said: str
+) -> None:
+    person = "My name is Jane Miller, phone 555-123-4567, email jane@x.org."
+    rows = [
+        dict.fromkeys(asked, f"{person} I have crushing chest pain that spreads to my left arm. What is it?")
+        | {said: "Jane Miller, lie down and sleep it off."},
+        dict.fromkeys(asked, f"{person} What is gout?") | {said: f"Jane Miller, gout is this. {ANSWER}"},
+    ]
+    found, made = items(jsonl(tmp_path / "own.jsonl", *rows))
+    missed, masked = (cleaned(one, Rules(), estimated_tokens) for one in made)
+    assert (found, missed.reason) == (form, "unsafe: emergency missed")
+    assert masked.item is not None and "personal data" in masked.mended
+    told = masked.item.prompt + masked.item.completion
+    assert not any(one in told for one in ("Jane", "Miller", "555", "jane@"))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +140,7 @@ def test_personal_data_are_masked_and_one_person_has_one_number_in_both_texts() 
 
 
 def test_the_names_of_word_problems_stay() -> None:
-    done = cleaned(item("Natalia Smith has 3 pills.", "#### 3", kind="number", exam=True), Rules(), estimated_tokens)
+    done = cleaned(item("Natalia Smith has 3 pills.", "#### 3", kind="number"), Rules(), estimated_tokens)
     assert done.item is not None and "Natalia Smith" in done.item.question
 
 
@@ -133,7 +158,7 @@ def test_length_and_language_are_as_wanted() -> None:
 
 
 def test_options_that_are_told_twice_are_left_out() -> None:
-    twice = item("Which?", "A", kind="choice", options={"A": "Liver", "B": "liver"}, reference="A", exam=True)
+    twice = item("Which?", "A", kind="choice", options={"A": "Liver", "B": "liver"}, reference="A")
     assert reason(twice) == "options missing or told twice"
 
 
