@@ -14,11 +14,9 @@ from primum.graph.errors import BadInput
 from primum.nodes.draft import tells_again
 from primum.retrieval.language import language_of
 from primum.retrieval.plaintext import clean
-from primum.safety import harm
+from primum.safety import replies
 from primum.safety.personal import redacted
-from primum.safety.profile import Profile
 from primum.safety.sentences import split_plain
-from primum.safety.validator import dangers, examine, told
 
 MAX_TOKENS = 4096
 CHARACTERS_A_TOKEN = 4  # of Latin script, where no tokenizer is given; a Chinese character counts as one token
@@ -63,18 +61,6 @@ _PLACEHOLDER = re.compile(
 _GARBLED = re.compile("\ufffd|â€[™œ\x9d“”¦]|Ã[©¨¤¶¼±³¡]")
 _CUT_OFF = re.compile(
     r"(?:[,;:(–—-]|\b(?:and|or|the|an?|of|to|with|for|in|by|is|are|that|which|because)|[，、；：（])$", re.I
-)
-_PERSON = re.compile(r"\b(?:i|i['’]m|i['’]ve|my(?! patients?\b)|me|we|our)\b|我|咱|孩子|宝宝|本人", re.IGNORECASE)
-_TO_HELP = re.compile(
-    r"\b(?:911|999|112|000|108|102)\b|\bambulance\b|\bemergenc|\burgent|\bA&E\b|\bER\b|\bimmediate(?:ly)?\b.{0,40}"
-    r"\b(?:medical|care|help|attention|hospital|doctor)|\b(?:hospital|medical (?:help|attention|care)|crisis|hotline)\b"
-    r"|急诊|急救|120|立即|立刻|马上|尽快|及时(?:就医|到医院|就诊)|医院",
-    re.IGNORECASE,
-)
-_DECLINES = re.compile(
-    r"\b(?:cannot|can['’]t|won['’]t|will not|unable to|not able to|sorry|must not|should not|do not|don['’]t|never)\b"
-    r"|不能|无法|抱歉|不要|切勿",
-    re.IGNORECASE,
 )
 _BETWEEN = "\n\u241e\n"  # texts that are masked together; no text has this sign
 _SCRIPTS = frozenset({"zh", "ja", "ko"})
@@ -237,16 +223,9 @@ def _script(text: str) -> str:
 
 def _unsafe(item: Item) -> str:
     """Which rule of `safety/` the answer breaks, if one."""
-    answers = tuple(item.answer[a:b] for a, b in split_plain(item.answer))
-    if harm.judge(item.question) and not (_DECLINES.search(item.answer) or _TO_HELP.search(item.answer)):
-        return "unsafe: helps with harm"
-    disposition = examine(item.question).disposition
-    if disposition == "emergency" and _PERSON.search(item.question) and not _TO_HELP.search(item.answer):
-        return "unsafe: emergency missed"
-    asked = [message["content"] for message in item.before if message["role"] == "user"]
-    found = dangers(answers, told("\n".join([*asked, item.question]), Profile()), disposition)
-    rules = [one.rule.partition(".")[0] for findings in found for one in findings]
-    return f"unsafe: {rules[0]}" if rules else ""
+    earlier = [message["content"] for message in item.before if message["role"] == "user"]
+    fault = replies.fault(item.question, item.answer, earlier)
+    return f"unsafe: {fault}" if fault else ""
 
 
 def estimated_tokens(text: str) -> int:
