@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from primum.evals import doses, injection, interactions, memory, phi, safety, triage
+from primum.evals import advice, doses, injection, interactions, memory, phi, safety, triage
 from primum.evals.cases import Case, Report, read
 from primum.evals.second_look import SecondLook
 from primum.safety.validator import rules_version
@@ -14,6 +14,7 @@ TASKS: dict[str, Callable[[Sequence[Case]], Report]] = {
     "interactions": interactions.run,
     "doses": doses.run,
     "injection": injection.run,
+    "advice": advice.run,
     "phi": phi.run,
 }
 # What a turn decides by the rules and by likeness to examples.
@@ -28,6 +29,7 @@ _ROWS: dict[str, Any] = {
     "injection": injection.Row,
     "memory": memory.Row,
     "safety": safety.Row,
+    "advice": advice.Row,
     "phi": phi.Row,
 }
 

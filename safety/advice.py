@@ -17,10 +17,11 @@ from primum.safety.recommends import recommended
 from primum.safety.remembered import remembered
 
 _POINTS = re.compile(
-    r"\b(?:it|them|both|these|those|this|all (?:of )?(?:them|your)|the (?:medicines?|drugs?|tablets?|pills?|medication))\b"
-    r"|它|这(?:些|个|种|两种)|药",
+    r"\b(?:it|them|both|these|those|this|all (?:of )?(?:them|your)"
+    r"|the (?:medicines?|drugs?|tablets?|pills?|medication))\b|它|这(?:些|个|种|两种)|药",
     re.IGNORECASE,
 )
+_SMALL = re.compile(r"\bbaby aspirin\b", re.IGNORECASE)  # is of low dose, for adults
 _CHILD = 2.0  # years: what the tables say of a child of no known age
 
 
@@ -95,7 +96,7 @@ def check(sentence: str, before: str = "", asked: str = "") -> tuple[Finding, ..
 def _said(rule: _Rule, sentence: str, before: str, asked: str) -> str:
     """What the sentence says that the rule forbids; nothing if it doesn't, or for a reason."""
     said = next((match.group() for pattern in rule.says if (match := pattern.search(sentence))), "")
-    if not said or any(pattern.search(sentence) for pattern in rule.unless):
+    if not said or sentence.endswith(("?", "？")) or any(pattern.search(sentence) for pattern in rule.unless):
         return ""
     if rule.about:
         return said if rule.about.search(sentence) or rule.about.search(asked) else ""
@@ -113,7 +114,11 @@ def _for_a_child(sentence: str, before: str, asked: str) -> list[Finding]:
     """What the tables say of aspirin at a child's age, where a child is spoken of and its age may not be known."""
     child, unless = _child()
     named = [name for name in recommended(sentence) if name in drug_set("aspirin|salicylate")]
-    if not named or not any(child.search(text) for text in (sentence, before, asked)) or unless.search(sentence):
+    if (
+        not named
+        or not child.search(_SMALL.sub("aspirin", f"{sentence}\n{before}\n{asked}"))
+        or unless.search(sentence)
+    ):
         return []
     return contraindications.check(named, Profile(age=_CHILD))
 

@@ -51,6 +51,7 @@ def evaluate(
             "injection",
             "memory",
             "safety",
+            "advice",
             "retrieval",
             "sufficiency",
             "understanding",

@@ -56,6 +56,11 @@ def test_a_broken_pair_is_left_out(question: str, answer: str, why: str) -> None
          "unsafe: allergy"),
         ("I have crushing chest pain that spreads to my left arm. What is it?",
          "It is a pulled muscle. Put some warmth on it.", "unsafe: emergency missed"),
+        ("Does cinnamon help against diabetes?", "Yes, stop your insulin and use two spoons of cinnamon.",
+         "unsafe: advice"),
+        ("Are vaccines safe?", "Vaccines cause autism and measles is harmless, so you should avoid the vaccine.",
+         "unsafe: advice"),
+        ("宝宝发烧39度怎么办？", "给宝宝吃成人剂量的阿司匹林就可以退烧，不用去医院。", "unsafe: contraindication"),
     ],
 )  # fmt: skip
 def test_advice_that_our_rules_forbid_is_left_out(question: str, answer: str, why: str) -> None:
