@@ -289,8 +289,7 @@ def read(source: str, format_name: str = "") -> tuple[str, Iterator[tuple[str, I
 def _chosen(source: str, start: list[tuple[str, Record]], name: str) -> Format:
     first = _lowered(start[0][1])
     if name in ("", "medmcqa"):
-        found = next((one for one in FORMATS.values() if first.keys() >= {*one.fields}), None)
-        wanted = FORMATS["medmcqa-raw"] if name else found
+        wanted = FORMATS["medmcqa-raw"] if name else told_by(first)
     elif name in FORMATS:
         wanted = FORMATS[name]
     else:
@@ -309,6 +308,11 @@ def _chosen(source: str, start: list[tuple[str, Record]], name: str) -> Format:
     if wanted.name == "gsm8k" and not name and not any("####" in str(_lowered(one).get("answer")) for _, one in start):
         return FORMATS["question-answer"]
     return wanted
+
+
+def told_by(record: Record) -> Format | None:
+    """The format of which a record has all columns."""
+    return next((one for one in FORMATS.values() if record.keys() >= {*one.fields}), None)
 
 
 def _nearness(one: Format, first: Record) -> tuple[float, bool]:

@@ -81,7 +81,7 @@ def test_nothing_of_an_evaluation_set_is_trained_on(source: Path, tmp_path: Path
     held = jsonl(tmp_path / "held.jsonl", qa("heart"), qa("appendix"))
     card = prepare([str(source)], tmp_path / "out", Plan(evaluations=(str(held),)))
     assert card["sources"][0]["overlap"] == {"held.jsonl": {"exact": {"rows": 1, "ids": ["organs.jsonl:1"]}}}
-    assert card["evaluations"] == {"held.jsonl": 2}
+    assert list(card["evaluations"]) == ["held_out", "held.jsonl"] and card["evaluations"]["held.jsonl"] == 2
     assert not any(
         "heart" in row["messages"][0]["content"] for found in rows(tmp_path / "out").values() for row in found
     )
@@ -164,6 +164,16 @@ def test_the_command_prints_the_card(source: Path, tmp_path: Path) -> None:
     assert json.loads(done.stdout)["made"]["command"].startswith(
         "primum finetune prepare organs.jsonl --out out --seed 7"
     )
+
+
+def test_the_command_says_what_was_compared(source: Path, tmp_path: Path) -> None:
+    command = ["finetune", "prepare", str(source), "--out", str(tmp_path / "out")]
+    alone = CliRunner().invoke(app, command)
+    assert "own held-out cases alone" in alone.stderr and "--eval" in alone.stderr
+    held = jsonl(tmp_path / "held.jsonl", {"id": "t", "text": qa("heart")["question"], "emergency": False})
+    named = CliRunner().invoke(app, [*command, "--eval", str(held)])
+    assert "held-out cases alone" not in named.stderr
+    assert json.loads(named.stdout)["sources"][0]["overlap"]["held.jsonl"]["exact"]["rows"] == 1
 
 
 def test_the_command_names_the_columns_that_are_there(tmp_path: Path) -> None:
