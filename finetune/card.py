@@ -152,7 +152,7 @@ def _page(content: Mapping[str, Any]) -> str:
         _table(("split", "rows", "groups", "kinds", "languages", "words of an answer"), _splits(content["splits"])),
         "Rows of one group (a document, a question, a conversation) stand in one split. Exam questions and mathematics "
         "keep the names and places in them: they are of nobody. In all other rows personal data are masked by rules; a "
-        "name that is in no list stays.\n",
+        "name that is in no list stays, and names and places in other languages than English, Spanish and Chinese.\n",
         "## Files\n",
         _table(("file", "SHA-256"), content["hashes"].items()),
     ]

@@ -114,6 +114,18 @@ def test_free_text_is_masked_and_checked_whatever_form_it_comes_in(
         ("Hello, welcome to Chat Doctor. Drink water. Hope this helps. Regards, Dr. Smith.", "Drink water."),
         ("Hi there! Drink water. Let me know if you have more questions.", "Drink water."),
         ("Drink water. As an AI language model, I can't examine you. Rest.", "Drink water. Rest."),
+        (
+            "As an AI language model, I can say that an NSAID such as naproxen is the usual first treatment. Rest.",
+            "An NSAID such as naproxen is the usual first treatment. Rest.",
+        ),
+        ("As an AI assistant, gout is treated with rest.", "Gout is treated with rest."),
+        (
+            "Rest helps against gout at night, but as an AI language model I can't prescribe. Drink water.",
+            "Rest helps against gout at night. Drink water.",
+        ),
+        ("I'm sorry, but as an AI language model I can't examine you. Rest.", "Rest."),
+        ("作为一个AI语言模型，我可以告诉您，痛风要多喝水。", "痛风要多喝水。"),
+        ("作为一个AI语言模型，我无法诊断。多喝水。", "多喝水。"),
         ("您好，多喝水。希望对您有帮助。", "您好，多喝水。"),
         ("Hello, drink water.", "Hello, drink water."),
         ("Drink water.", "Drink water."),
@@ -129,6 +141,23 @@ def test_an_answer_that_is_nothing_but_courtesy_is_left_out() -> None:
         reason(item(answer="As an AI language model, I can't answer that. Hope this helps!"))
         == "nothing but boilerplate"
     )
+
+
+def test_courtesies_are_taken_out_of_earlier_turns_as_well() -> None:
+    said = ("Since when?", "As an AI language model, I can say that rest helps.", "As an AI language model, I can't.")
+    before = tuple({"role": "assistant", "content": one} for one in said)
+    done = cleaned(item(before=({"role": "user", "content": "Hello there."}, *before)), Rules(), estimated_tokens)
+    assert done.item is not None and "boilerplate" in done.mended
+    assert [one["content"] for one in done.item.before] == ["Hello there.", said[0], "Rest helps.", said[2]]
+
+
+def test_in_a_language_that_the_rules_do_not_cover_contacts_are_masked_and_nouns_stay() -> None:
+    said = "COPD ist eine chronische Erkrankung der Atemwege. Sie wird durch das Rauchen verursacht."
+    done = cleaned(item("Was ist COPD? Schreiben Sie mir an jane@x.org.", said), Rules(), estimated_tokens)
+    assert done.item is not None
+    assert done.item.answer == said
+    assert done.item.question == "Was ist COPD? Schreiben Sie mir an [CONTACT]."
+    assert done.mended == ("personal data", "names not looked for: de")
 
 
 def test_personal_data_are_masked_and_one_person_has_one_number_in_both_texts() -> None:
