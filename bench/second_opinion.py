@@ -24,7 +24,7 @@ from typing import Any
 
 from primum.evals import mcq
 from primum.evals.choices import LETTERS, Question, read
-from primum.evals.endpoint import Endpoint
+from primum.evals.endpoint import Endpoint, Sampling
 
 # Run by inspect-ai's own Python.
 TASK = """
@@ -110,7 +110,7 @@ def compared(
 
 async def asked(questions: Sequence[Question], writer: Endpoint, tokens: int) -> tuple[dict[str, Any], list[str]]:
     """The report of `primum eval mcq`, and the answers that it rests on."""
-    sampling = mcq.Sampling(max_tokens=tokens, logprobs=True)
+    sampling = Sampling(max_tokens=tokens, logprobs=True)
     written = await writer.write([mcq.prompt(one) for one in questions], sampling)
     return mcq.judged(questions, written), [one.answer for one in written]
 

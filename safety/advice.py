@@ -120,7 +120,7 @@ def _for_a_child(sentence: str, before: str, asked: str) -> list[Finding]:
         or unless.search(sentence)
     ):
         return []
-    return contraindications.check(named, Profile(age=_CHILD))
+    return list(contraindications.check(named, Profile(age=_CHILD)))
 
 
 def _finding(rule: _Rule, words: str) -> Finding:
