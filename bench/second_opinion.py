@@ -8,7 +8,7 @@ inspect-ai (UK AI Security Institute) is no part of Primum: it is installed besi
 inspect-ai asks by its own `multiple_choice` solver and judges by its own `choice` scorer; the prompts that it sent are
 then asked by `primum`'s client, greedily as well, and judged by `primum`'s reader. Prints JSON: both accuracies, how
 many answers only one of the two could read, and which of the same answers they read differently. Ends with 1 if there
-are any of those.
+are any of those, or no answer that both could read: then nothing was compared.
 """
 
 import argparse
@@ -131,7 +131,8 @@ def main() -> None:
     ours, said = asyncio.run(asked(prompts, Endpoint(given.url, given.model, at_once=1), given.max_tokens))
     told = compared(questions, theirs, ours, said)
     print(json.dumps(told, indent=2))
-    sys.exit(bool(told["of_inspects_answers"]["read_differently"]))
+    both = told["of_inspects_answers"]
+    sys.exit(bool(both["read_differently"]) or not both["read_by_both"])
 
 
 if __name__ == "__main__":
