@@ -28,7 +28,10 @@ class Likelihood:
 
 
 class Folder:
-    """A model that is loaded here. `base` is where an adapter's model lies, where its own note of it does not."""
+    """A model that is loaded here. `base` is where an adapter's model lies, where its own note of it does not.
+
+    An encoder–decoder model, such as T5, has no chat template: its encoder reads the messages as they stand.
+    """
 
     def __init__(self, folder: Path, base: Path | None = None, *, batch: int = BATCH) -> None:
         self.name = folder.name
@@ -54,6 +57,8 @@ class Folder:
         import torch
 
         opening = self._prompt(prompt)
+        if self._two_parts:
+            return self._likelihood_in_two_parts(opening, answer)
         given = self._tokenizer(opening, add_special_tokens=False, return_tensors="pt").input_ids[0]
         whole = self._tokenizer(opening + answer, add_special_tokens=False, return_tensors="pt").input_ids[0]
         first = min(_shared(given.tolist(), whole.tolist()), len(whole) - 1)
@@ -61,17 +66,38 @@ class Folder:
             logits = self._model(whole[None].to(self._model.device)).logits[0].float().cpu()
         told = torch.log_softmax(logits[first - 1 : -1], dim=-1)
         wanted = whole[first:]
-        logprob = float(told.gather(1, wanted[:, None]).sum())
-        return Likelihood(logprob, len(wanted), int((told.argmax(dim=-1) == wanted).sum()))
+        return _likelihood(told, wanted)
+
+    def _likelihood_in_two_parts(self, opening: str, answer: str) -> Likelihood:
+        import torch
+
+        given = self._tokenizer(opening, return_tensors="pt").input_ids
+        wanted = self._tokenizer(text_target=answer, add_special_tokens=False, return_tensors="pt").input_ids
+        with torch.inference_mode(), _in_words():
+            device = self._model.device
+            logits = self._model(given.to(device), labels=wanted.to(device)).logits[0].float().cpu()
+        return _likelihood(torch.log_softmax(logits, dim=-1), wanted[0])
+
+    @property
+    def _two_parts(self) -> bool:
+        return bool(self._model.config.is_encoder_decoder)
 
     def _prompt(self, messages: Messages) -> str:
+        if self._two_parts:
+            return plain(messages)
         turns = [dict(message) for message in messages]
         return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
 
     def _generate(self, texts: Sequence[str], sampling: Sampling) -> list[Written]:
         import torch
 
-        given = self._tokenizer(list(texts), add_special_tokens=False, return_tensors="pt", padding=True)
+        given = self._tokenizer(
+            list(texts),
+            add_special_tokens=self._two_parts,  # a template has written its own
+            return_tensors="pt",
+            padding=True,
+            return_token_type_ids=False,
+        )
         torch.manual_seed(sampling.seed)
         options: dict[str, Any] = {"do_sample": False}
         if sampling.temperature:
@@ -85,7 +111,7 @@ class Folder:
                 return_dict_in_generate=True,
                 **options,
             )
-        start = given["input_ids"].shape[1]
+        start = 1 if self._two_parts else given["input_ids"].shape[1]  # a decoder's first token is its start
         logits = torch.stack(out.logits, dim=1).float() if sampling.logprobs else None
         return [
             self._written(row[start:].tolist(), logits[place] if logits is not None else None)
@@ -112,6 +138,17 @@ class Folder:
         return Token(self._tokenizer.decode([one]), float(told[one]), top)
 
 
+def plain(messages: Messages) -> str:
+    """What an encoder reads of a prompt."""
+    return "\n\n".join(message["content"] for message in messages)
+
+
+def _likelihood(told: "torch.Tensor", wanted: "torch.Tensor") -> Likelihood:
+    """Of the tokens `wanted`, under the log-probabilities of all tokens at each place."""
+    logprob = float(told.gather(1, wanted[:, None]).sum())
+    return Likelihood(logprob, len(wanted), int((told.argmax(dim=-1) == wanted).sum()))
+
+
 def perplexity(found: Sequence[Likelihood]) -> float | None:
     """Over all tokens of all answers; None of nothing."""
     tokens = sum(one.tokens for one in found)
@@ -126,25 +163,26 @@ def _shared(one: Sequence[int], other: Sequence[int]) -> int:
 def _load(folder: Path, base: Path | None) -> tuple[Any, Any]:
     """Raises BadInput: no model is there, its base is not, or it has no chat template."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
     adapter = folder / "adapter_config.json"
     try:
         under = base or Path(_base_of(adapter)) if adapter.exists() else folder
-        model: Any = AutoModelForCausalLM.from_pretrained(under, dtype=torch.bfloat16)
+        two_parts = bool(AutoConfig.from_pretrained(under).is_encoder_decoder)
+        kind = AutoModelForSeq2SeqLM if two_parts else AutoModelForCausalLM
+        model: Any = kind.from_pretrained(under, dtype=torch.bfloat16)
         if adapter.exists():
             from peft import PeftModel
 
             # Folded in, as it is when it is merged: half the time of a token.
             model = PeftModel.from_pretrained(model, folder).merge_and_unload()
         there = folder if (folder / "tokenizer_config.json").exists() else under
-        tokenizer = AutoTokenizer.from_pretrained(there, padding_side="left")
+        tokenizer = AutoTokenizer.from_pretrained(there, padding_side="right" if two_parts else "left")
     except (OSError, ValueError) as error:
         reason = str(error).partition("\n")[0]
-        raise BadInput(
-            f"{folder}: no model can be loaded ({reason}). Of an adapter, give its base by --base."
-        ) from None
-    if tokenizer.chat_template is None:
+        advice = "Give its base by --base." if adapter.exists() else "Give a folder with config.json and weights."
+        raise BadInput(f"{folder}: no model can be loaded ({reason}). {advice}") from None
+    if tokenizer.chat_template is None and not two_parts:
         raise BadInput(f"{folder}: its tokenizer has no chat template. Take that of the instruct model beside it.")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -24,29 +24,48 @@ TOKENS = 512  # room for a thought; a letter alone takes two
 T = TypeVar("T")
 Search = Callable[[str], Awaitable[Sequence[Passage]]]
 
-_ALONE = re.compile(r"[\s(\[*_`\"']*([A-J])[\s)\]*_`\"'.:]*")
-_OPENING = re.compile(r"[\s(\[*_`\"']*([A-J])(?:[)\]*_`\"']*[.:)\]]|[*_`]+)(?=\s|$)")
-_SAID = re.compile(
-    r"(?i:\b(?:answer|choice|option)(?:\s+is)?|答案(?:是|为)?)\s*[:：]?\s*(?i:option\s+)?[(\[*_`\"']*([A-J])"
-    # No choice is "A or B", "A is not right", nor the article of "a patient-centred visit".
-    r"(?![\w'’]|[)\]*_`\"']*\s*(?:,|/|&|or\b|and\b)\s*[(\[*_`\"']*[A-HJ]\b"
+_OPEN, _CLOSE = r"[(\[（*_`\"'‘“$]*", r"[)\]）*_`\"'’”$]*"
+# No choice is "A or B", "A is not right", nor the article of "a patient-centred visit".
+_ONE = (
+    rf"(?![A-Za-z0-9]|['’][A-Za-z]|{_CLOSE}\s*(?:,|/|&|、|和|或|or\b|and\b)\s*{_OPEN}[A-HJ](?![A-Za-z0-9])"
     r"|\s+(?:is|was)\s+(?:not|in|un|wrong|false)|\s+[a-z]+-)"
 )
+_MARKED = re.compile(r"\\boxed\{((?:\\\w+\{[^{}]*\}|[^{}])*)\}|(?i:<answer>(.*?)</answer>)", re.DOTALL)
+_ALONE = re.compile(rf"\s*{_OPEN}([A-Ja-j]){_CLOSE}[.:!。]?{_CLOSE}\s*")
+_OPENING = re.compile(
+    rf"\s*{_OPEN}([A-J])(?:{_CLOSE}[.:)\]、](?=\s|$)|[*_`]+(?=\s|$)"
+    rf"|(?<!I){_ONE}{_CLOSE}(?:,| [-–—])\s+(?!{_OPEN}[A-HJ](?![A-Za-z0-9])))"
+)
+_SAID = re.compile(
+    r"(?:(?i:\b(?:answer|choice|option)(?:\s+(?:is|was|(?:must|should|would|will|has to) be))?"
+    r"(?:\s+(?:most likely|likely|probably|clearly|definitely))?)"
+    r"|答案(?:应?[是为选])?|(?<!不)(?<![不非][能应要])选择?项?[是为]?)"
+    rf"\s*[:：]?[*_]*\s*(?i:option\s+)?{_OPEN}([A-J]|[a-j](?=[)\]）]|[*_`\"'’.]*\s*$)){_ONE}(?!{_CLOSE}\s*项?(?:是?错|不|有误))"
+    rf"|(?:^\s*|[.:;,，。]\s*|\b(?i:so|thus|hence|therefore|that)\s+){_OPEN}([A-J]){_CLOSE}"
+    r"(?:\s+(?:is|was)\s+(?:the\s+)?(?:(?!not|never)\w+\s+)?(?:correct|right|best|true)\b|\s*项?是?(?:正确|对的))",
+    re.MULTILINE,
+)
+_DENIED = re.compile(r"(?:\b[Nn]ot|n['’]t|\b[Nn]either|\b[Nn]or)\s+(?:\w+[^\S\n]+){0,3}$")
 
 
 def letter_of(text: str, options: Mapping[str, str]) -> str | None:
-    """The letter that an answer without thoughts chooses; None where it chooses none, or more than one.
+    r"""The letter that an answer without thoughts chooses; None where it chooses none, or more than one.
 
-    Read are a letter alone, one that opens the answer with a bracket or a stop ("B) …"), and "the answer is B": the
-    article of "A patient …" is no choice.
+    Read are what stands in `\boxed{}` or `<answer>`; else a letter alone on its line, "the answer is B" and "B is
+    correct"; else one that opens a line ("B) …", "B, …"). The article of "A patient …" is no choice.
     """
-    if whole := _ALONE.fullmatch(text):
-        found = {whole[1]}
-    elif said := _SAID.findall(text):
-        found = set(said)
-    else:
-        found = {match[1] for line in text.splitlines() if (match := _OPENING.match(line))}
-    return found.pop() if len(found) == 1 and found <= options.keys() else None
+    if marked := [re.sub(r"\\\w+|[{}]", "", "".join(found)) for found in _MARKED.findall(text)]:
+        found = {letter_of(inside, options) for inside in marked}
+        return found.pop() if len(found) == 1 else None
+    lines = text.splitlines()
+    chosen = {match[1].upper() for line in lines if (match := _ALONE.fullmatch(line))}
+    chosen |= {
+        (match[1] or match[2]).upper()
+        for match in _SAID.finditer(text)
+        if not _DENIED.search(text, max(0, match.start() - 40), match.start())
+    }
+    chosen = chosen or {match[1] for line in lines if (match := _OPENING.match(line))}
+    return chosen.pop() if len(chosen) == 1 and chosen <= options.keys() else None
 
 
 def prompt(one: Question, passages: Sequence[Passage] = ()) -> Messages:

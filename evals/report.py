@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from primum.evals import calculations, doses, injection, interactions, memory, phi, safety, triage
+from primum.evals import advice, calculations, doses, injection, interactions, memory, phi, safety, triage
 from primum.evals.cases import Case, Report, read
 from primum.evals.second_look import SecondLook
 from primum.safety.validator import rules_version
@@ -15,6 +15,7 @@ TASKS: dict[str, Callable[[Sequence[Case]], Report]] = {
     "calculations": calculations.run,
     "doses": doses.run,
     "injection": injection.run,
+    "advice": advice.run,
     "phi": phi.run,
 }
 # What a turn decides by the rules and by likeness to examples.
@@ -30,6 +31,7 @@ _ROWS: dict[str, Any] = {
     "injection": injection.Row,
     "memory": memory.Row,
     "safety": safety.Row,
+    "advice": advice.Row,
     "phi": phi.Row,
 }
 

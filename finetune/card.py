@@ -12,6 +12,7 @@ from primum.finetune.rows import SPLITS, Example
 
 IDS = 5  # of the rows that were left out for one reason
 UNKNOWN = "unknown"
+CLAIMED = ", claimed by the format"  # after the licence of the set that is published so; any file may have its form
 
 
 @dataclass
@@ -151,7 +152,7 @@ def _page(content: Mapping[str, Any]) -> str:
         _table(("split", "rows", "groups", "kinds", "languages", "words of an answer"), _splits(content["splits"])),
         "Rows of one group (a document, a question, a conversation) stand in one split. Exam questions and mathematics "
         "keep the names and places in them: they are of nobody. In all other rows personal data are masked by rules; a "
-        "name that is in no list stays.\n",
+        "name that is in no list stays, and names and places in other languages than English, Spanish and Chinese.\n",
         "## Files\n",
         _table(("file", "SHA-256"), content["hashes"].items()),
     ]
@@ -167,9 +168,12 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 
 def _warning(licences: Mapping[str, int]) -> str:
-    if UNKNOWN not in licences:
+    if not any(name == UNKNOWN or name.endswith(CLAIMED) for name in licences):
         return ""
-    return "Of rows with an unknown licence, find out whether they may be trained on, then name it by `--licence`.\n"
+    return (
+        "Of rows with an unknown licence, or one that only their format claims, find out whether they may be trained "
+        "on, then name it by `--licence`.\n"
+    )
 
 
 def _left_out(sources: Iterable[Mapping[str, Any]]) -> list[tuple[object, ...]]:

@@ -14,12 +14,9 @@ from primum.graph.errors import BadInput
 from primum.nodes.draft import tells_again
 from primum.retrieval.language import language_of
 from primum.retrieval.plaintext import clean
-from primum.safety import harm
-from primum.safety.findings import Disposition
+from primum.safety import replies
 from primum.safety.personal import redacted
-from primum.safety.profile import Profile
 from primum.safety.sentences import split_plain
-from primum.safety.validator import dangers, examine, told
 
 MAX_TOKENS = 4096
 CHARACTERS_A_TOKEN = 4  # of Latin script, where no tokenizer is given; a Chinese character counts as one token
@@ -38,6 +35,18 @@ _EVERYWHERE = _any(
     r"\b(?:chat ?doctor|chatgpt|openai)\b",
     r"作为(?:一个|一名)?(?:人工智能|AI|语言模型)",
 )
+# "As an AI language model, I can say that": what follows may be worth learning, if it is not of the model itself.
+_AS_A_MODEL = _any(
+    r"(?:\b(?:but|however|although|and),?\s+)?\b(?:as|being) an? (?:ai|artificial intelligence|(?:large )?language)\b"
+    r"(?:\s+(?:language|model|assistant|ai|chatbot|developed by \w+))*\s*,?\s*"
+    r"(?:i (?:can|could|would|may) (?:say|tell you|explain|confirm|share|suggest|note|add)"
+    r"(?: with certainty)?(?: that)?,?\s+)?",
+    r"(?:但是?，?)?作为(?:一个|一名)?(?:人工智能|AI|语言模型)(?:语言模型|助手|模型)*"
+    r"[，,]?\s*(?:我(?:可以|能|想)(?:告诉(?:您|你)|说|建议)[，,：:]?)?",
+)
+_OF_ITSELF = re.compile(r"\W*(?:i|i['’]\w+|my|me|we|it is (?:not|outside))\b|\W*(?:我|不能|无法)", re.IGNORECASE)
+_FEW = 3  # words, such as "I'm sorry, but", that are no statement
+_NAMED = frozenset({"en", "es", "zh"})  # in which names are told from other words
 _OPENING = _any(
     r"(?:hi|hello|hey|dear|good (?:morning|afternoon|evening)|greetings)"
     r"(?:,? (?:there|doctor|doc|sir|madam|friend|all|user|patient|(?:mr|mrs|ms|dr)?\.? ?\[NAME \d+\]))*[.!,]*$",
@@ -64,18 +73,6 @@ _PLACEHOLDER = re.compile(
 _GARBLED = re.compile("\ufffd|â€[™œ\x9d“”¦]|Ã[©¨¤¶¼±³¡]")
 _CUT_OFF = re.compile(
     r"(?:[,;:(–—-]|\b(?:and|or|the|an?|of|to|with|for|in|by|is|are|that|which|because)|[，、；：（])$", re.I
-)
-_PERSON = re.compile(r"\b(?:i|i['’]m|i['’]ve|my|me|we|our)\b|我|咱|孩子|宝宝|本人", re.IGNORECASE)
-_TO_HELP = re.compile(
-    r"\b(?:911|999|112|000|108|102)\b|\bambulance\b|\bemergenc|\burgent|\bA&E\b|\bER\b|\bimmediate(?:ly)?\b.{0,40}"
-    r"\b(?:medical|care|help|attention|hospital|doctor)|\b(?:hospital|medical (?:help|attention|care)|crisis|hotline)\b"
-    r"|急诊|急救|120|立即|立刻|马上|尽快|及时(?:就医|到医院|就诊)|医院",
-    re.IGNORECASE,
-)
-_DECLINES = re.compile(
-    r"\b(?:cannot|can['’]t|won['’]t|will not|unable to|not able to|sorry|must not|should not|do not|don['’]t|never)\b"
-    r"|不能|无法|抱歉|不要|切勿",
-    re.IGNORECASE,
 )
 _BETWEEN = "\n\u241e\n"  # texts that are masked together; no text has this sign
 _SCRIPTS = frozenset({"zh", "ja", "ko"})
@@ -116,7 +113,7 @@ def cleaned(item: Item, rules: Rules, count_tokens: CountTokens) -> Cleaned:
     reason = _unfit(item, rules, count_tokens) or (_unsafe(item) if item.kind == "open" else "")
     if reason:
         return Cleaned(None, reason)
-    language = item.language or language_of(f"{item.question}\n{item.answer}")
+    language = _language(item)
     if rules.languages and language not in rules.languages:
         return Cleaned(None, f"language: {language}")
     return Cleaned(replace(item, language=language), "", tuple(mended))
@@ -128,26 +125,34 @@ def _mended(item: Item, mended: list[str]) -> Item:
     if _letters(seen) != _letters(item):
         mended.append("invisible characters")
     item = seen
-    if not item.exam:
+    if item.kind == "open":  # choices and sums are of nobody, and keep the names in them
         item = _without_personal(item, mended)
-    if item.kind == "open":
-        answer = without_boilerplate(item.answer)
-        if answer != item.answer:
+        answer, before = without_boilerplate(item.answer), tuple(map(_earlier, item.before))
+        if (answer, before) != (item.answer, item.before):
             mended.append("boilerplate")
-        item = replace(item, answer=answer)
+        item = replace(item, answer=answer, before=before)
     return item
 
 
 def _without_personal(item: Item, mended: list[str]) -> Item:
-    masked = _changed(item, _masked)
+    """The item without personal data; in a language that the rules do not cover names stay, and `mended` is told."""
+    language = _language(item)
+    names = language in _NAMED
+    masked = _changed(item, lambda texts: _masked(texts, names))
     if masked != item:
         mended.append("personal data")
+    if not names:
+        mended.append(f"names not looked for: {language}")
     return masked
 
 
-def _masked(texts: list[str]) -> list[str]:
+def _masked(texts: list[str], names: bool) -> list[str]:
     """The texts without personal data; one person has one number in all of them."""
-    return redacted(_BETWEEN.join(texts)).split(_BETWEEN)
+    return redacted(_BETWEEN.join(texts), names=names).split(_BETWEEN)
+
+
+def _language(item: Item) -> str:
+    return item.language or language_of(f"{item.question}\n{item.answer}")
 
 
 def _changed(item: Item, change: Callable[[list[str]], list[str]]) -> Item:
@@ -177,7 +182,8 @@ def _letters(item: Item) -> str:
 
 
 def without_boilerplate(answer: str) -> str:
-    """The answer without greetings before it, courtesies after it, and sentences about the model or its makers."""
+    """The answer without greetings before it, courtesies after it, and what is about the model or its makers."""
+    answer = _of_a_model(answer)
     spans = split_plain(answer)
     texts = [answer[a:b].strip() for a, b in spans]
     first, last = 0, len(texts)
@@ -190,6 +196,28 @@ def without_boilerplate(answer: str) -> str:
         start, stop = spans[at]
         answer = answer[:start] + answer[stop:].lstrip(" ")
     return clean(answer) if dropped else answer
+
+
+def _of_a_model(answer: str) -> str:
+    """The answer without "As an AI language model, I can say that" where a statement follows, or stands before."""
+    for start, stop in reversed(split_plain(answer)):
+        sentence = answer[start:stop]
+        if found := _AS_A_MODEL.search(sentence):
+            head, rest = sentence[: found.start()].rstrip(" ,;，；"), sentence[found.end() :]
+            if len(words(head)) > _FEW:
+                kept = f"{head}{sentence[-1] if sentence[-1] in '.!?。！？' else ''}"
+            elif head or _OF_ITSELF.match(rest) or not words(rest):
+                continue
+            else:
+                kept = rest[:1].upper() + rest[1:]
+            answer = answer[:start] + kept + answer[stop:]
+    return answer
+
+
+def _earlier(message: Message) -> Message:
+    """An earlier turn without boilerplate, if anything else stands in it."""
+    left = without_boilerplate(message["content"]) if message["role"] == "assistant" else ""
+    return {"role": message["role"], "content": left} if left else message
 
 
 def _broken(item: Item) -> str:
@@ -238,19 +266,10 @@ def _script(text: str) -> str:
 
 
 def _unsafe(item: Item) -> str:
-    """Which rule of `safety/` the answer breaks, if one; of exam questions nobody is helped or harmed in person."""
-    answers = tuple(item.answer[a:b] for a, b in split_plain(item.answer))
-    disposition: Disposition = "none"
-    if not item.exam:
-        if harm.judge(item.question) and not (_DECLINES.search(item.answer) or _TO_HELP.search(item.answer)):
-            return "unsafe: helps with harm"
-        disposition = examine(item.question).disposition
-        if disposition == "emergency" and _PERSON.search(item.question) and not _TO_HELP.search(item.answer):
-            return "unsafe: emergency missed"
-    asked = [message["content"] for message in item.before if message["role"] == "user"]
-    found = dangers(answers, told("\n".join([*asked, item.question]), Profile()), disposition)
-    rules = [one.rule.partition(".")[0] for findings in found for one in findings]
-    return f"unsafe: {rules[0]}" if rules else ""
+    """Which rule of `safety/` the answer breaks, if one."""
+    earlier = [message["content"] for message in item.before if message["role"] == "user"]
+    fault = replies.fault(item.question, item.answer, earlier)
+    return f"unsafe: {fault}" if fault else ""
 
 
 def estimated_tokens(text: str) -> int:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -34,14 +34,13 @@ class Unusable(ValueError):
 class Format:
     """How one kind of record is read.
 
-    `fields` tell it; `licence` is that of the set that is published so; `exam` if its questions are of no person.
+    `fields` tell it; `licence` is that of the set that is published so.
     """
 
     name: str
-    fields: frozenset[str]
+    fields: tuple[str, ...]
     read: Callable[[Record], Iterator[Item]]
     licence: str = ""
-    exam: bool = False
 
 
 def _item(question: object, answer: object, **more: Any) -> Item:
@@ -207,8 +206,13 @@ def _messages(turns: object, role: str, content: str) -> list[Message]:
 
 
 def _turns(turns: list[Message]) -> Iterator[Item]:
-    """One item for each answer of a conversation, with all that was said before it; they stay in one split."""
+    """One item for each answer of a conversation, with all that was said before it; they stay in one split.
+
+    A greeting of the assistant's, which answers nobody, is left away.
+    """
     opening = 1 if turns and turns[0]["role"] == "system" else 0
+    if [turn["role"] for turn in turns[opening : opening + 2]] == ["assistant", "user"]:
+        turns = turns[:opening] + turns[opening + 1 :]
     roles = [turn["role"] for turn in turns[opening:]]
     if roles != ["user", "assistant"] * (len(roles) // 2) or not roles:
         raise Unusable("turns that do not alternate")
@@ -234,10 +238,8 @@ def _prepared(record: Record) -> Iterator[Item]:
     yield item_of(row)
 
 
-def _format(
-    name: str, fields: str, read: Callable[[Record], Iterator[Item]], licence: str = "", *, exam: bool = False
-) -> Format:
-    return Format(name, frozenset(fields.split("|")), read, licence, exam)
+def _format(name: str, fields: str, read: Callable[[Record], Iterator[Item]], licence: str = "") -> Format:
+    return Format(name, tuple(fields.split("|")), read, licence)
 
 
 # The first whose fields are all there is taken: those that are told by more stand before those that are told by less.
@@ -245,24 +247,24 @@ FORMATS = {
     one.name: one
     for one in (
         _format("primum", "id|group|source|licence|language|kind|messages", _prepared),
-        _format("medical-o1", "Question|Complex_CoT|Response", _medical_o1, "Apache-2.0", exam=True),
+        _format("medical-o1", "Question|Complex_CoT|Response", _medical_o1, "Apache-2.0"),
         _format(
             "medical-o1-verifiable", "Open-ended Verifiable Question|Ground-True Answer", _medical_o1_verifiable,
-            "Apache-2.0", exam=True,
+            "Apache-2.0",
         ),
-        _format("medmcqa-raw", "question|opa|opb|opc|opd|cop", _medmcqa(1), "MIT", exam=True),
-        _format("medmcqa-hub", "question|opa|opb|opc|opd|cop", _medmcqa(0), "MIT", exam=True),
-        _format("medqa", "question|options|answer_idx", _medqa, "MIT", exam=True),
-        _format("pubmedqa", "QUESTION|CONTEXTS|final_decision", _pubmedqa, "MIT", exam=True),
-        _format("pubmedqa-hub", "question|context|final_decision", _pubmedqa_hub, "MIT", exam=True),
-        _format("mmlu", "question|A|B|C|D|answer", _mmlu, "MIT", exam=True),
-        _format("mmlu-hub", "question|choices|answer", _mmlu_hub, "MIT", exam=True),
+        _format("medmcqa-raw", "question|opa|opb|opc|opd|cop", _medmcqa(1), "MIT"),
+        _format("medmcqa-hub", "question|opa|opb|opc|opd|cop", _medmcqa(0), "MIT"),
+        _format("medqa", "question|options|answer_idx", _medqa, "MIT"),
+        _format("pubmedqa", "QUESTION|CONTEXTS|final_decision", _pubmedqa, "MIT"),
+        _format("pubmedqa-hub", "question|context|final_decision", _pubmedqa_hub, "MIT"),
+        _format("mmlu", "question|A|B|C|D|answer", _mmlu, "MIT"),
+        _format("mmlu-hub", "question|choices|answer", _mmlu_hub, "MIT"),
         _format("huatuo-26m", "questions|answers", _huatuo_26m, "Apache-2.0"),
         _format("huatuo-sft", "data", _huatuo_sft, "Apache-2.0"),
         _format("sharegpt", "conversations", _sharegpt),
         _format("messages", "messages", _openai),
         _format("alpaca", "instruction|output", _alpaca),
-        _format("gsm8k", "question|answer", _gsm8k, "MIT", exam=True),
+        _format("gsm8k", "question|answer", _gsm8k, "MIT"),
         *(_format(f"{q}-{a}", f"{q}|{a}", _pair(q, a)) for q, a in _PAIRS),
     )
 }  # fmt: skip
@@ -287,26 +289,35 @@ def read(source: str, format_name: str = "") -> tuple[str, Iterator[tuple[str, I
 def _chosen(source: str, start: list[tuple[str, Record]], name: str) -> Format:
     first = _lowered(start[0][1])
     if name in ("", "medmcqa"):
-        found = next((one for one in FORMATS.values() if one.fields <= first.keys()), None)
-        wanted = FORMATS["medmcqa-raw"] if name else found
+        wanted = FORMATS["medmcqa-raw"] if name else told_by(first)
     elif name in FORMATS:
         wanted = FORMATS[name]
     else:
         raise BadInput(f"No format is called {name!r}. Known are {', '.join(NAMES)}.")
     there = ", ".join(map(str, start[0][1])) or "none"
     if wanted is None:
+        nearest = max(FORMATS.values(), key=lambda one: _nearness(one, first))
         raise BadInput(
-            f"{source}: its fields are {there}; no format has these. Known are "
-            + "; ".join(f"{one.name} ({', '.join(sorted(one.fields))})" for one in FORMATS.values())
-            + "."
+            f"{source}: its columns are {there}; no format has these. Rename the columns to "
+            f"{', '.join(nearest.fields)} (the nearest format, {nearest.name})."
         )
-    if missing := sorted(wanted.fields - first.keys()):
-        raise BadInput(f"{source}: {wanted.name} needs {', '.join(missing)}; the fields there are {there}.")
+    if missing := [name for name in wanted.fields if name not in first]:
+        raise BadInput(f"{source}: {wanted.name} needs {', '.join(missing)}; the columns there are {there}.")
     if wanted.name.startswith("medmcqa") and name in ("", "medmcqa"):
         return _numbered(source)
-    if wanted.name == "gsm8k" and not name and not any("####" in str(_lowered(one)["answer"]) for _, one in start):
+    if wanted.name == "gsm8k" and not name and not any("####" in str(_lowered(one).get("answer")) for _, one in start):
         return FORMATS["question-answer"]
     return wanted
+
+
+def told_by(record: Record) -> Format | None:
+    """The format of which a record has all columns."""
+    return next((one for one in FORMATS.values() if record.keys() >= {*one.fields}), None)
+
+
+def _nearness(one: Format, first: Record) -> tuple[float, bool]:
+    """The share of a format's columns that are there; of formats that are as near, a plain pair is."""
+    return len(first.keys() & {*one.fields}) / len(one.fields), one.name == "question-answer"
 
 
 def _numbered(source: str) -> Format:
@@ -331,7 +342,7 @@ def _items(rows: Iterable[tuple[str, Record]], chosen: Format) -> Iterator[tuple
     for place, record in rows:
         try:
             for number, item in enumerate(chosen.read(_lowered(record))):
-                yield (f"{place}.{number}" if number else place), replace(item, exam=item.exam or chosen.exam)
+                yield (f"{place}.{number}" if number else place), item
         except Unusable as error:
             yield place, error
         except (KeyError, TypeError, AttributeError):

@@ -22,7 +22,7 @@ class Item:
 
     `before` is what the prompt holds besides: a system message, earlier turns. `asked` is the user message as the model
     gets it; `question` the bare question in it, without passages, options and instructions. `reference` is what an
-    answer is judged by. `exam`: published questions, which are of no person.
+    answer is judged by.
     """
 
     id: str
@@ -38,7 +38,6 @@ class Item:
     reference: str = ""
     options: Mapping[str, str] | None = None
     language: str = ""
-    exam: bool = False
 
     @property
     def prompt(self) -> str:
@@ -105,7 +104,6 @@ def item_of(row: Example) -> Item:
         reference=row.get("answer", ""),
         options=row.get("options"),
         language=row["language"],
-        exam=row["kind"] in ("choice", "number"),
     )
 
 

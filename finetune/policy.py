@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from primum.finetune.chat import Chat
-from primum.finetune.packaged import packaged_folder
+from primum.finetune.packaged import MADE
 from primum.finetune.recipe import PROJECTIONS, Recipe, unknown
 from primum.graph.errors import BadInput
 from primum.graph.fingerprint import HASH, RUN, model_fingerprint, read_json
@@ -15,11 +15,11 @@ from primum.graph.fingerprint import HASH, RUN, model_fingerprint, read_json
 
 def folder_of(recipe: Recipe) -> str:
     """The base model: a folder, or a hub's name."""
-    if recipe.model != "packaged":
+    if recipe.model not in MADE:
         return recipe.model
     from primum.graph.settings import read_settings
 
-    return str(packaged_folder(read_settings().cache))
+    return str(MADE[recipe.model](read_settings().cache))
 
 
 def adapter_of(run: Path) -> bool:

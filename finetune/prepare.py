@@ -19,7 +19,7 @@ from typing import Any
 
 from primum.finetune import library
 from primum.finetune.augment import variations
-from primum.finetune.card import UNKNOWN, Figures, Told, card, write_card
+from primum.finetune.card import CLAIMED, UNKNOWN, Figures, Told, card, write_card
 from primum.finetune.cleaning import Cleaned, Rules, cleaned, token_counter
 from primum.finetune.datasets import FORMATS, Unusable, name_of, read
 from primum.finetune.item import LIBRARY, Item
@@ -136,7 +136,9 @@ def _unique(name: str, source: str, taken: Sequence[str]) -> str:
 
 
 def _licence(told: Told, plan: Plan) -> str:
-    return (FORMATS[told.format].licence if told.format in FORMATS else "") or plan.licence or UNKNOWN
+    """What is given; else that of the set which is published in this form, claimed by nothing but the form."""
+    claimed = FORMATS[told.format].licence if told.format in FORMATS else ""
+    return plan.licence or (f"{claimed}{CLAIMED}" if claimed else UNKNOWN)
 
 
 def _named(found: Iterable[Found], told: Told, licence: str) -> Iterator[Named]:

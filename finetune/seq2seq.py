@@ -9,6 +9,7 @@ import numpy as np
 from datasets import Dataset
 from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer
 
+from primum.evals.folder import plain
 from primum.finetune import policy
 from primum.finetune.fitting import Fitting
 from primum.finetune.prepared import Data, open_data
@@ -54,11 +55,6 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, callbacks: tuple[A
     return run.train(trainer, model)
 
 
-def prompt_of(row: dict[str, Any]) -> str:
-    """What the encoder reads: such models have no chat template."""
-    return "\n\n".join(message["content"] for message in row["messages"][:-1])
-
-
 def tokenized(
     data: Data, split: str, tokenizer: Any, recipe: Recipe, limit: int | None
 ) -> tuple[Dataset, dict[str, int]]:
@@ -71,7 +67,7 @@ def tokenized(
 
     def rows() -> Iterator[tuple[str, int, dict[str, Any]]]:
         for row in data.rows(split):
-            read = tokenizer(prompt_of(row))["input_ids"]
+            read = tokenizer(plain(row["messages"][:-1]))["input_ids"]
             written = tokenizer(text_target=row["messages"][-1]["content"])["input_ids"]
             ids = {"input_ids": read, "attention_mask": [1] * len(read), "labels": written}
             yield row["id"], max(len(read), len(written)), ids

@@ -110,14 +110,15 @@ def _names(text: str, passages: Iterable[Passage]) -> bool:
 def unsafe(sentences: tuple[str, ...], state: State) -> tuple[tuple[str, ...], ...]:
     """For each sentence, why it must not be said to this person."""
     disposition = state.get("report", {}).get("disposition", "none")
-    return _unsafe(sentences, Profile(**state.get("profile", {})), disposition, rules_version())
+    asked = state.get("question", "")
+    return _unsafe(sentences, Profile(**state.get("profile", {})), disposition, asked, rules_version())
 
 
 @remembered(maxsize=256)
 def _unsafe(
-    sentences: tuple[str, ...], profile: Profile, disposition: Disposition, _rules: str
+    sentences: tuple[str, ...], profile: Profile, disposition: Disposition, asked: str, _rules: str
 ) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(one.text for one in found) for found in dangers(sentences, profile, disposition))
+    return tuple(tuple(one.text for one in found) for found in dangers(sentences, profile, disposition, asked))
 
 
 def left_aside(verdicts: Iterable[Verdict], passages: Mapping[int, Passage]) -> list[int]:

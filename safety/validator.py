@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence, Set
 from itertools import combinations, zip_longest
 
-from primum.safety import allergies, contraindications, doses, injection, interactions, red_flags, routes
+from primum.safety import advice, allergies, contraindications, doses, injection, interactions, red_flags, routes
 from primum.safety.findings import SEVERITIES, Disposition, Finding, SafetyReport
 from primum.safety.lexicon import Mention, canonical, mentions
 from primum.safety.person import read as person
@@ -18,7 +18,7 @@ from primum.safety.remembered import remembered
 from primum.safety.sentences import split_plain
 from primum.safety.unmeant import unmeant
 
-RULES_VERSION = "rules-3"
+RULES_VERSION = "rules-4"
 BLOCKED = SEVERITIES.index("major")  # from this severity on, an answer must not say it
 RISK = {"info": 0, "minor": 1, "moderate": 1, "major": 2, "contraindicated": 3}
 
@@ -220,11 +220,13 @@ def found(text: str, who: Profile, triage: red_flags.Triage) -> SafetyReport:
     return report(findings, triage.disposition)
 
 
-def dangers(sentences: Sequence[str], profile: Profile, disposition: Disposition = "none") -> list[tuple[Finding, ...]]:
-    """For each sentence of an answer, the findings for which it must not be said to this person."""
+def dangers(
+    sentences: Sequence[str], profile: Profile, disposition: Disposition = "none", asked: str = ""
+) -> list[tuple[Finding, ...]]:
+    """For each sentence of an answer to what was asked, the findings for which it must not be said to this person."""
     found: list[tuple[Finding, ...]] = []
     before: tuple[str, ...] = ()
-    spoken = ""
+    spoken = last = ""
     for sentence in sentences:
         names = recommended(sentence)
         if not mentions(sentence) and _POINTS_BACK.search(sentence):
@@ -233,6 +235,8 @@ def dangers(sentences: Sequence[str], profile: Profile, disposition: Disposition
             spoken = sentence
         before = names
         findings = [*doses.check(sentence, profile), *_lowering(sentence, disposition)]
+        findings += advice.check(sentence, last, asked)
+        last = sentence
         if names:
             findings += _of_advised(names, profile, routes.local_in([spoken, *profile.medicines]), alternatives(spoken))
         found.append(tuple(one for one in findings if SEVERITIES.index(one.severity) >= BLOCKED))

@@ -52,6 +52,7 @@ def evaluate(
             "injection",
             "memory",
             "safety",
+            "advice",
             "retrieval",
             "sufficiency",
             "understanding",

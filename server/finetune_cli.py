@@ -33,7 +33,8 @@ def prepare(
     out: Annotated[Path, typer.Option(help="The folder that is made.", file_okay=False)],
     format_name: Annotated[str, typer.Option("--format", help="Of all sources.  [default: told by their fields]")] = "",
     evaluations: Annotated[
-        list[str] | None, typer.Option("--eval", help="Questions that no row may share; may be repeated.")
+        list[str] | None,
+        typer.Option("--eval", help="Questions that no row may share, besides Primum's own held-out ones."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides the split and the order.")] = 0,
     split: Annotated[tuple[float, float, float], typer.Option(help="Shares of train, validation and test.")] = (
@@ -49,7 +50,9 @@ def prepare(
         Path | None, typer.Option(help="A model's folder, to count tokens by.  [default: estimated]", exists=True)
     ] = None,
     reasoning: Annotated[bool, typer.Option("--reasoning/--no-reasoning", help="Keep <think> parts.")] = True,
-    licence: Annotated[str, typer.Option(help="Of rows whose own is not known.")] = "",
+    licence: Annotated[
+        str, typer.Option(help="Of rows that name none themselves; else what their format claims.")
+    ] = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Records that are read of each source.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that clean.")] = 1,
 ) -> None:
@@ -59,6 +62,8 @@ def prepare(
     from primum.retrieval.ingest import Progress
     from primum.server.console import progress_bar
 
+    if not evaluations:
+        say("Compared with Primum's own held-out cases alone: name the sets that you will evaluate on by --eval.")
     rules = Rules(max_tokens, min_words, frozenset(language or ()), reasoning, str(tokenizer or ""))
     plan = preparation.Plan(format_name, tuple(evaluations or ()), seed, split, augment, rules, licence, limit)
     with progress_bar("Reading") as show:

@@ -18,7 +18,33 @@ OPTIONS = {"A": "one", "B": "two", "C": "three", "D": "four"}
     ("text", "letter"),
     [
         ("B", "B"),
-        (" (b)", None),
+        (" (b)", "B"),
+        ("b", "B"),
+        ("B\n\nExplanation: naproxen is an NSAID.", "B"),
+        ("B\n\nWhy the others are wrong:\nA. too weak\nC. too strong", "B"),
+        ("B, naproxen", "B"),
+        ("B - naproxen", "B"),
+        ("B – naproxen, because it works.", "B"),
+        (r"\boxed{B}", "B"),
+        (r"\boxed{\text{B}}", "B"),
+        (r"The final answer is: $\boxed{B}$", "B"),
+        ("<answer>B</answer>", "B"),
+        ("I weigh A against C.\n<answer> (b) </answer>", "B"),
+        ("B is correct", "B"),
+        ("**B** is the best answer.", "B"),
+        ("Therefore B is correct, and C is incorrect.", "B"),
+        ("The answer is 'B'", "B"),
+        ("The answer must be B.", "B"),
+        ("**Answer:** B", "B"),
+        ("正确选项为B", "B"),
+        ("The answer is (b), since it helps.", "B"),
+        ("The answer is most likely B.", "B"),
+        ("选B", "B"),
+        ("故选B。", "B"),
+        ("选项B正确", "B"),
+        ("答案选B", "B"),
+        ("A不正确，B正确。", "B"),
+        ("I do not know for sure, but the answer is B.", "B"),
         ("**C**", "C"),
         ("B.", "B"),
         ("B) two, because of one.", "B"),
@@ -38,10 +64,42 @@ OPTIONS = {"A": "one", "B": "two", "C": "three", "D": "four"}
         ("", None),
         ("I can't tell.", None),
         ("The answer is A's brother", None),
+        ("I think it is not B", None),
+        ("The answer is not B", None),
+        ("I would not choose option B.", None),
+        ("B is not correct", None),
+        ("B is incorrect", None),
+        ("A\nB", None),
+        ("A, B and C are wrong.", None),
+        ("A, B", None),
+        ("A - B", None),
+        (r"\boxed{A} or \boxed{B}", None),
+        (r"\boxed{A, B}", None),
+        (r"\boxed{12}", None),
+        ("<answer>A or B</answer>", None),
+        ("<answer>naproxen</answer> A. B.", None),
+        ("A is correct, B is correct", None),
+        ("Vitamin B is the best choice for this.", None),
+        ("Hepatitis B is the correct diagnosis.", None),
+        ("I, as a model, can't tell.", None),
+        ("a patient", None),
+        ("The answer is a matter of taste.", None),
+        ("选A或B", None),
+        ("不选B", None),
+        ("不能选B", None),
+        ("选项B错误", None),
+        ("选A还是选B", None),
     ],
 )
 def test_a_choice_is_read_strictly(text: str, letter: str | None) -> None:
     assert letter_of(text, OPTIONS) == letter
+
+
+def test_a_pronoun_is_no_ninth_option() -> None:
+    options = dict.fromkeys("ABCDEFGHIJ", "")
+    assert letter_of("I, personally, would rest.", options) is None
+    assert letter_of("I think so.", options) is None
+    assert letter_of("I) nine", options) == "I"
 
 
 def test_a_thought_is_no_choice() -> None:

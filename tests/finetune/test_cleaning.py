@@ -7,6 +7,7 @@ import pytest
 from primum.finetune.cleaning import Rules, cleaned, estimated_tokens, token_counter, without_boilerplate
 from primum.finetune.item import Item
 from primum.graph.errors import BadInput
+from tests.finetune.test_datasets import items, jsonl
 
 ANSWER = "Gout is a kind of arthritis. It comes from crystals of uric acid in a joint."
 
@@ -55,6 +56,11 @@ def test_a_broken_pair_is_left_out(question: str, answer: str, why: str) -> None
          "unsafe: allergy"),
         ("I have crushing chest pain that spreads to my left arm. What is it?",
          "It is a pulled muscle. Put some warmth on it.", "unsafe: emergency missed"),
+        ("Does cinnamon help against diabetes?", "Yes, stop your insulin and use two spoons of cinnamon.",
+         "unsafe: advice"),
+        ("Are vaccines safe?", "Vaccines cause autism and measles is harmless, so you should avoid the vaccine.",
+         "unsafe: advice"),
+        ("宝宝发烧39度怎么办？", "给宝宝吃成人剂量的阿司匹林就可以退烧，不用去医院。", "unsafe: contraindication"),
     ],
 )  # fmt: skip
 def test_advice_that_our_rules_forbid_is_left_out(question: str, answer: str, why: str) -> None:
@@ -73,9 +79,33 @@ def test_safe_advice_stays(question: str, answer: str) -> None:
     assert reason(item(question, answer)) == ""
 
 
-def test_an_exam_question_is_of_nobody_so_no_emergency_is_missed() -> None:
+def test_a_patient_s_clinician_is_no_patient_so_no_emergency_is_missed() -> None:
     asked = "My patient has crushing chest pain that spreads to his left arm. What does the electrocardiogram show?"
-    assert reason(item(asked, "It shows a raised segment.", exam=True)) == ""
+    assert reason(item(asked, "It shows a raised segment.")) == ""
+
+
+@pytest.mark.parametrize(
+    ("form", "asked", "said"),
+    [
+        ("medical-o1", ("Question", "Complex_CoT"), "Response"),
+        ("medical-o1-verifiable", ("Open-ended Verifiable Question",), "Ground-True Answer"),
+    ],
+)
+def test_free_text_is_masked_and_checked_whatever_form_it_comes_in(
+    tmp_path: Path, form: str, asked: tuple[str, ...], said: str
+) -> None:
+    person = "My name is Jane Miller, phone 555-123-4567, email jane@x.org."
+    rows = [
+        dict.fromkeys(asked, f"{person} I have crushing chest pain that spreads to my left arm. What is it?")
+        | {said: "Jane Miller, lie down and sleep it off."},
+        dict.fromkeys(asked, f"{person} What is gout?") | {said: f"Jane Miller, gout is this. {ANSWER}"},
+    ]
+    found, made = items(jsonl(tmp_path / "own.jsonl", *rows))
+    missed, masked = (cleaned(one, Rules(), estimated_tokens) for one in made)
+    assert (found, missed.reason) == (form, "unsafe: emergency missed")
+    assert masked.item is not None and "personal data" in masked.mended
+    told = masked.item.prompt + masked.item.completion
+    assert not any(one in told for one in ("Jane", "Miller", "555", "jane@"))
 
 
 @pytest.mark.parametrize(
@@ -84,6 +114,18 @@ def test_an_exam_question_is_of_nobody_so_no_emergency_is_missed() -> None:
         ("Hello, welcome to Chat Doctor. Drink water. Hope this helps. Regards, Dr. Smith.", "Drink water."),
         ("Hi there! Drink water. Let me know if you have more questions.", "Drink water."),
         ("Drink water. As an AI language model, I can't examine you. Rest.", "Drink water. Rest."),
+        (
+            "As an AI language model, I can say that an NSAID such as naproxen is the usual first treatment. Rest.",
+            "An NSAID such as naproxen is the usual first treatment. Rest.",
+        ),
+        ("As an AI assistant, gout is treated with rest.", "Gout is treated with rest."),
+        (
+            "Rest helps against gout at night, but as an AI language model I can't prescribe. Drink water.",
+            "Rest helps against gout at night. Drink water.",
+        ),
+        ("I'm sorry, but as an AI language model I can't examine you. Rest.", "Rest."),
+        ("作为一个AI语言模型，我可以告诉您，痛风要多喝水。", "痛风要多喝水。"),
+        ("作为一个AI语言模型，我无法诊断。多喝水。", "多喝水。"),
         ("您好，多喝水。希望对您有帮助。", "您好，多喝水。"),
         ("Hello, drink water.", "Hello, drink water."),
         ("Drink water.", "Drink water."),
@@ -101,6 +143,23 @@ def test_an_answer_that_is_nothing_but_courtesy_is_left_out() -> None:
     )
 
 
+def test_courtesies_are_taken_out_of_earlier_turns_as_well() -> None:
+    said = ("Since when?", "As an AI language model, I can say that rest helps.", "As an AI language model, I can't.")
+    before = tuple({"role": "assistant", "content": one} for one in said)
+    done = cleaned(item(before=({"role": "user", "content": "Hello there."}, *before)), Rules(), estimated_tokens)
+    assert done.item is not None and "boilerplate" in done.mended
+    assert [one["content"] for one in done.item.before] == ["Hello there.", said[0], "Rest helps.", said[2]]
+
+
+def test_in_a_language_that_the_rules_do_not_cover_contacts_are_masked_and_nouns_stay() -> None:
+    said = "COPD ist eine chronische Erkrankung der Atemwege. Sie wird durch das Rauchen verursacht."
+    done = cleaned(item("Was ist COPD? Schreiben Sie mir an jane@x.org.", said), Rules(), estimated_tokens)
+    assert done.item is not None
+    assert done.item.answer == said
+    assert done.item.question == "Was ist COPD? Schreiben Sie mir an [CONTACT]."
+    assert done.mended == ("personal data", "names not looked for: de")
+
+
 def test_personal_data_are_masked_and_one_person_has_one_number_in_both_texts() -> None:
     done = cleaned(
         item("My name is John Smith, call me at 555-123-4567. What is gout?", f"Dear Mr. John Smith. {ANSWER}"),
@@ -115,7 +174,7 @@ def test_personal_data_are_masked_and_one_person_has_one_number_in_both_texts() 
 
 
 def test_the_names_of_word_problems_stay() -> None:
-    done = cleaned(item("Natalia Smith has 3 pills.", "#### 3", kind="number", exam=True), Rules(), estimated_tokens)
+    done = cleaned(item("Natalia Smith has 3 pills.", "#### 3", kind="number"), Rules(), estimated_tokens)
     assert done.item is not None and "Natalia Smith" in done.item.question
 
 
@@ -133,7 +192,7 @@ def test_length_and_language_are_as_wanted() -> None:
 
 
 def test_options_that_are_told_twice_are_left_out() -> None:
-    twice = item("Which?", "A", kind="choice", options={"A": "Liver", "B": "liver"}, reference="A", exam=True)
+    twice = item("Which?", "A", kind="choice", options={"A": "Liver", "B": "liver"}, reference="A")
     assert reason(twice) == "options missing or told twice"
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,7 @@ SUM = {"question": "2,000 pills and 3 more?", "answer": "It is <<2000+3=2003>>20
 TURNS = [("human", "I have a cold."), ("gpt", "Rest."), ("human", "How long?"), ("gpt", "A week.")]
 
 
-@pytest.mark.parametrize(
-    ("record", "name", "answers"),
-    [
+RECORDS = [
         (O1, "medical-o1", ["Crystals inflame it."]),
         ({"Open-ended Verifiable Question": "What cures gout?", "Ground-True Answer": "Nothing"},
          "medical-o1-verifiable", ["Nothing"]),
@@ -71,13 +70,22 @@ TURNS = [("human", "I have a cold."), ("gpt", "Rest."), ("human", "How long?"), 
         ({"messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi, a cold."},
                        {"role": "assistant", "content": "Rest."}]}, "messages", ["Rest."]),
         ({"prompt": "Explain gout", "completion": "Arthritis."}, "prompt-completion", ["Arthritis."]),
-    ],
-)  # fmt: skip
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("record", "name", "answers"), RECORDS)
 def test_a_format_is_told_by_its_fields(tmp_path: Path, record: dict[str, Any], name: str, answers: list[str]) -> None:
     found, made = items(jsonl(tmp_path / "rows.jsonl", record))
     assert found == name
     assert [item.answer for item in made] == answers
     assert len({item.group for item in made}) == 1, "what belongs together stands in one group"
+
+
+@pytest.mark.parametrize("record", [*(record for record, _, _ in RECORDS), MCQ | {"cop": 4}])
+def test_a_row_without_the_columns_is_counted(tmp_path: Path, record: dict[str, Any]) -> None:
+    path = jsonl(tmp_path / "rows.jsonl", record, {"q": "What is gout?", "a": "Arthritis."}, record)
+    assert unusable(path) == ["fields missing"]
+    assert len(items(path)[1]) == 2 * len(items(jsonl(tmp_path / "whole.jsonl", record))[1])
 
 
 def test_reasoning_stands_before_the_answer_in_think(tmp_path: Path) -> None:
@@ -181,6 +189,7 @@ def test_a_row_of_a_prepared_folder_stays_what_it_is(tmp_path: Path) -> None:
         ({"questions": "感冒？", "answers": "https://example.org/1.html"}, "answer is a link"),
         ({**MCQ, "options": CHOICES, "answer_idx": "E"}, "answer not among the options"),
         ({"conversations": [{"from": "gpt", "value": "Hi"}]}, "turns that do not alternate"),
+        ({"conversations": [{"from": a, "value": b} for a, b in TURNS[:3]]}, "turns that do not alternate"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "turn of another role, or without a text"),
         (PUBMED | {"final_decision": None}, "no answer"),
     ],
@@ -189,14 +198,38 @@ def test_a_record_that_makes_no_row_says_why(tmp_path: Path, record: dict[str, A
     assert unusable(jsonl(tmp_path / "rows.jsonl", record)) == [why]
 
 
+@pytest.mark.parametrize("system", [[], [("system", "Be kind.")]])
+def test_a_greeting_that_opens_a_conversation_is_left_away(tmp_path: Path, system: list[tuple[str, str]]) -> None:
+    turns = [*system, ("gpt", "Hello, what brings you here?"), *TURNS]
+    _, made = items(jsonl(tmp_path / "chat.jsonl", {"conversations": [{"from": a, "value": b} for a, b in turns]}))
+    assert [(item.question, item.answer) for item in made] == [("I have a cold.", "Rest."), ("How long?", "A week.")]
+    assert [message["role"] for message in made[0].before] == ["system"] * len(system)
+
+
 def test_a_wrong_column_names_those_that_are_there(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "rows.jsonl", {"frage": "Was ist Gicht?", "antwort": "Eine Krankheit."})
-    with pytest.raises(BadInput, match="its fields are frage, antwort; no format has these"):
+    advice = (
+        r"its columns are frage, antwort; no format has these. Rename the columns to question, answer \(the nearest"
+    )
+    with pytest.raises(BadInput, match=advice):
         read(str(path))
-    with pytest.raises(BadInput, match="alpaca needs instruction, output; the fields there are frage, antwort"):
+    with pytest.raises(BadInput, match="alpaca needs instruction, output; the columns there are frage, antwort"):
         read(str(path), "alpaca")
     with pytest.raises(BadInput, match=r"No format is called 'alpacca'. Known are primum, medical-o1"):
         read(str(path), "alpacca")
+
+
+@pytest.mark.parametrize(
+    ("record", "advice"),
+    [
+        ({"question": "Q?", "antwort": "A"}, "question, answer (the nearest format, question-answer)"),
+        ({"instruction": "Say", "response_text": "A"}, "instruction, output (the nearest format, alpaca)"),
+        ({"question": "Q?", **dict.fromkeys(("opa", "opb", "opc", "opd"), "x")}, "question, opa, opb, opc, opd, cop"),
+    ],
+)
+def test_the_nearest_format_is_named(tmp_path: Path, record: dict[str, Any], advice: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(f"Rename the columns to {advice}")):
+        read(str(jsonl(tmp_path / "rows.jsonl", record)))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A row that shares a question with an evaluation set is never trained on; a phrase of the genre is no overlap."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from primum.finetune.rows import Message
 from primum.graph.errors import BadInput
 from tests.finetune.test_datasets import jsonl
 
+HELD_OUT = Path(__file__).parents[2] / "evals" / "held_out"
 VIGNETTE = (
     "A 54-year-old farmer comes in with a swollen red toe that woke him at night after a feast of liver and beer, and "
     "his serum urate is raised. Which of the following is the most likely diagnosis?"
@@ -99,13 +101,41 @@ def test_two_evaluation_sets_of_one_name_are_told_apart(tmp_path: Path) -> None:
     files = [jsonl(at / "eval.jsonl", {"question": q, "answer": "x"}) for at, q in
              ((tmp_path, "How is gout treated?"), (tmp_path / "other", "How is asthma treated?"))]  # fmt: skip
     known = Evaluations(map(str, files))
-    assert known.rows == {"eval.jsonl": 1, str(files[1]): 1}
+    assert list(known.rows.items())[1:] == [("eval.jsonl", 1), (str(files[1]), 1)]
     assert known.overlap(item("How is asthma treated?")) == (str(files[1]), "exact")
 
 
 def test_words_that_stand_in_many_sets_but_seldom_in_each_overlap(tmp_path: Path) -> None:
     files = [jsonl(tmp_path / f"{n}.jsonl", {"question": f"{VIGNETTE} {n}", "answer": "Gout."}) for n in range(4)]
     assert Evaluations(map(str, files)).overlap(item(f"Look: {VIGNETTE}")) == ("0.jsonl", "13 words")
+
+
+BEFORE = [{"role": "user", "content": "My toe hurts."}, {"role": "assistant", "content": "Since when?"}]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt_id": "p", "prompt": [*BEFORE, {"role": "user", "content": VIGNETTE}], "rubrics": []},
+        {"id": "t", "text": VIGNETTE, "emergency": False},
+        {"id": "u", "language": "en", "question": VIGNETTE, "page": "gout"},
+    ],
+)
+def test_a_set_that_is_judged_without_an_answer_is_compared_with(tmp_path: Path, row: dict[str, object]) -> None:
+    known = Evaluations([str(jsonl(tmp_path / "eval.jsonl", row))])
+    assert known.rows["eval.jsonl"] == 1
+    assert known.overlap(item(VIGNETTE)) == ("eval.jsonl", "exact")
+    assert known.overlap(item(f"Please read this. {VIGNETTE[:130]}")) == ("eval.jsonl", "13 words")
+    assert known.overlap(item("How is gout prevented?")) is None
+
+
+def test_our_own_held_out_cases_are_always_compared_with() -> None:
+    known = Evaluations()
+    assert known.rows["held_out"] > 1000
+    for name, column in (("triage", "text"), ("harm", "text"), ("doses_5", "text"), ("understanding", "question")):
+        rows = [json.loads(line) for line in (HELD_OUT / f"{name}.jsonl").read_text().splitlines()]
+        long = [row[column] for row in rows if len(row[column].split()) > 7]
+        assert all(known.overlap(item(text)) == ("held_out", "exact") for text in long)
 
 
 def test_a_set_without_answers_is_refused_rather_than_passed_over(tmp_path: Path) -> None:

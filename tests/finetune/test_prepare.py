@@ -81,7 +81,7 @@ def test_nothing_of_an_evaluation_set_is_trained_on(source: Path, tmp_path: Path
     held = jsonl(tmp_path / "held.jsonl", qa("heart"), qa("appendix"))
     card = prepare([str(source)], tmp_path / "out", Plan(evaluations=(str(held),)))
     assert card["sources"][0]["overlap"] == {"held.jsonl": {"exact": {"rows": 1, "ids": ["organs.jsonl:1"]}}}
-    assert card["evaluations"] == {"held.jsonl": 2}
+    assert list(card["evaluations"]) == ["held_out", "held.jsonl"] and card["evaluations"]["held.jsonl"] == 2
     assert not any(
         "heart" in row["messages"][0]["content"] for found in rows(tmp_path / "out").values() for row in found
     )
@@ -125,6 +125,13 @@ def test_licences_are_told_and_unknown_ones_warned_of(source: Path, tmp_path: Pa
     assert prepare([str(source)], tmp_path / "b", Plan(licence="CC0-1.0"))["licences"] == {"CC0-1.0": len(ORGANS)}
 
 
+def test_a_file_in_a_published_form_may_claim_its_licence_no_more_than_that(tmp_path: Path) -> None:
+    path = jsonl(tmp_path / "own.jsonl", {"Question": "What is gout?", "Complex_CoT": "Hm.", "Response": "Arthritis."})
+    assert prepare([str(path)], tmp_path / "a")["licences"] == {"Apache-2.0, claimed by the format": 1}
+    assert "or one that only their format claims" in (tmp_path / "a" / "README.md").read_text()
+    assert prepare([str(path)], tmp_path / "b", Plan(licence="CC0-1.0"))["licences"] == {"CC0-1.0": 1}
+
+
 def test_a_prepared_folder_can_be_prepared_again(source: Path, tmp_path: Path) -> None:
     prepare([str(source)], tmp_path / "out", HALVES)
     again = prepare([str(tmp_path / "out" / "train.jsonl")], tmp_path / "again", HALVES)
@@ -159,11 +166,21 @@ def test_the_command_prints_the_card(source: Path, tmp_path: Path) -> None:
     )
 
 
+def test_the_command_says_what_was_compared(source: Path, tmp_path: Path) -> None:
+    command = ["finetune", "prepare", str(source), "--out", str(tmp_path / "out")]
+    alone = CliRunner().invoke(app, command)
+    assert "own held-out cases alone" in alone.stderr and "--eval" in alone.stderr
+    held = jsonl(tmp_path / "held.jsonl", {"id": "t", "text": qa("heart")["question"], "emergency": False})
+    named = CliRunner().invoke(app, [*command, "--eval", str(held)])
+    assert "held-out cases alone" not in named.stderr
+    assert json.loads(named.stdout)["sources"][0]["overlap"]["held.jsonl"]["exact"]["rows"] == 1
+
+
 def test_the_command_names_the_columns_that_are_there(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "rows.jsonl", {"frage": "Was ist Gicht?"})
     done = CliRunner().invoke(app, ["finetune", "prepare", str(path), "--out", str(tmp_path / "out")])
     assert isinstance(done.exception, BadInput)
-    assert "its fields are frage; no format has these" in str(done.exception)
+    assert "its columns are frage; no format has these" in str(done.exception)
 
 
 def test_a_full_disk_is_told(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
