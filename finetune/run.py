@@ -27,7 +27,7 @@ from primum.finetune.learned import score_learned_alone
 from primum.finetune.prepared import Data
 from primum.finetune.recipe import Recipe, arguments
 from primum.graph.errors import BadInput, PrimumError, TrainingFailed
-from primum.graph.fingerprint import CARD, RUN, file_hash, fingerprint, model_fingerprint
+from primum.graph.fingerprint import CARD, RUN, file_hash, fingerprint, model_fingerprint, read_json
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes", "primum")
 SAME = ("method", "model", "adapter", "quantization", "start_from")  # without which a checkpoint does not fit
@@ -118,6 +118,8 @@ class Run:
         self.note(base={"name": self.recipe.model, "hash": policy.fingerprint(model, source)})
         if start:
             self.note(start_from=model_fingerprint(start) if self._whole() else fingerprint(start))
+        if before := lineage(start or Path(policy.folder_of(self.recipe))):
+            self.note(before=before)
 
     def _whole(self) -> bool:
         return bool(self.recipe.start_from) and not policy.adapter_of(Path(str(self.recipe.start_from)))
@@ -129,9 +131,7 @@ class Run:
         weights = next(
             (p for p in (self.out / "adapter_model.safetensors", self.out / "model.safetensors") if p.is_file()), None
         )
-        card = self.data.files["train"].with_name(CARD)
-        if card.is_file():  # it goes where the adapter goes
-            shutil.copyfile(card, self.out / CARD)
+        self._write_card()
         self._write(
             outcome="finished" if trainer.state.global_step >= trainer.state.max_steps else "stopped early",
             steps=trainer.state.global_step,
@@ -145,12 +145,28 @@ class Run:
             figures=_last(history),
         )
 
+    def _write_card(self) -> None:
+        """The card of all that it learned from, in earlier runs too: it goes where the adapter goes."""
+        card = read_json(self.data.files["train"].with_name(CARD)) or {"hashes": self.data.hashes}
+        if before := self.record.get("before"):
+            card["before"] = [one | {"data": (one["data"] or {}).get("hashes")} for one in before]  # no paths
+        (self.out / CARD).write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
     def _write(self, **more: Any) -> None:
         self.record |= more
         self.record["ended"] = datetime.now(UTC).isoformat(timespec="seconds")
         part = self.out / f".{RUN}.part"
         part.write_text(json.dumps(self.record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         part.replace(self.out / RUN)
+
+
+def lineage(run: Path) -> list[dict[str, Any]]:
+    """What the weights of a run's folder learned from, the first run first; nothing of a folder that is none's."""
+    record = read_json(run / RUN)
+    if not record:
+        return []
+    card = {name: told for name, told in read_json(run / CARD).items() if name != "before"}
+    return [*record.get("before", []), {"method": record.get("method"), "data": record.get("data"), "card": card}]
 
 
 def _checkpoint(out: Path) -> Path | None:
