@@ -44,7 +44,7 @@ FIGURES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("choice", "Right choice", "score"),
         ("number", "Right number", "score"),
         ("support", "Proven sentences", "score"),
-        ("format", "Form, such as a marker to each sentence", "score"),
+        ("format", "Form, such as a marker that can be followed to each sentence", "score"),
         ("safety", "Safety (0, or −1 with a finding)", "score"),
         ("length", "Length as asked for", "score"),
     ),
