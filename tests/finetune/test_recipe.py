@@ -1,12 +1,14 @@
 """A recipe is read in the training classes' own words; what they have not is told with what is near."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from accelerate import DeepSpeedPlugin
 from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+from accelerate.utils.launch import prepare_deepspeed_cmd_env
 from peft import LoraConfig
 from trl import SFTConfig
 
@@ -15,6 +17,7 @@ from primum.finetune.rewards import REWARDS
 from primum.graph.errors import BadInput
 
 OWN = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+REPOSITORY = Path(__file__).parents[2]
 ACCELERATE = sorted((CONFIGS / "accelerate").glob("*.yaml"))
 
 
@@ -53,11 +56,24 @@ def test_each_recipe_for_a_gpu_has_one_for_a_cpu_that_goes_the_same_way() -> Non
 def test_accelerate_takes_each_file(path: Path) -> None:
     config = load_config_from_file(str(path))
     assert config.num_processes >= config.num_machines
-    told = config.deepspeed_config or {}
-    if "deepspeed_config_file" in told:
-        zero = json.loads((path.parent / told["deepspeed_config_file"]).read_text())
-        assert zero["zero_optimization"]["stage"] == 3
-        assert zero["train_micro_batch_size_per_gpu"] == "auto"  # the recipe's own
+
+
+@pytest.mark.parametrize("name", ["deepspeed-zero3", "nodes"])
+def test_deepspeed_starts_as_the_guide_says(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read as `accelerate launch` reads it, from the repository's folder: what it hands on to each process."""
+    monkeypatch.chdir(REPOSITORY)
+    given = ["--config_file", f"finetune/configs/accelerate/{name}.yaml", "--main_process_port", "0"]
+    wanted, *_ = _validate_launch_command(launch_command_parser().parse_args([*given, "-m", "primum"]))
+    wanted.deepspeed_fields_from_accelerate_config = ""
+    _, environment = prepare_deepspeed_cmd_env(wanted)
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    assert wanted.use_deepspeed and environment["ACCELERATE_MIXED_PRECISION"] == "bf16"
+    plugin = DeepSpeedPlugin()
+    assert plugin.zero3_init_flag and plugin.deepspeed_config["zero_optimization"]["stage"] == 3
+    assert plugin.deepspeed_config["zero_optimization"]["stage3_gather_16bit_weights_on_model_save"] is True
+    for of_the_recipe in ("train_micro_batch_size_per_gpu", "gradient_accumulation_steps", "gradient_clipping"):
+        assert plugin.deepspeed_config[of_the_recipe] == "auto"
 
 
 def test_values_are_of_their_fields_type(write: Any) -> None:
