@@ -36,6 +36,14 @@ FULL = ("No space left on device", "os error 28", "file write failed", "iostream
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
+class Stopped(TrainingFailed):
+    """It was told to stop."""
+
+
+class Unfit(TrainingFailed):
+    """With these values it can't go on, with others it may: the loss is no number any more, or memory ran out."""
+
+
 class Run:
     """A run in its folder.
 
@@ -57,7 +65,9 @@ class Run:
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         if resume:
-            self._check_same(json.loads((out / RUN).read_text(encoding="utf-8")))
+            before = json.loads((out / RUN).read_text(encoding="utf-8"))
+            self._check_same(before)
+            self._note_changed(before)
         elif (out / RUN).exists():
             raise BadInput(f"{out} holds a run already: go on with --resume, or give another --out.")
         self.arguments = arguments(recipe, out)
@@ -68,6 +78,14 @@ class Run:
         if other or before["data"]["hashes"] != self.record["data"]["hashes"]:
             said = ", ".join(other) or "data"
             raise BadInput(f"--resume: {self.out} was begun with another {said}. Use the same, or another --out.")
+
+    def _note_changed(self, before: dict[str, Any]) -> None:
+        """By what was trained until here, where it goes on by something else."""
+        changed = list(before.get("until", []))
+        if self.checkpoint and before["recipe"] != self.record["recipe"]:
+            changed.append({"step": _step(self.checkpoint), "recipe": before["recipe"]})
+        if changed and self.checkpoint:
+            self.note(until=changed)
 
     def note(self, **more: Any) -> None:
         """Adds to what is written down."""
@@ -90,6 +108,8 @@ class Run:
         score_learned_alone(trainer)
         bar = _Bar()
         stop = _watched(trainer, self.recipe, bar)
+        if self.checkpoint:
+            trainer.add_callback(_Rate())
         began = time.perf_counter()
         with failures(self.recipe), _signals(stop.told):
             try:
@@ -101,7 +121,7 @@ class Run:
                 self._write(outcome="stopped", steps=trainer.state.global_step)
             else:
                 raise SystemExit  # the first tells it, and is not ended by the launcher meanwhile
-            raise TrainingFailed(
+            raise Stopped(
                 f"Stopped at step {trainer.state.global_step}, which is saved in {self.out}. "
                 "The same command with --resume goes on from there."
             )
@@ -174,7 +194,11 @@ def _checkpoint(out: Path) -> Path | None:
     if not (out / RUN).is_file():
         raise BadInput(f"--resume: {out} holds no run. Leave --resume out to begin one.")
     whole = [path.parent for path in out.glob("checkpoint-*/trainer_state.json")]
-    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    return max(whole, key=_step, default=None)
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
 
 
 def _last(history: list[dict[str, Any]]) -> dict[str, Any]:
@@ -227,10 +251,12 @@ def _watched(trainer: Any, recipe: Recipe, bar: "_Bar") -> "_Stop":
     def checked(*given: Any, **named: Any) -> Any:
         loss = step(*given, **named)
         if not math.isfinite(float(loss)):
-            raise TrainingFailed(
+            kept = _checkpoint(Path(trainer.args.output_dir))
+            goes_on = f"goes on from {kept.name}, or" if kept else "begins anew: there is no checkpoint yet; or"
+            raise Unfit(
                 f"The loss is no number any more, at step {trainer.state.global_step + 1}. Lower "
                 "training.learning_rate or training.max_grad_norm, warm up longer (training.warmup_steps), or train "
-                "in bf16 instead of fp16; then --resume goes on from the last checkpoint."
+                f"in bf16 instead of fp16; then --resume {goes_on} begin in another --out."
             )
         return loss
 
@@ -254,6 +280,22 @@ class _Stop(TrainerCallback):  # type: ignore[misc]
             control.should_save = control.should_training_stop = True
             control.should_evaluate = False
         return control
+
+
+class _Rate(TrainerCallback):  # type: ignore[misc]
+    """Lets a run that goes on learn at the rate that is told now: its checkpoint holds the one of before."""
+
+    def on_train_begin(
+        self, arguments: Any, _state: Any, _control: Any, optimizer: Any, lr_scheduler: Any, **_: Any
+    ) -> None:
+        rate = arguments.learning_rate
+        for group in optimizer.param_groups:
+            began = group.get("initial_lr", group["lr"])
+            group["lr"] = float(group["lr"]) * rate / began if began else rate  # as far down its schedule as it was
+            group["initial_lr"] = rate
+        schedule = getattr(lr_scheduler, "scheduler", lr_scheduler)
+        schedule.base_lrs = [rate for _ in optimizer.param_groups]
+        schedule._last_lr = [group["lr"] for group in optimizer.param_groups]  # what the log tells
 
 
 class _Bar(TrainerCallback):  # type: ignore[misc]
@@ -327,7 +369,7 @@ def failures(recipe: Recipe) -> Iterator[None]:
     except Exception as error:
         said = str(error)
         if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "allocate memory" in said:
-            raise TrainingFailed(_memory(recipe)) from None
+            raise Unfit(_memory(recipe)) from None
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(words in said for words in FULL):
             raise TrainingFailed(DISK) from None
         raise
