@@ -1,5 +1,6 @@
 """A recipe is read in the training classes' own words; what they have not is told with what is near."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,16 @@ from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils.launch import prepare_deepspeed_cmd_env
 from peft import LoraConfig
+from transformers import AutoTokenizer
 from trl import SFTConfig
 
+from primum.finetune import policy
+from primum.finetune.packaged import PACKAGE
+from primum.finetune.prepare import Plan, prepare
+from primum.finetune.prepared import open_data
 from primum.finetune.recipe import CONFIGS, Recipe, arguments, read
 from primum.finetune.rewards import REWARDS
+from primum.finetune.sft import tokenized
 from primum.graph.errors import BadInput
 
 OWN = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
@@ -74,6 +81,32 @@ def test_deepspeed_starts_as_the_guide_says(name: str, monkeypatch: pytest.Monke
     assert plugin.deepspeed_config["zero_optimization"]["stage3_gather_16bit_weights_on_model_save"] is True
     for of_the_recipe in ("train_micro_batch_size_per_gpu", "gradient_accumulation_steps", "gradient_clipping"):
         assert plugin.deepspeed_config[of_the_recipe] == "auto"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tokenizer of the packaged model."""
+    found = find_spec(PACKAGE)
+    assert found and found.origin
+    file, folder = next(Path(found.origin).parent.glob("*.gguf")), tmp_path_factory.mktemp("small")
+    AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some rows of the starter library, as the guide has them made."""
+    folder = tmp_path_factory.mktemp("rows") / "data"
+    prepare(["library"], folder, Plan(seed=7, split=(0.8, 0.1, 0.1), limit=30))
+    return folder
+
+
+@pytest.mark.parametrize("name", [name for name in OWN if name.startswith("smoke-") and read(name).method == "sft"])
+def test_the_recipes_for_a_cpu_keep_most_rows_of_the_starter_library(name: str, small: Path, rows: Path) -> None:
+    recipe = read(name).model_copy(update={"model": str(small)})
+    data = open_data(rows, "sft")
+    _, fits = tokenized(data, "train", policy.chat_of(recipe), recipe, recipe.training["max_length"])
+    assert fits["rows"] > 2 * fits["dropped_too_long"]
 
 
 def test_values_are_of_their_fields_type(write: Any) -> None:
