@@ -167,13 +167,24 @@ def typed(method: Method, training: dict[str, Any]) -> dict[str, Any]:
         if key not in kinds:
             raise BadInput(f"{'.'.join(ARGUMENTS[method])}: {unknown(key, kinds, 'training.')}")
         try:
-            checked[key] = _adapter(kinds[key]).validate_python(value) if kinds[key] is not Any else value
+            checked[key] = _of_kind(kinds[key], value)
         except ValidationError as error:
             said = error.errors(include_url=False, include_input=False)[0]["msg"]
             raise BadInput(f"training.{key}: {said}") from None
         except PydanticSchemaGenerationError:
             checked[key] = value
     return checked
+
+
+def _of_kind(kind: Any, value: Any) -> Any:
+    if kind is Any:
+        return value
+    try:
+        return _adapter(kind).validate_python(value)
+    except ValidationError:
+        if value is not False:
+            raise
+        return _adapter(kind).validate_python("no")  # as `eval_strategy=no` was written: to YAML that is false
 
 
 @cache

@@ -114,6 +114,14 @@ def test_values_are_of_their_fields_type(write: Any) -> None:
     assert recipe.training == {"learning_rate": 1e-4, "max_steps": 7, "warmup_steps": 3}
 
 
+def test_no_is_a_word_where_the_field_wants_one(write: Any) -> None:
+    """`training.eval_strategy=no` is what an error of ours advises."""
+    given = {"training": {"save_strategy": False, "packing": False}}
+    assert read(write(**given), ["training.eval_strategy=no"]).training == {
+        "save_strategy": "no", "packing": False, "eval_strategy": "no",
+    }  # fmt: skip
+
+
 def test_what_is_not_told_is_as_trl_has_it(write: Any, tmp_path: Path) -> None:
     made, theirs = arguments(read(write()), tmp_path), SFTConfig(str(tmp_path), use_cpu=True)
     assert (made.learning_rate, made.max_length) == (theirs.learning_rate, theirs.max_length)
