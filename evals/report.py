@@ -8,6 +8,7 @@ from typing import Any
 from primum.evals import doses, injection, interactions, memory, phi, safety, triage
 from primum.evals.cases import Case, Report, read
 from primum.evals.second_look import SecondLook
+from primum.graph.writing import writing
 from primum.safety.validator import rules_version
 
 TASKS: dict[str, Callable[[Sequence[Case]], Report]] = {
@@ -57,5 +58,6 @@ def evaluate(
 
 
 def write(report: Report, path: Path) -> None:
-    """The report as indented JSON."""
-    path.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    """The report as indented JSON. Raises PrimumError if the disk is full, or takes nothing there."""
+    with writing(path):
+        path.write_text(json.dumps(report, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8")

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, StrictUndefined
 
-from primum.evals import answers, audit, comparison, failures, mcq
+from primum.evals import answers, audit, comparison, failures, mcq, report
 from primum.evals.choices import Question
 from primum.evals.endpoint import Progress, Sampling, Writer, Written
 from primum.finetune.rows import Example, read_rows
 from primum.graph.errors import BadInput
+from primum.graph.writing import writing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,10 +130,10 @@ def _template(given: Sequence[Path]) -> Mapping[str, Any]:
 
 
 def _write(out: Path, page: str, told: Mapping[str, Any]) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page, encoding="utf-8")
-    beside = json.dumps(told, ensure_ascii=False, indent=2, default=str)
-    out.with_suffix(".json").write_text(beside + "\n", encoding="utf-8")
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page, encoding="utf-8")
+    report.write(told, out.with_suffix(".json"))
 
 
 async def _side(path: Path, data: Path | None, asking: Asking, on_progress: Callable[[str], Progress]) -> Side:

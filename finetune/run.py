@@ -103,8 +103,9 @@ class Run:
         self.note(processes=trainer.accelerator.num_processes)
         if first:
             self._note_base(model)
-            self.out.mkdir(parents=True, exist_ok=True)
-            self._write(outcome="running")
+            with failures(self.recipe):
+                self.out.mkdir(parents=True, exist_ok=True)
+                self._write(outcome="running")
         score_learned_alone(trainer)
         bar = _Bar()
         stop = _watched(trainer, self.recipe, bar)
@@ -127,8 +128,8 @@ class Run:
             )
         with failures(self.recipe):
             trainer.save_model(str(self.out))
-        if first:
-            self._finish(trainer, time.perf_counter() - began)
+            if first:
+                self._finish(trainer, time.perf_counter() - began)
         return self.record
 
     def _note_base(self, model: Any) -> None:

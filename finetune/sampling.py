@@ -6,7 +6,6 @@ reference does, stand last. Two that are equal make no pair. Where no answer is 
 beside the worst.
 """
 
-import json
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,12 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from primum.evals import answers, audit
+from primum.evals import answers, audit, report
 from primum.evals.endpoint import Progress, Sampling, Writer
 from primum.evals.mcq import letter_of
 from primum.finetune.rows import Example, Message, Pair, read_rows, write_rows
 from primum.graph.errors import BadInput
-from primum.graph.fingerprint import file_hash
+from primum.graph.fingerprint import CARD, file_hash
+from primum.graph.writing import writing
 from primum.safety.sentences import join_answer, split_answer, strip_thinking
 from primum.safety.support import Evidence
 from primum.safety.validator import rules_version
@@ -71,9 +71,10 @@ async def sample_pairs(
         for texts, one in zip(drawn, written, strict=True):
             texts += [] if one.cut or one.refused else [one.answer]
     pairs = [pair for row, texts in zip(rows, drawn, strict=True) if (pair := pair_of(row, texts, writer.name))]
-    write_rows(target, pairs)
+    with writing(target):
+        write_rows(target, pairs)
     card = _card(prepared, rows, drawn, pairs, writer.name, draw, target)
-    (target.parent / "card.json").write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    report.write(card, target.with_name(CARD))
     return {"out": str(out), **card}
 
 
@@ -89,7 +90,8 @@ def _rows(prepared: Path, draw: Draw) -> Sequence[Mapping[str, Any]]:
 def _new(out: Path) -> Path:
     if (out / "pairs.jsonl").exists():
         raise BadInput(f"{out} holds pairs already. Give a new folder.")
-    out.mkdir(parents=True, exist_ok=True)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     return out / "pairs.jsonl"
 
 

@@ -14,6 +14,7 @@ from primum.finetune.recipe import Recipe, Space
 from primum.finetune.run import Stopped, Unfit
 from primum.finetune.training import train
 from primum.graph.errors import BadInput, TrainingFailed
+from primum.graph.writing import writing
 
 STARTUP = 3  # trials before a bad one is broken off
 STORE, PLOT, BEST = "search.sqlite", "search.png", "best.yaml"
@@ -35,7 +36,8 @@ def search(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]
     if store.exists() != resume:
         hint = "go on with --resume, or give another --out" if store.exists() else "leave --resume out to begin one"
         raise BadInput(f"{out} holds {'a' if store.exists() else 'no'} search: {hint}.")
-    out.mkdir(parents=True, exist_ok=True)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # of a trial that fails it would show the traceback
     study = optuna.create_study(
         study_name="search",
@@ -128,8 +130,9 @@ def _report(study: optuna.Study, recipe: Recipe, out: Path) -> dict[str, Any]:
     best = study.best_trial
     chosen = varied(recipe, best.params["learning_rate"], best.params["rank"], best.params["epochs"])
     told = chosen.model_dump(mode="json", exclude_none=True)
-    (out / BEST).write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    plot(study, out / PLOT)
+    with writing(out):
+        (out / BEST).write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        plot(study, out / PLOT)
     states = [trial.state for trial in study.trials]
     return {
         "best": {"trial": best.number, "eval_loss": best.value, **best.params},

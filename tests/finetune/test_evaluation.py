@@ -14,7 +14,7 @@ from primum.evals.endpoint import Messages, Progress, Sampling, Written
 from primum.evals.folder import Folder
 from primum.finetune import sft
 from primum.finetune.evaluation import Asking, Side, asked, evaluated, render, written
-from primum.graph.errors import BadInput
+from primum.graph.errors import BadInput, PrimumError
 from tests.finetune.recipes import recipe
 from tests.finetune.tiny import TEMPLATE
 
@@ -125,6 +125,14 @@ async def test_reports_and_pages_of_before_can_be_compared_again(sides: tuple[Si
     again = [paths[0], tmp_path / "report.json"]
     told = await evaluated(again, tmp_path / "again.html", None, [], Asking(), "T", lambda _: lambda _d, _o: None)
     assert told["models"] == ["base", "tuned"]
+
+
+async def test_a_full_disk_is_told_with_the_page(sides: tuple[Side, Side], tmp_path: Path) -> None:
+    paths = [tmp_path / f"{side.name}.json" for side in sides]
+    for path, side in zip(paths, sides, strict=True):
+        path.write_text(json.dumps(side.reports["audit"]))
+    with pytest.raises(PrimumError, match=r"/dev/full can't be written to"):
+        await evaluated(paths, Path("/dev/full"), None, [], Asking(), "T", lambda _: lambda _d, _o: None)
 
 
 async def test_a_run_and_its_base_are_asked_in_the_form_that_it_was_trained_in(

@@ -9,7 +9,7 @@ import pytest
 from primum.evals.endpoint import Endpoint
 from primum.finetune.rows import Pair, read_rows, write_rows
 from primum.finetune.sampling import Draw, judge, pair_of, sample_pairs
-from primum.graph.errors import BadInput
+from primum.graph.errors import BadInput, PrimumError
 from primum.graph.fingerprint import file_hash
 from tests.fakes import FakeVLLM, Says
 from tests.finetune.test_evaluation import PASSAGES, RIGHT, WRONG, row
@@ -114,6 +114,17 @@ async def test_each_prompt_is_asked_so_many_times_with_other_seeds(vllm: FakeVLL
     assert (told["licences"], told["rows"]) == ({"CC0-1.0": 1}, {"train.jsonl": file_hash(data / "train.jsonl")})
     with pytest.raises(BadInput, match="holds pairs already"):
         await sample_pairs(data, Endpoint(vllm.url, "primum", pause=0), out, draw)
+
+
+async def test_a_full_disk_is_told_with_the_file(vllm: FakeVLLM, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "pairs"
+    for folder in (data, out):
+        folder.mkdir()
+    write_rows(data / "train.jsonl", [GROUNDED])
+    (out / ".pairs.jsonl.part").symlink_to("/dev/full")
+    vllm.default = WRONG
+    with pytest.raises(PrimumError, match=r"pairs\.jsonl can't be written to \(No space left on device\): make room"):
+        await sample_pairs(data, Endpoint(vllm.url, "primum", pause=0), out, Draw(answers=2))
 
 
 async def test_a_folder_that_is_not_prepared_is_named(vllm: FakeVLLM, tmp_path: Path) -> None:
