@@ -11,7 +11,7 @@ from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils.launch import prepare_deepspeed_cmd_env
 from peft import LoraConfig
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, integrations
 from trl import SFTConfig
 
 from primum.finetune import policy
@@ -53,10 +53,17 @@ def test_every_recipe_of_ours_is_one_that_the_classes_take(name: str, tmp_path: 
 
 def test_each_recipe_for_a_gpu_has_one_for_a_cpu_that_goes_the_same_way() -> None:
     def way(recipe: Recipe) -> tuple[Any, ...]:
-        return (recipe.method, recipe.quantization, recipe.concise is not None, recipe.chat_template is not None)
+        keys = ("adapter", "concise", "chat_template", "early_stopping", "rewards")
+        has = tuple(key for key in keys if getattr(recipe, key) is not None)
+        return (recipe.method, recipe.quantization, recipe.training.get("packing", False), has)
 
     smoke = {way(read(name)) for name in OWN if name.startswith("smoke-")}
-    assert {way(read(name)) for name in OWN} == smoke
+    assert {name for name in OWN if way(read(name)) not in smoke} == set()
+
+
+def test_no_recipe_but_those_of_t5_trains_all_weights() -> None:
+    """Also where no run is given to start from."""
+    assert {name for name in OWN if read(name).adapter is None} == {"flan-t5", "smoke-t5"}
 
 
 @pytest.mark.parametrize("path", ACCELERATE, ids=lambda path: path.stem)
@@ -149,6 +156,18 @@ def test_what_does_not_fit_is_told(write: Any, keys: dict[str, Any], said: str) 
 def test_what_the_class_refuses_is_told(write: Any, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="training: "):
         arguments(read(write(training={"save_strategy": "sometimes"})), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"), [("wandb", "pip install wandb"), (["none", "wandb"], "pip install wandb"), ("wanda", "no wanda")]
+)
+def test_a_reporter_that_is_not_there_is_told(
+    write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: Any, said: str
+) -> None:
+    monkeypatch.setattr(integrations, "get_available_reporting_integrations", lambda: ["tensorboard"])
+    assert arguments(read(write(training={"report_to": "tensorboard"})), tmp_path).report_to == ["tensorboard"]
+    with pytest.raises(BadInput, match=rf"training\.report_to: .*{said}"):
+        arguments(read(write(training={"report_to": wanted})), tmp_path)
 
 
 @pytest.mark.parametrize("change", ["training.max_steps", "=3", "model.size=3"])
