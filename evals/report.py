@@ -1,7 +1,7 @@
 """`primum eval TASK --data PATH`: the tasks by name, one report over all files, written as JSON."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def evaluate(
     return {"task": task, "data": [str(path) for path in paths], "rules_version": rules_version(), **found}
 
 
-def write(report: Report, path: Path) -> None:
+def write(report: Mapping[str, Any], path: Path) -> None:
     """The report as indented JSON. Raises PrimumError if the disk is full, or takes nothing there."""
     with writing(path):
         path.write_text(json.dumps(report, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8")

@@ -159,7 +159,8 @@ def test_what_the_class_refuses_is_told(write: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"), [("wandb", "pip install wandb"), (["none", "wandb"], "pip install wandb"), ("wanda", "no wanda")]
+    ("wanted", "said"),
+    [("wandb", "pip install wandb"), (["none", "wandb"], "pip install wandb"), ("wanda", "no wanda")],
 )
 def test_a_reporter_that_is_not_there_is_told(
     write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: Any, said: str

@@ -7,6 +7,7 @@ import optuna
 import pytest
 
 from primum.finetune import search as searching
+from primum.finetune import training
 from primum.finetune.recipe import Recipe, Space, read
 from primum.finetune.run import Stopped, Unfit
 from primum.finetune.search import search, varied
@@ -56,11 +57,9 @@ def test_what_is_stopped_goes_on_with_the_trials_that_are_left(
 def test_a_rate_that_breaks_the_loss_ends_its_trial_and_not_the_search(
     llama: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    whole = searching.train
-
     def train(one: Recipe, out: Path, callbacks: Any) -> None:
         rate = {"learning_rate": 1e30} if out.name == "trial-0" else {}
-        whole(one.model_copy(update={"training": one.training | rate}), out, callbacks=callbacks)
+        training.train(one.model_copy(update={"training": one.training | rate}), out, callbacks=callbacks)
 
     monkeypatch.setattr(searching, "train", train)
     found = search(recipe("sft", llama, sums, LONG, search=Space(trials=2, **SPACE)), tmp_path / "search")
