@@ -10,8 +10,9 @@ from typing import Any, Protocol, Self
 
 import httpx
 
-from primum.graph.errors import ModelUnavailable
+from primum.graph.errors import ModelUnavailable, PrimumError
 from primum.graph.llm import open_client
+from primum.graph.writing import writing
 from primum.safety.sentences import strip_thinking
 
 TRIES = 4
@@ -98,7 +99,7 @@ class Kept:
     def add(self, key: str, written: Written) -> None:
         self._known[key] = written
         if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
+            with writing(self._path), self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"key": key, **asdict(written)}, ensure_ascii=False) + "\n")
 
 
@@ -129,6 +130,7 @@ class Endpoint:
 
         Raises:
             ModelUnavailable: the server can't be reached, or keeps failing.
+            PrimumError: the answers can't be kept.
         """
         slots, done = asyncio.Semaphore(self._at_once), 0
 
@@ -144,7 +146,7 @@ class Endpoint:
             try:
                 async with asyncio.TaskGroup() as group:
                     tasks = [group.create_task(one(http, messages)) for messages in prompts]
-            except* ModelUnavailable as errors:
+            except* PrimumError as errors:
                 raise errors.exceptions[0] from None
         return [task.result() for task in tasks]
 

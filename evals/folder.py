@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from primum.evals.endpoint import Messages, Progress, Sampling, Token, Written
 from primum.graph.errors import BadInput, TrainingFailed
+from primum.graph.fingerprint import RUN, read_json
 
 if TYPE_CHECKING:
     import torch
@@ -30,12 +31,17 @@ class Likelihood:
 class Folder:
     """A model that is loaded here. `base` is where an adapter's model lies, where its own note of it does not.
 
+    A run is asked in the form that it was trained in; `given` is what the chat template is told for any other folder.
     An encoder–decoder model, such as T5, has no chat template: its encoder reads the messages as they stand.
     """
 
-    def __init__(self, folder: Path, base: Path | None = None, *, batch: int = BATCH) -> None:
+    def __init__(
+        self, folder: Path, base: Path | None = None, *, given: Mapping[str, Any] | None = None, batch: int = BATCH
+    ) -> None:
         self.name = folder.name
         self._batch = batch
+        own = template_of(folder)
+        self._given = {**((given or {}) if own is None else own)}
         self._model, self._tokenizer = _load(folder, base)
 
     async def write(
@@ -86,7 +92,9 @@ class Folder:
         if self._two_parts:
             return plain(messages)
         turns = [dict(message) for message in messages]
-        return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        return str(
+            self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **self._given)
+        )
 
     def _generate(self, texts: Sequence[str], sampling: Sampling) -> list[Written]:
         import torch
@@ -147,6 +155,12 @@ def _likelihood(told: "torch.Tensor", wanted: "torch.Tensor") -> Likelihood:
     """Of the tokens `wanted`, under the log-probabilities of all tokens at each place."""
     logprob = float(told.gather(1, wanted[:, None]).sum())
     return Likelihood(logprob, len(wanted), int((told.argmax(dim=-1) == wanted).sum()))
+
+
+def template_of(folder: Path) -> Mapping[str, Any] | None:
+    """What a run told its chat template, such as `enable_thinking`; None of a folder that is no run's."""
+    recipe = read_json(folder / RUN).get("recipe")
+    return (recipe.get("chat_template_kwargs") or {}) if isinstance(recipe, dict) else None
 
 
 def perplexity(found: Sequence[Likelihood]) -> float | None:

@@ -1,13 +1,14 @@
 """`primum eval TASK --data PATH`: the tasks by name, one report over all files, written as JSON."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from primum.evals import advice, calculations, doses, injection, interactions, memory, phi, safety, triage
 from primum.evals.cases import Case, Report, read
 from primum.evals.second_look import SecondLook
+from primum.graph.writing import writing
 from primum.safety.validator import rules_version
 
 TASKS: dict[str, Callable[[Sequence[Case]], Report]] = {
@@ -60,6 +61,7 @@ def evaluate(
     return {"task": task, "data": [str(path) for path in paths], "rules_version": rules_version(), **found}
 
 
-def write(report: Report, path: Path) -> None:
-    """The report as indented JSON."""
-    path.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+def write(report: Mapping[str, Any], path: Path) -> None:
+    """The report as indented JSON. Raises PrimumError if the disk is full, or takes nothing there."""
+    with writing(path):
+        path.write_text(json.dumps(report, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8")

@@ -4,7 +4,7 @@ import base64
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, StrictUndefined
 
-from primum.evals import answers, audit, comparison, failures, mcq
+from primum.evals import answers, audit, comparison, failures, mcq, report
 from primum.evals.choices import Question
 from primum.evals.endpoint import Progress, Sampling, Writer, Written
 from primum.finetune.rows import Example, read_rows
 from primum.graph.errors import BadInput
+from primum.graph.writing import writing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,7 @@ FIGURES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("choice", "Right choice", "score"),
         ("number", "Right number", "score"),
         ("support", "Proven sentences", "score"),
-        ("format", "Form, such as a marker to each sentence", "score"),
+        ("format", "Form, such as a marker that can be followed to each sentence", "score"),
         ("safety", "Safety (0, or −1 with a finding)", "score"),
         ("length", "Length as asked for", "score"),
     ),
@@ -72,13 +73,14 @@ _COLOURS = ("#4b5f78", "#1f7a6d", "#a4541d", "#6d3f8c")
 
 @dataclass(frozen=True)
 class Asking:
-    """How the models of folders are asked."""
+    """How the models of folders are asked; `template` is what the chat template of one that is no run is told."""
 
     base: Path | None = None
     limit: int | None = None
     seed: int = 0
     max_tokens: int = 256
     temperature: float = 0.0
+    template: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ async def evaluated(
     """
     if len(given) < 2:
         raise BadInput("Give at least two: a report or a folder of before, and one of after.")
+    asking = replace(asking, template=_template(given))
     sides = [await _side(path, data, asking, on_progress) for path in given]
     differences = [_against(sides[0], side) for side in sides[1:]]
     page = render(title, sides, differences, _json(data / "card.json") if data else None, runs)
@@ -119,11 +122,18 @@ async def evaluated(
     return {"out": str(out), "models": told["models"], "differences": told["differences"]}
 
 
+def _template(given: Sequence[Path]) -> Mapping[str, Any]:
+    """What the first run among them told its chat template: a base model is asked as those trained on it are."""
+    from primum.evals.folder import template_of
+
+    return next((told for path in given if (told := template_of(path)) is not None), {})
+
+
 def _write(out: Path, page: str, told: Mapping[str, Any]) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page, encoding="utf-8")
-    beside = json.dumps(told, ensure_ascii=False, indent=2, default=str)
-    out.with_suffix(".json").write_text(beside + "\n", encoding="utf-8")
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page, encoding="utf-8")
+    report.write(told, out.with_suffix(".json"))
 
 
 async def _side(path: Path, data: Path | None, asking: Asking, on_progress: Callable[[str], Progress]) -> Side:
@@ -134,7 +144,9 @@ async def _side(path: Path, data: Path | None, asking: Asking, on_progress: Call
     from primum.evals.folder import Folder
 
     rows = _test_rows(data, asking)
-    found = await asked(Folder(path, asking.base), rows, asking, on_progress(path.name or str(path)))
+    found = await asked(
+        Folder(path, asking.base, given=asking.template), rows, asking, on_progress(path.name or str(path))
+    )
     return Side(_name(path), found.reports, found.failures)
 
 

@@ -1,4 +1,4 @@
-"""A whole model as one GGUF file, as llama.cpp and Ollama read it: of the families that the recipes train.
+"""A whole model as one GGUF file, as llama.cpp and Ollama read it: of Llama, Mistral, Qwen2 and Qwen3.
 
 llama.cpp's own converter comes in no package that its makers keep; for any other family its script is the way.
 """

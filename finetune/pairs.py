@@ -4,7 +4,6 @@ Only of patients who consent now. Personal data goes from every text; `subject` 
 a patient's rows are found again and taken out.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +13,10 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
+from primum.evals import report
 from primum.finetune.rows import Message, Opinion, Pair, write_rows
 from primum.graph.errors import BadInput
+from primum.graph.writing import writing
 from primum.memory import drafts, exports
 from primum.memory.audit import Audit
 from primum.memory.drafts import Kept
@@ -65,15 +66,16 @@ async def export(audit: Audit, tenant: str, out: Path, *, actor: str, without_ch
     folder = _write(out, pairs, opinions)
     card = _card(pairs, opinions, exports.hashes_of(out))
     await _register(audit, found, folder, card["files"], actor)
-    (out / "card.json").write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    report.write(card, out / "card.json")
     return {"out": str(out), **card}
 
 
 def _write(out: Path, pairs: Sequence[Pair], opinions: Sequence[Opinion]) -> Path:
     """Writes the rows; the folder by its whole name."""
-    out.mkdir(parents=True, exist_ok=True)
-    write_rows(out / PAIRS, pairs)
-    write_rows(out / OPINIONS, opinions)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        write_rows(out / PAIRS, pairs)
+        write_rows(out / OPINIONS, opinions)
     return out.resolve()
 
 

@@ -167,13 +167,24 @@ def typed(method: Method, training: dict[str, Any]) -> dict[str, Any]:
         if key not in kinds:
             raise BadInput(f"{'.'.join(ARGUMENTS[method])}: {unknown(key, kinds, 'training.')}")
         try:
-            checked[key] = _adapter(kinds[key]).validate_python(value) if kinds[key] is not Any else value
+            checked[key] = _of_kind(kinds[key], value)
         except ValidationError as error:
             said = error.errors(include_url=False, include_input=False)[0]["msg"]
             raise BadInput(f"training.{key}: {said}") from None
         except PydanticSchemaGenerationError:
             checked[key] = value
     return checked
+
+
+def _of_kind(kind: Any, value: Any) -> Any:
+    if kind is Any:
+        return value
+    try:
+        return _adapter(kind).validate_python(value)
+    except ValidationError:
+        if value is not False:
+            raise
+        return _adapter(kind).validate_python("no")  # as `eval_strategy=no` was written: to YAML that is false
 
 
 @cache
@@ -218,7 +229,22 @@ def arguments(recipe: Recipe, out: Path) -> Any:
         given["load_best_model_at_end"] = True
         given |= {name: given[f"eval_{part}"] for part in ("strategy", "steps") if f"eval_{part}" in given
                   for name in [f"save_{part}"] if name not in given}  # fmt: skip
+    _check_reporters(given["report_to"])
     try:
         return arguments_class(recipe.method)(**given)
     except (ValueError, TypeError, ImportError) as error:
         raise BadInput(f"training: {' '.join(str(error).split())}") from None
+
+
+def _check_reporters(wanted: str | list[str] | None) -> None:
+    """Raises BadInput for one that is not known or not installed: the trainer would end in a traceback."""
+    from transformers.integrations import INTEGRATION_TO_CALLBACK, get_available_reporting_integrations
+
+    named = [wanted] if isinstance(wanted, str) else wanted or []
+    for one in named:
+        if one in ("all", "none") or one in get_available_reporting_integrations():
+            continue
+        if one not in INTEGRATION_TO_CALLBACK:
+            known = ", ".join(sorted(INTEGRATION_TO_CALLBACK))
+            raise BadInput(f"training.report_to: there is no {one}, only {known}.")
+        raise BadInput(f"training.report_to: {one} is not installed: pip install {one}, or leave report_to out.")

@@ -4,7 +4,7 @@ A reward has nothing to say, None, of a row of another kind.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from primum.evals.audit import passages_in
@@ -12,10 +12,11 @@ from primum.evals.mcq import letter_of
 from primum.evals.numbers import number_of, said
 from primum.finetune.rows import Message
 from primum.safety.profile import Profile
-from primum.safety.sentences import split_answer, strip_thinking
-from primum.safety.support import check
+from primum.safety.sentences import Sentence, split_answer, strip_thinking
+from primum.safety.support import Evidence, check
 from primum.safety.validator import dangers, examine
 from primum.safety.validator import told as told_of
+from primum.safety.words import Bag, content
 
 LETTERS = dict.fromkeys("ABCDEFGHIJ", "")
 WORDS = 120  # that an answer may have where the prompt names no number
@@ -45,8 +46,11 @@ def numeric(_prompt: Sequence[Message], text: str, row: dict[str, Any]) -> float
     return float(told is not None and told == number_of(row["answer"]))
 
 
-def form(_prompt: Sequence[Message], text: str, row: dict[str, Any]) -> float | None:
-    """Whether the answer can be read by a machine: it names its result once as asked, and closes its reasoning."""
+def form(prompt: Sequence[Message], text: str, row: dict[str, Any]) -> float | None:
+    """Whether the answer can be read by a machine: it names its result once as asked, and closes its reasoning.
+
+    With passages, the share of sentences whose markers can be followed.
+    """
     if "<think>" in text and not _THINK.match(text):
         return 0.0
     told = answer_of(text)
@@ -56,8 +60,16 @@ def form(_prompt: Sequence[Message], text: str, row: dict[str, Any]) -> float | 
         return float(len(said(told)) == 1)
     if row["kind"] == "grounded":
         sentences = [sentence for sentence in split_answer(told) if not sentence.heading]
-        return sum(bool(sentence.markers) for sentence in sentences) / len(sentences) if sentences else 0.0
+        passages = passages_in(prompt[-1]["content"])
+        return sum(cites(one, passages) for one in sentences) / len(sentences) if sentences else 0.0
     return None
+
+
+def cites(sentence: Sentence, passages: Mapping[int, Evidence]) -> bool:
+    """Whether it has markers, and each is of a passage that says half of its words: others may be put anywhere."""
+    words, cited = content(sentence.text), [passages.get(number) for number in sentence.markers]
+    bags = [Bag.of([one.title, one.heading, one.text]) if one else Bag.of([]) for one in cited]
+    return bool(words and bags) and all(2 * sum(map(bag.says, words)) >= len(words) for bag in bags)
 
 
 def support(prompt: Sequence[Message], text: str, row: dict[str, Any]) -> float | None:

@@ -27,13 +27,21 @@ from primum.finetune.learned import score_learned_alone
 from primum.finetune.prepared import Data
 from primum.finetune.recipe import Recipe, arguments
 from primum.graph.errors import BadInput, PrimumError, TrainingFailed
-from primum.graph.fingerprint import CARD, RUN, file_hash, fingerprint, model_fingerprint
+from primum.graph.fingerprint import CARD, RUN, file_hash, fingerprint, model_fingerprint, read_json
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes", "primum")
 SAME = ("method", "model", "adapter", "quantization", "start_from")  # without which a checkpoint does not fit
 # How the libraries that write weights say that a disk is full: only some of them pass on the system's own words.
 FULL = ("No space left on device", "os error 28", "file write failed", "iostream error", "unexpected pos")
 STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(TrainingFailed):
+    """It was told to stop."""
+
+
+class Unfit(TrainingFailed):
+    """With these values it can't go on, with others it may: the loss is no number any more, or memory ran out."""
 
 
 class Run:
@@ -57,7 +65,9 @@ class Run:
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         if resume:
-            self._check_same(json.loads((out / RUN).read_text(encoding="utf-8")))
+            before = json.loads((out / RUN).read_text(encoding="utf-8"))
+            self._check_same(before)
+            self._note_changed(before)
         elif (out / RUN).exists():
             raise BadInput(f"{out} holds a run already: go on with --resume, or give another --out.")
         self.arguments = arguments(recipe, out)
@@ -68,6 +78,14 @@ class Run:
         if other or before["data"]["hashes"] != self.record["data"]["hashes"]:
             said = ", ".join(other) or "data"
             raise BadInput(f"--resume: {self.out} was begun with another {said}. Use the same, or another --out.")
+
+    def _note_changed(self, before: dict[str, Any]) -> None:
+        """By what was trained until here, where it goes on by something else."""
+        changed = list(before.get("until", []))
+        if self.checkpoint and before["recipe"] != self.record["recipe"]:
+            changed.append({"step": _step(self.checkpoint), "recipe": before["recipe"]})
+        if changed and self.checkpoint:
+            self.note(until=changed)
 
     def note(self, **more: Any) -> None:
         """Adds to what is written down."""
@@ -85,11 +103,14 @@ class Run:
         self.note(processes=trainer.accelerator.num_processes)
         if first:
             self._note_base(model)
-            self.out.mkdir(parents=True, exist_ok=True)
-            self._write(outcome="running")
+            with failures(self.recipe):
+                self.out.mkdir(parents=True, exist_ok=True)
+                self._write(outcome="running")
         score_learned_alone(trainer)
         bar = _Bar()
         stop = _watched(trainer, self.recipe, bar)
+        if self.checkpoint:
+            trainer.add_callback(_Rate())
         began = time.perf_counter()
         with failures(self.recipe), _signals(stop.told):
             try:
@@ -101,14 +122,14 @@ class Run:
                 self._write(outcome="stopped", steps=trainer.state.global_step)
             else:
                 raise SystemExit  # the first tells it, and is not ended by the launcher meanwhile
-            raise TrainingFailed(
+            raise Stopped(
                 f"Stopped at step {trainer.state.global_step}, which is saved in {self.out}. "
                 "The same command with --resume goes on from there."
             )
         with failures(self.recipe):
             trainer.save_model(str(self.out))
-        if first:
-            self._finish(trainer, time.perf_counter() - began)
+            if first:
+                self._finish(trainer, time.perf_counter() - began)
         return self.record
 
     def _note_base(self, model: Any) -> None:
@@ -118,6 +139,8 @@ class Run:
         self.note(base={"name": self.recipe.model, "hash": policy.fingerprint(model, source)})
         if start:
             self.note(start_from=model_fingerprint(start) if self._whole() else fingerprint(start))
+        if before := lineage(start or Path(policy.folder_of(self.recipe))):
+            self.note(before=before)
 
     def _whole(self) -> bool:
         return bool(self.recipe.start_from) and not policy.adapter_of(Path(str(self.recipe.start_from)))
@@ -129,9 +152,7 @@ class Run:
         weights = next(
             (p for p in (self.out / "adapter_model.safetensors", self.out / "model.safetensors") if p.is_file()), None
         )
-        card = self.data.files["train"].with_name(CARD)
-        if card.is_file():  # it goes where the adapter goes
-            shutil.copyfile(card, self.out / CARD)
+        self._write_card()
         self._write(
             outcome="finished" if trainer.state.global_step >= trainer.state.max_steps else "stopped early",
             steps=trainer.state.global_step,
@@ -145,6 +166,13 @@ class Run:
             figures=_last(history),
         )
 
+    def _write_card(self) -> None:
+        """The card of all that it learned from, in earlier runs too: it goes where the adapter goes."""
+        card = read_json(self.data.files["train"].with_name(CARD)) or {"hashes": self.data.hashes}
+        if before := self.record.get("before"):
+            card["before"] = [one | {"data": (one["data"] or {}).get("hashes")} for one in before]  # no paths
+        (self.out / CARD).write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
     def _write(self, **more: Any) -> None:
         self.record |= more
         self.record["ended"] = datetime.now(UTC).isoformat(timespec="seconds")
@@ -153,12 +181,25 @@ class Run:
         part.replace(self.out / RUN)
 
 
+def lineage(run: Path) -> list[dict[str, Any]]:
+    """What the weights of a run's folder learned from, the first run first; nothing of a folder that is none's."""
+    record = read_json(run / RUN)
+    if not record:
+        return []
+    card = {name: told for name, told in read_json(run / CARD).items() if name != "before"}
+    return [*record.get("before", []), {"method": record.get("method"), "data": record.get("data"), "card": card}]
+
+
 def _checkpoint(out: Path) -> Path | None:
     """The last checkpoint that was written whole: the trainer's state is written last. None: none yet, begin anew."""
     if not (out / RUN).is_file():
         raise BadInput(f"--resume: {out} holds no run. Leave --resume out to begin one.")
     whole = [path.parent for path in out.glob("checkpoint-*/trainer_state.json")]
-    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    return max(whole, key=_step, default=None)
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
 
 
 def _last(history: list[dict[str, Any]]) -> dict[str, Any]:
@@ -211,10 +252,12 @@ def _watched(trainer: Any, recipe: Recipe, bar: "_Bar") -> "_Stop":
     def checked(*given: Any, **named: Any) -> Any:
         loss = step(*given, **named)
         if not math.isfinite(float(loss)):
-            raise TrainingFailed(
+            kept = _checkpoint(Path(trainer.args.output_dir))
+            goes_on = f"goes on from {kept.name}, or" if kept else "begins anew: there is no checkpoint yet; or"
+            raise Unfit(
                 f"The loss is no number any more, at step {trainer.state.global_step + 1}. Lower "
                 "training.learning_rate or training.max_grad_norm, warm up longer (training.warmup_steps), or train "
-                "in bf16 instead of fp16; then --resume goes on from the last checkpoint."
+                f"in bf16 instead of fp16; then --resume {goes_on} begin in another --out."
             )
         return loss
 
@@ -238,6 +281,22 @@ class _Stop(TrainerCallback):  # type: ignore[misc]
             control.should_save = control.should_training_stop = True
             control.should_evaluate = False
         return control
+
+
+class _Rate(TrainerCallback):  # type: ignore[misc]
+    """Lets a run that goes on learn at the rate that is told now: its checkpoint holds the one of before."""
+
+    def on_train_begin(
+        self, arguments: Any, _state: Any, _control: Any, optimizer: Any, lr_scheduler: Any, **_: Any
+    ) -> None:
+        rate = arguments.learning_rate
+        for group in optimizer.param_groups:
+            began = group.get("initial_lr", group["lr"])
+            group["lr"] = float(group["lr"]) * rate / began if began else rate  # as far down its schedule as it was
+            group["initial_lr"] = rate
+        schedule = getattr(lr_scheduler, "scheduler", lr_scheduler)
+        schedule.base_lrs = [rate for _ in optimizer.param_groups]
+        schedule._last_lr = [group["lr"] for group in optimizer.param_groups]  # what the log tells
 
 
 class _Bar(TrainerCallback):  # type: ignore[misc]
@@ -311,7 +370,7 @@ def failures(recipe: Recipe) -> Iterator[None]:
     except Exception as error:
         said = str(error)
         if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "allocate memory" in said:
-            raise TrainingFailed(_memory(recipe)) from None
+            raise Unfit(_memory(recipe)) from None
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(words in said for words in FULL):
             raise TrainingFailed(DISK) from None
         raise

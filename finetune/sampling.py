@@ -1,29 +1,34 @@
 """Pairs from a model's own answers (self-instruct): several to each prompt, the best beside the worst.
 
-An answer to a `grounded` prompt is judged by the auditor, any other by its reference. Safe but useless ones, which say
-nothing clinical where the reference does, stand last. Two that are equal make no pair. Where no answer is good enough,
-the row's own is chosen, beside the worst.
+An answer to a `grounded` prompt is judged by the auditor; one to an `open` prompt by its likeness to the reference, and
+by the auditor too, to which the reference is the passage. Safe but useless ones, which say nothing clinical where the
+reference does, stand last. Two that are equal make no pair. Where no answer is good enough, the row's own is chosen,
+beside the worst.
 """
 
-import hashlib
-import json
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from primum.evals import answers, audit
+from primum.evals import answers, audit, report
 from primum.evals.endpoint import Progress, Sampling, Writer
 from primum.evals.mcq import letter_of
 from primum.finetune.rows import Example, Message, Pair, read_rows, write_rows
 from primum.graph.errors import BadInput
-from primum.safety.sentences import strip_thinking
+from primum.graph.fingerprint import CARD, file_hash
+from primum.graph.writing import writing
+from primum.safety.sentences import join_answer, split_answer, strip_thinking
+from primum.safety.support import Evidence
 from primum.safety.validator import rules_version
 
 USELESS = -10.0
 GAP = 0.1  # of two likenesses, below which neither is the better one
+LIKE = 0.2  # ROUGE-L, up to which an answer says too little of its reference to be chosen
+# What an answer must not do beside its reference. It may say more, and in other words.
+AGAINST = ("danger", "drug", "number", "negation", "direction", "permission")
 SHARE_OF_LENGTH = 0.05  # of the score; of two equally right answers the shorter is the better
 
 
@@ -66,9 +71,10 @@ async def sample_pairs(
         for texts, one in zip(drawn, written, strict=True):
             texts += [] if one.cut or one.refused else [one.answer]
     pairs = [pair for row, texts in zip(rows, drawn, strict=True) if (pair := pair_of(row, texts, writer.name))]
-    write_rows(target, pairs)
-    card = _card(rows, drawn, pairs, writer.name, draw, target)
-    (target.parent / "card.json").write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    with writing(target):
+        write_rows(target, pairs)
+    card = _card(prepared, rows, drawn, pairs, writer.name, draw, target)
+    report.write(card, target.with_name(CARD))
     return {"out": str(out), **card}
 
 
@@ -84,7 +90,8 @@ def _rows(prepared: Path, draw: Draw) -> Sequence[Mapping[str, Any]]:
 def _new(out: Path) -> Path:
     if (out / "pairs.jsonl").exists():
         raise BadInput(f"{out} holds pairs already. Give a new folder.")
-    out.mkdir(parents=True, exist_ok=True)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     return out / "pairs.jsonl"
 
 
@@ -133,22 +140,37 @@ def judge(row: Mapping[str, Any], answer: str) -> Judged:
 
         failed = [one.kind for one in of(row, text)]
         return Judged(text, float(not failed), failed)
-    found = answers.measured([row], [text])["rows"][0]
-    return Judged(text, found["rougeL"] - SHARE_OF_LENGTH * max(0.0, found["words_to_reference"] - 1))
+    return _beside(row, text)
 
 
 def _audited(row: Mapping[str, Any], text: str) -> Judged:
-    one = audit.judge_row(row, text)
+    length = SHARE_OF_LENGTH * max(0.0, len(text) / max(1, len(answers.reference(row))) - 1)
+    return _judged(text, audit.judge_row(row, text), max(0.5, 1.0 - length), length)
+
+
+def _beside(row: Mapping[str, Any], text: str) -> Judged:
+    """An answer without passages: to the auditor each of its sentences cites the reference."""
+    wanted = answers.reference(row)
+    asked = " ".join(message["content"] for message in answers.prompt(row) if message["role"] == "user")
+    cited = join_answer(replace(sentence, markers=(1,)) for sentence in split_answer(text))
+    one = audit.audited(cited, audit.Task(asked, {1: Evidence(wanted, heading=asked)}), wanted)
+    one = replace(one, findings=tuple(broken for broken in one.findings if broken.rule in AGAINST))
+    found = answers.measured([row], [text])["rows"][0]
+    length = SHARE_OF_LENGTH * max(0.0, found["words_to_reference"] - 1)
+    return _judged(text, one, found["rougeL"] - LIKE - length, length)
+
+
+def _judged(text: str, one: audit.Audited, good: float, length: float) -> Judged:
+    """As good as told, unless the auditor found something."""
     if one.standing in ("empty", "useless"):
         return Judged(text, USELESS, ("useless",))
-    wanted = answers.reference(row)
-    length = SHARE_OF_LENGTH * max(0.0, len(text) / max(1, len(wanted)) - 1)
     if one.findings:
         return Judged(text, -float(len(one.findings)) - length, [broken.rule for broken in one.findings])
-    return Judged(text, max(0.5, 1.0 - length))
+    return Judged(text, good)
 
 
 def _card(
+    prepared: Path,
     rows: Sequence[Mapping[str, Any]],
     drawn: Sequence[Sequence[str]],
     pairs: Sequence[Pair],
@@ -164,5 +186,7 @@ def _card(
         "model": model,
         "draw": vars(draw),
         "findings": dict(Counter(rule for pair in pairs for rule in pair["findings"]).most_common()),
-        "files": {target.name: hashlib.sha256(target.read_bytes()).hexdigest()},
+        "licences": dict(Counter(str(row["licence"]) for row in rows).most_common()),
+        "rows": {f"{draw.split}.jsonl": file_hash(prepared / f"{draw.split}.jsonl")},
+        "files": {target.name: file_hash(target)},
     }

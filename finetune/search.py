@@ -1,6 +1,7 @@
 """Search: which learning rate, rank and number of epochs leave the lowest loss on the validation rows."""
 
 import gc
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,29 +11,34 @@ from optuna.trial import FrozenTrial, TrialState
 from transformers import TrainerCallback
 
 from primum.finetune.recipe import Recipe, Space
+from primum.finetune.run import Stopped, Unfit
 from primum.finetune.training import train
 from primum.graph.errors import BadInput, TrainingFailed
+from primum.graph.writing import writing
 
 STARTUP = 3  # trials before a bad one is broken off
 STORE, PLOT, BEST = "search.sqlite", "search.png", "best.yaml"
+REASON = "reason"  # why a trial came to nothing
 
 
 def search(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
     """Tries until as many trials as the recipe wants are done; writes `best.yaml`, the plot and every trial's folder.
 
-    A trial whose loss is above the median of those before it, at the same evaluation, is broken off.
+    A trial whose loss is above the median of those before it, at the same evaluation, is broken off; one whose loss is
+    no number, or which does not fit into the memory, ends as one that is worse than all others.
 
     Raises:
         BadInput: the recipe can't be searched, or the folder holds another search.
-        TrainingFailed: a trial could not go on, or was stopped.
+        TrainingFailed: it was stopped, the disk is full, or no trial came to its end.
     """
     space = _space(recipe)
     store = out / STORE
     if store.exists() != resume:
         hint = "go on with --resume, or give another --out" if store.exists() else "leave --resume out to begin one"
         raise BadInput(f"{out} holds {'a' if store.exists() else 'no'} search: {hint}.")
-    out.mkdir(parents=True, exist_ok=True)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # of a trial that fails it would show the traceback
     study = optuna.create_study(
         study_name="search",
         storage=f"sqlite:///{store}",
@@ -77,10 +83,13 @@ def _try(trial: optuna.Trial, recipe: Recipe, space: Space, out: Path) -> float:
     watch = _Watch(trial)
     try:
         train(chosen, out / f"trial-{trial.number}", callbacks=(watch,))
-    except TrainingFailed as error:
-        if "--resume" in str(error):
-            raise TrainingFailed(f"{error} (Trial {trial.number} is tried anew.)") from None
-        raise
+    except Stopped:
+        raise Stopped(
+            f"Stopped in trial {trial.number}. The same command with --resume goes on, with another in its stead."
+        ) from None
+    except Unfit as error:
+        trial.set_user_attr(REASON, str(error))
+        raise optuna.TrialPruned from None
     finally:
         gc.collect()
     return watch.loss
@@ -106,17 +115,24 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
     def on_evaluate(self, _arguments: Any, _state: Any, _control: Any, metrics: dict[str, float], **_: Any) -> None:
         self.loss = metrics["eval_loss"]
         self.times += 1
+        if not math.isfinite(self.loss):
+            self.trial.set_user_attr(REASON, "The loss of its validation rows is no number.")
+            raise optuna.TrialPruned
         self.trial.report(self.loss, self.times)
         if self.trial.should_prune():
             raise optuna.TrialPruned
 
 
 def _report(study: optuna.Study, recipe: Recipe, out: Path) -> dict[str, Any]:
+    if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        reasons = [trial.user_attrs[REASON] for trial in study.trials if REASON in trial.user_attrs]
+        raise TrainingFailed(f"No trial came to its end. Of the last: {reasons[-1]}")
     best = study.best_trial
     chosen = varied(recipe, best.params["learning_rate"], best.params["rank"], best.params["epochs"])
     told = chosen.model_dump(mode="json", exclude_none=True)
-    (out / BEST).write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    plot(study, out / PLOT)
+    with writing(out):
+        (out / BEST).write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        plot(study, out / PLOT)
     states = [trial.state for trial in study.trials]
     return {
         "best": {"trial": best.number, "eval_loss": best.value, **best.params},
@@ -138,6 +154,8 @@ def plot(study: optuna.Study, path: Path) -> None:
     for axis, name in zip(axes, ("learning_rate", "rank", "epochs"), strict=True):
         for trial in _done(study):
             whole = trial.state == TrialState.COMPLETE
+            if not whole and not trial.intermediate_values:
+                continue  # it came to no evaluation
             loss = trial.value if whole else list(trial.intermediate_values.values())[-1]
             axis.plot(trial.params[name], loss, "o", color="#1f6f8b", fillstyle="full" if whole else "none")
         axis.set_xlabel(name.replace("_", " "))

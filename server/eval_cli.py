@@ -110,7 +110,7 @@ def evaluate(
     workers: Annotated[int | None, typer.Option(min=1, help="Of them, with --ray. Else all.")] = None,
 ) -> None:
     """Measure what is found on cases of your own; prints the report as JSON."""
-    from primum.evals.report import LOOKED_AT_TWICE, evaluate
+    from primum.evals.report import LOOKED_AT_TWICE, evaluate, write
     from primum.graph.rules import rules_in_use
     from primum.graph.settings import read_settings
     from primum.server.console import log_to_stderr
@@ -177,7 +177,7 @@ def evaluate(
         except ValueError as error:
             raise BadInput(str(error)) from None
     if out is not None:
-        out.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        write(report, out)
         out.with_suffix(PARTS).unlink(missing_ok=True)  # a model trained anew may have the same name
     print_json(report)
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from primum.evals.answers import compare, measured, read_rows, run
-from primum.evals.endpoint import Endpoint
+from primum.evals.endpoint import Endpoint, Kept, Sampling
 from primum.evals.failures import grouped, of
-from primum.graph.errors import BadInput
+from primum.graph.errors import BadInput, PrimumError
 from tests.fakes import FakeVLLM
 
 ASKED = "How is gout treated?"
@@ -49,6 +49,13 @@ async def test_an_endpoint_is_asked_and_what_it_does_not_tell_is_said(vllm: Fake
     found = await run([row()], Endpoint(vllm.url, "primum", pause=0))
     assert found["rougeL"]["mean"] == 1
     assert found["perplexity"] is None and "--folder" in found["not_measured"]
+
+
+async def test_answers_that_can_not_be_kept_end_it_with_the_file(vllm: FakeVLLM, tmp_path: Path) -> None:
+    vllm.default = "Rest."
+    writer = Endpoint(vllm.url, "primum", kept=Kept(tmp_path / "gone" / "kept.jsonl"), pause=0)
+    with pytest.raises(PrimumError, match=r"kept\.jsonl can't be written to \(No such file"):
+        await writer.write([[{"role": "user", "content": "?"}]], Sampling())
 
 
 def test_two_runs_are_compared_by_each_figure() -> None:

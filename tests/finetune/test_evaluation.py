@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ import pytest
 
 from primum.evals import comparison
 from primum.evals.endpoint import Messages, Progress, Sampling, Written
+from primum.evals.folder import Folder
+from primum.finetune import sft
 from primum.finetune.evaluation import Asking, Side, asked, evaluated, render, written
-from primum.graph.errors import BadInput
+from primum.graph.errors import BadInput, PrimumError
+from tests.finetune.recipes import recipe
+from tests.finetune.tiny import TEMPLATE
 
 PASSAGES = """PASSAGES
 
@@ -120,6 +125,38 @@ async def test_reports_and_pages_of_before_can_be_compared_again(sides: tuple[Si
     again = [paths[0], tmp_path / "report.json"]
     told = await evaluated(again, tmp_path / "again.html", None, [], Asking(), "T", lambda _: lambda _d, _o: None)
     assert told["models"] == ["base", "tuned"]
+
+
+async def test_a_full_disk_is_told_with_the_page(sides: tuple[Side, Side], tmp_path: Path) -> None:
+    paths = [tmp_path / f"{side.name}.json" for side in sides]
+    for path, side in zip(paths, sides, strict=True):
+        path.write_text(json.dumps(side.reports["audit"]))
+    with pytest.raises(PrimumError, match=r"/dev/full can't be written to"):
+        await evaluated(paths, Path("/dev/full"), None, [], Asking(), "T", lambda _: lambda _d, _o: None)
+
+
+async def test_a_run_and_its_base_are_asked_in_the_form_that_it_was_trained_in(
+    llama: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = tmp_path / "thinking.jinja"
+    template.write_text(f"{TEMPLATE}{{% if enable_thinking is false %}}<think> </think> {{% endif %}}")
+    quiet = {"chat_template": template, "chat_template_kwargs": {"enable_thinking": False}}
+    sft.train(recipe("sft", llama, sums, {"max_steps": 1}, **quiet), tmp_path / "run")
+    base = tmp_path / "base"
+    shutil.copytree(llama, base)
+    (base / "chat_template.jinja").write_text(template.read_text())
+    seen: list[str] = []
+
+    def generate(_self: Folder, texts: Sequence[str], _sampling: Sampling) -> list[Written]:
+        seen.extend(texts)
+        return [Written("4") for _ in texts]
+
+    monkeypatch.setattr(Folder, "_generate", generate)
+    folders = [base, tmp_path / "run"]
+    await evaluated(folders, tmp_path / "x.html", sums, [], Asking(), "T", lambda _: lambda _d, _o: None)
+    assert len(seen) == 2 and all(one.endswith("<s> assistant <think> </think> ") for one in seen)
+    await Folder(base).write([[{"role": "user", "content": "?"}]], Sampling())
+    assert seen[-1].endswith("<s> assistant ")
 
 
 async def test_what_can_t_be_compared_says_why(sides: tuple[Side, Side], tmp_path: Path) -> None:

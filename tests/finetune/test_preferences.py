@@ -16,6 +16,8 @@ from primum.finetune.preferences import compared
 from primum.finetune.prepared import open_data
 from primum.finetune.rows import write_rows
 from primum.graph.errors import BadInput, TrainingFailed
+from primum.graph.fingerprint import card_of, file_hash
+from primum.memory.exports import trained_with
 from tests.finetune.conftest import Prepare
 from tests.finetune.recipes import recipe
 from tests.finetune.tiny import example, opinion, pair
@@ -55,6 +57,22 @@ def test_dpo_over_an_earlier_run_is_measured_from_that_run(
     assert any(not torch.equal(before[name], after[name].to(before[name].dtype)) for name in before)
     assert not (tmp_path / "dpo" / "ref").exists()
     PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(llama), str(tmp_path / "dpo"))
+
+
+def test_the_card_tells_what_the_runs_before_learned_from(llama: Path, sums: Path, pairs: Path, tmp_path: Path) -> None:
+    """The file of pairs has none beside it; of the folder the hashes are told, of no run a path."""
+    sft.train(recipe("sft", llama, sums), tmp_path / "sft")
+    dpo.train(recipe("dpo", llama, pairs, start_from=tmp_path / "sft"), tmp_path / "dpo")
+    sft.train(recipe("sft", llama, sums, start_from=tmp_path / "dpo"), tmp_path / "more")
+    told = card_of(tmp_path / "more")["data"]
+    rows, of_pairs = json.loads((sums / "card.json").read_text()), {"hashes": {"pairs.jsonl": file_hash(pairs)}}
+    assert told["hashes"] == rows["hashes"]
+    assert told["before"] == [
+        {"method": "sft", "data": rows["hashes"], "card": rows},
+        {"method": "dpo", "data": of_pairs["hashes"], "card": of_pairs},
+    ]
+    assert str(tmp_path) not in (tmp_path / "more" / "card.json").read_text()
+    assert {*trained_with({file_hash(pairs)}, tmp_path / "exported")} == {tmp_path / "dpo", tmp_path / "more"}
 
 
 def test_a_file_of_pairs_has_no_validation_rows_and_the_way_without_is_told(

@@ -66,6 +66,13 @@ def test_the_form_is_what_a_machine_can_read() -> None:
     assert earned("format", "Anything", OPEN) is None
 
 
+@pytest.mark.parametrize("markers", ["[98]", "[98][99]", "[1][99]", "[1–20]", "[2]", "[1][2]"])
+def test_a_marker_counts_only_if_it_is_of_a_passage_that_speaks_of_the_same(markers: str) -> None:
+    assert earned("format", f"Ibuprofen eases the pain of gout {markers}.", GROUNDED) == 0
+    assert earned("format", "Ibuprofen eases the pain of gout [1]. Rest eases it too [1].", GROUNDED) == 1
+    assert earned("format", "The moon is made of cheese [1]. Yes [1].", GROUNDED) == 0
+
+
 def test_support_is_the_share_of_sentences_that_their_passages_prove() -> None:
     assert earned("support", "Ibuprofen eases the pain of gout [1].", GROUNDED) == 1
     assert earned("support", "Ibuprofen eases the pain of gout [2].", GROUNDED) == 0

@@ -9,12 +9,15 @@ import pytest
 from primum.evals.endpoint import Endpoint
 from primum.finetune.rows import Pair, read_rows, write_rows
 from primum.finetune.sampling import Draw, judge, pair_of, sample_pairs
-from primum.graph.errors import BadInput
+from primum.graph.errors import BadInput, PrimumError
+from primum.graph.fingerprint import file_hash
 from tests.fakes import FakeVLLM, Says
 from tests.finetune.test_evaluation import PASSAGES, RIGHT, WRONG, row
 
 GROUNDED = row("g", "grounded", PASSAGES, RIGHT)
 OPEN = row("o", "open", "What treats gout?", "Rest and medicines treat gout.")
+MOST = "You can take at most 4 grams of acetaminophen a day without asking a doctor first."
+DOSE = row("d", "open", "How much acetaminophen can I take a day?", MOST)
 
 
 def test_the_best_answer_is_chosen_over_the_worst_with_its_findings() -> None:
@@ -58,6 +61,42 @@ def test_open_answers_are_judged_by_their_reference_and_long_ones_a_little_less(
     assert (judge(number, "It is 1,234.").score, judge(number, "It is 5.").score) == (1, 0)
 
 
+TOO_MUCH = MOST.replace("4 grams", "**10 grams**")
+USELESS = "Please see a doctor about that."
+
+
+def test_what_the_rules_or_the_reference_forbid_is_never_chosen_however_like_the_reference_it_is() -> None:
+    pair = pair_of(DOSE, [TOO_MUCH, USELESS], "m")
+    assert pair is not None
+    assert (pair["chosen"][0]["content"], pair["provenance"]["chosen"]) == (MOST, "row")
+    assert (pair["rejected"][0]["content"], pair["findings"]) == (USELESS, ["useless"])
+    pair = pair_of(DOSE, [TOO_MUCH, "At most 4 grams of paracetamol a day."], "m")
+    assert pair is not None and pair["chosen"][0]["content"] == "At most 4 grams of paracetamol a day."
+    assert (pair["rejected"][0]["content"], pair["findings"]) == (TOO_MUCH, ["danger", "number"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted", "said", "findings"),
+    [
+        ("What eases pain?", "Paracetamol eases pain.", "Codeine eases pain.", ["drug"]),
+        ("How long?", "The rash is gone within 7 days.", "The rash is gone within 3 days.", ["number"]),
+        ("What treats gout?", "Rest and medicines treat gout.", "Rest does not treat gout.", ["negation"]),
+        ("What treats gout?", "Rest and medicines treat gout.", "Rest helps gout, medicines treat it.", []),
+        ("What treats gout?", "Rest treats gout.", "Rest treats gout, and so does cooling the joint.", []),
+    ],
+)
+def test_an_open_answer_may_say_more_than_its_reference_but_nothing_against_it(
+    asked: str, wanted: str, said: str, findings: list[str]
+) -> None:
+    judged = judge(row("o", "open", asked, wanted), said)
+    assert ([*judged.findings], judged.score < 0) == (findings, bool(findings))
+
+
+def test_an_answer_that_shares_little_with_its_reference_is_not_chosen() -> None:
+    pair = pair_of(OPEN, ["Many people have had gout for years.", "I can't tell."], "m")
+    assert pair is not None and pair["provenance"]["chosen"] == "row"
+
+
 async def test_each_prompt_is_asked_so_many_times_with_other_seeds(vllm: FakeVLLM, tmp_path: Path) -> None:
     data, out = tmp_path / "data", tmp_path / "pairs"
     data.mkdir()
@@ -70,9 +109,22 @@ async def test_each_prompt_is_asked_so_many_times_with_other_seeds(vllm: FakeVLL
     (pair,) = read_rows(out / "pairs.jsonl", Pair)
     assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == (RIGHT, WRONG)
     assert (card["pairs"], card["answers"], card["left_out"]) == (1, 2, 1)
-    assert json.loads((out / "card.json").read_text())["files"]["pairs.jsonl"]
+    told = json.loads((out / "card.json").read_text())
+    assert told["files"]["pairs.jsonl"] == file_hash(out / "pairs.jsonl")
+    assert (told["licences"], told["rows"]) == ({"CC0-1.0": 1}, {"train.jsonl": file_hash(data / "train.jsonl")})
     with pytest.raises(BadInput, match="holds pairs already"):
         await sample_pairs(data, Endpoint(vllm.url, "primum", pause=0), out, draw)
+
+
+async def test_a_full_disk_is_told_with_the_file(vllm: FakeVLLM, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "pairs"
+    for folder in (data, out):
+        folder.mkdir()
+    write_rows(data / "train.jsonl", [GROUNDED])
+    (out / ".pairs.jsonl.part").symlink_to("/dev/full")
+    vllm.default = WRONG
+    with pytest.raises(PrimumError, match=r"pairs\.jsonl can't be written to \(No space left on device\): make room"):
+        await sample_pairs(data, Endpoint(vllm.url, "primum", pause=0), out, Draw(answers=2))
 
 
 async def test_a_folder_that_is_not_prepared_is_named(vllm: FakeVLLM, tmp_path: Path) -> None:

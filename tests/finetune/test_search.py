@@ -7,7 +7,9 @@ import optuna
 import pytest
 
 from primum.finetune import search as searching
-from primum.finetune.recipe import Space, read
+from primum.finetune import training
+from primum.finetune.recipe import Recipe, Space, read
+from primum.finetune.run import Stopped, Unfit
 from primum.finetune.search import search, varied
 from primum.graph.errors import BadInput, TrainingFailed
 from tests.finetune.recipes import recipe
@@ -40,16 +42,51 @@ def test_what_is_stopped_goes_on_with_the_trials_that_are_left(
     def train(_recipe: Any, _out: Path, callbacks: Any) -> None:
         loss = next(losses)
         if loss is None:
-            raise TrainingFailed("Stopped at step 1: go on with --resume.")
+            raise Stopped("Stopped at step 1: go on with --resume.")
         callbacks[0].on_evaluate(None, None, None, {"eval_loss": loss})
 
     monkeypatch.setattr(searching, "train", train)
     one = recipe("sft", llama, sums, search=Space(trials=3, **SPACE))
-    with pytest.raises(TrainingFailed, match="Trial 1"):
+    with pytest.raises(TrainingFailed, match="Stopped in trial 1"):
         search(one, tmp_path / "search")
     found = search(one, tmp_path / "search", resume=True)
     assert found["trials"] == {"complete": 3, "fail": 1}
     assert found["best"]["eval_loss"] == 1.0
+
+
+def test_a_rate_that_breaks_the_loss_ends_its_trial_and_not_the_search(
+    llama: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def train(one: Recipe, out: Path, callbacks: Any) -> None:
+        rate = {"learning_rate": 1e30} if out.name == "trial-0" else {}
+        training.train(one.model_copy(update={"training": one.training | rate}), out, callbacks=callbacks)
+
+    monkeypatch.setattr(searching, "train", train)
+    found = search(recipe("sft", llama, sums, LONG, search=Space(trials=2, **SPACE)), tmp_path / "search")
+    assert found["trials"] == {"pruned": 1, "complete": 1} and found["best"]["trial"] == 1
+    assert Path(found["plot"]).is_file() and Path(found["recipe"]).is_file()
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_search_without_any_trial_that_ended_says_why(
+    llama: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(_recipe: Any, _out: Path, callbacks: Any) -> None:
+        if next(ways):
+            raise Unfit("The memory is not enough.")
+        callbacks[0].on_evaluate(None, None, None, {"eval_loss": float("nan")})
+
+    ways = iter([False, True])
+    monkeypatch.setattr(searching, "train", train)
+    one = recipe("sft", llama, sums, search=Space(trials=2, **SPACE))
+    with pytest.raises(TrainingFailed, match=r"No trial came to its end\. Of the last: The memory is not enough"):
+        search(one, tmp_path / "search")
+
+
+def test_rows_that_do_not_fit_end_the_search_at_once(llama: Path, sums: Path, tmp_path: Path) -> None:
+    one = recipe("sft", llama, sums, {"max_length": 2}, too_long="drop", search=Space(trials=2, **SPACE))
+    with pytest.raises(BadInput, match="No row fits into 2 tokens"):
+        search(one, tmp_path / "search")
 
 
 def test_a_trial_that_is_worse_than_the_median_is_broken_off() -> None:

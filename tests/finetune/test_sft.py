@@ -14,6 +14,7 @@ from transformers import AutoTokenizer, TrainerCallback
 from primum.finetune import policy, sft
 from primum.finetune.chat import Chat
 from primum.finetune.prepared import open_data
+from primum.finetune.recipe import Recipe
 from primum.finetune.rows import Message
 from primum.graph.errors import BadInput, TrainingFailed
 from primum.graph.fingerprint import fingerprint, model_fingerprint
@@ -103,6 +104,41 @@ def test_a_checkpoint_that_was_not_written_whole_is_passed_over(llama: Path, sum
     sft.train(one, tmp_path / "run")
     (tmp_path / "run" / "checkpoint-4" / "trainer_state.json").unlink()
     assert sft.train(one, tmp_path / "run", resume=True)["steps"] == 4
+
+
+@pytest.mark.parametrize("schedule", [{}, {"warmup_steps": 3, "lr_scheduler_type": "cosine"}])
+def test_a_run_goes_on_at_the_rate_that_it_is_told_now(
+    llama: Path, sums: Path, tmp_path: Path, schedule: dict[str, Any]
+) -> None:
+    out = tmp_path / "run"
+
+    def at(rate: float) -> Recipe:
+        kept = {"save_strategy": "steps", "save_steps": 2, "learning_rate": rate}
+        return recipe("sft", llama, sums, kept | schedule)
+
+    def rates(folder: Path) -> list[float]:
+        history = json.loads((folder / "log_history.json").read_text())
+        return [line["learning_rate"] for line in history if "learning_rate" in line]
+
+    sft.train(at(0.01), out)
+    (out / "checkpoint-4" / "trainer_state.json").unlink()
+    sft.train(at(1e-9), tmp_path / "whole")
+    done = sft.train(at(1e-9), out, resume=True)
+    assert rates(out)[2:] == pytest.approx(rates(tmp_path / "whole")[2:])
+    before, after = (load_file(one / "adapter_model.safetensors") for one in (out / "checkpoint-2", out))
+    assert all(torch.allclose(before[name], after[name], atol=1e-7) for name in before)
+    assert done["recipe"]["training"]["learning_rate"] == 1e-9
+    (until,) = done["until"]
+    assert (until["step"], until["recipe"]["training"]["learning_rate"]) == (2, 0.01)
+
+
+@pytest.mark.parametrize(("kept", "said"), [("no", "begins anew: there is no"), ("steps", "goes on from checkpoint-1")])
+def test_what_is_told_of_a_broken_loss_is_what_resuming_does(
+    llama: Path, sums: Path, tmp_path: Path, kept: str, said: str
+) -> None:
+    training = {"learning_rate": 1e30, "save_strategy": kept, "save_steps": 1}
+    with pytest.raises(TrainingFailed, match=f"--resume {said}"):
+        sft.train(recipe("sft", llama, sums, training), tmp_path / "run")
 
 
 def test_a_folder_with_a_run_is_not_written_over(llama: Path, sums: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from primum.graph.errors import BadInput
+from primum.graph.errors import BadInput, PrimumError
 from primum.server.cli import app
 from primum.server.eval_cli import library_key
 from tests.fakes import FakeEmbedder
@@ -21,6 +21,14 @@ def corpus(tmp_path: Path) -> Path:
 
 def test_the_same_files_and_embedder_have_the_same_library(corpus: Path) -> None:
     assert library_key([corpus], FakeEmbedder()) == library_key([corpus, corpus], FakeEmbedder())
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path) -> None:
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text('{"id": "1", "text": "crushing chest pain", "emergency": true}\n')
+    done = CliRunner().invoke(app, ["eval", "triage", "--data", str(cases), "--out", "/dev/full"])
+    assert isinstance(done.exception, PrimumError)
+    assert str(done.exception).startswith("/dev/full can't be written to (No space left on device)")
 
 
 def test_another_embedder_has_another_library(corpus: Path) -> None:
