@@ -30,6 +30,7 @@ from primum.graph.state import Form
 from primum.graph.stream import INTERNAL, LAST, Event, of_answer
 from primum.memory.identity import Identity
 from primum.memory.keys import Keys
+from primum.memory.limiter import Limiter
 from primum.nodes.sign_off import UNSAID
 from primum.retrieval.embedder import Embedder
 from primum.safety.findings import SafetyReport
@@ -149,14 +150,15 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
             app.state.agent = Agent(resources, app.state.metrics)
             app.state.readiness = Readiness(resources)
             app.state.writer = writer
-            app.state.door = Door(resources.settings, Keys(resources.database, resources.secret), resources.secret)
+            keys, limiter = Keys(resources.database, resources.secret), Limiter(resources.database, resources.secret)
+            app.state.door = Door(resources.settings, keys, resources.secret, limiter)
             # What was loaded stays, and looking through it for garbage would stop every turn for half a second.
             gc.collect()
             gc.freeze()
             recovering = asyncio.create_task(_recover(app.state.agent))
             recovering.add_done_callback(tell_end)
             works = working(app.state.agent, writer) if given.work else contextlib.nullcontext()
-            async with works, serving_mcp(app, app.state.agent):
+            async with works, limiter.sharing(), serving_mcp(app, app.state.agent):
                 try:
                     yield
                 finally:

@@ -24,7 +24,18 @@ REVISIONS = schema.revisions()
 STEPS = list(itertools.pairwise(REVISIONS))[REVISIONS.index(FIRST) :]
 # In the order in which they need each other; a table that comes later goes where it belongs.
 TABLES = (
-    *("corpus", "documents", "chunks", "lexemes", "fetched", "installation", "former_secrets", "api_keys", "releases"),
+    *(
+        "corpus",
+        "documents",
+        "chunks",
+        "lexemes",
+        "fetched",
+        "installation",
+        "former_secrets",
+        "api_keys",
+        "releases",
+        "hits",
+    ),
     *("tenants", "patients", "threads", "turns", "facts", "contradictions", "effects", "summaries", "feedback"),
     *("reviews", "drafts", "exports", "audit_events"),
 )
