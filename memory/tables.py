@@ -448,7 +448,7 @@ class Hits(Base):
     """How often somebody came in a few seconds, to all processes; `primum.memory.limiter`. `who` is a mark of them."""
 
     __tablename__ = "hits"
-    __table_args__: ClassVar[Any] = {"prefixes": ["UNLOGGED"]}
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
 
     who: Mapped[str] = mapped_column(primary_key=True)
     slot: Mapped[int] = mapped_column(BigInteger, primary_key=True, index=True)
