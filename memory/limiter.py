@@ -120,8 +120,10 @@ class Limiter:
             return [(row.who, row.slot, row.times) for row in learnt]
 
     def _is_together(self, together: bool) -> None:
-        if together != self._together:
-            log.warning("limits.together" if together else "limits.alone")
+        if together and not self._together:
+            log.info("limits.together")
+        if self._together and not together:
+            log.warning("limits.alone")
         self._together = together
 
     def _wait(self, limit: int, who: str) -> float:

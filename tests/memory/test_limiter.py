@@ -6,14 +6,14 @@ from contextlib import AsyncExitStack
 
 import psycopg
 import pytest
-from sqlalchemy.engine import make_url
+from structlog.testing import capture_logs
 
 from primum.memory import limiter
 from primum.memory.limiter import SHARE, SLOT, SLOTS, Limiter
 from primum.memory.secret import Secret
 from primum.memory.session import Database
 from tests.apis import FakeClock
-from tests.faults.proxy import Proxy, address_of
+from tests.faults.proxy import Proxy, address_of, through
 
 LIMIT, PROCESSES = 30, 4
 BOUND = LIMIT + (PROCESSES - 1) * (LIMIT // SHARE)
@@ -93,20 +93,21 @@ async def test_one_that_ends_has_told_the_others_and_one_that_begins_learns_of_t
 async def test_without_the_database_each_holds_the_limit_alone_and_then_together_again(
     process: Opener, database_url: str
 ) -> None:
-    async with Proxy(address_of(database_url)) as wire:
-        away = make_url(database_url).set(host="127.0.0.1", port=wire.port, query={})
-        one, other = process(away.render_as_string(hide_password=False)), process()
-        for each in (one, other, one):
-            assert await passed(each, 3) == 3
-            await each.tell()
-        wire.show("reset")
-        await one.tell()
-        assert await passed(one, 2 * LIMIT) == LIMIT - 9  # what it knew of before still counts
-        wire.mend()
-        await one.tell()
-        await other.hit(LIMIT, "anna")
-        await other.tell()
-        assert await passed(other, LIMIT) == 0
+    with capture_logs() as said:
+        async with Proxy(address_of(database_url)) as wire:
+            one, other = process(through(wire, database_url)), process()
+            for each in (one, other, one):
+                assert await passed(each, 3) == 3
+                await each.tell()
+            wire.show("reset")
+            await one.tell()
+            assert await passed(one, 2 * LIMIT) == LIMIT - 9  # what it knew of before still counts
+            wire.mend()
+            await one.tell()
+            await other.hit(LIMIT, "anna")
+            await other.tell()
+            assert await passed(other, LIMIT) == 0
+    assert [one["event"] for one in said] == ["limits.alone", "limits.together"]
 
 
 async def test_a_server_that_says_nothing_more_is_not_waited_for_again_and_again(
@@ -114,8 +115,7 @@ async def test_a_server_that_says_nothing_more_is_not_waited_for_again_and_again
 ) -> None:
     monkeypatch.setattr(limiter, "PATIENCE", 0.2)
     async with Proxy(address_of(database_url)) as wire:
-        away = make_url(database_url).set(host="127.0.0.1", port=wire.port, query={})
-        one = process(away.render_as_string(hide_password=False))
+        one = process(through(wire, database_url))
         await one.hit(LIMIT, "anna")
         await one.tell()
         wire.show("hole")
