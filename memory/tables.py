@@ -444,6 +444,17 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class Hits(Base):
+    """How often somebody came in a few seconds, to all processes; `primum.memory.limiter`. `who` is a mark of them."""
+
+    __tablename__ = "hits"
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
+
+    who: Mapped[str] = mapped_column(primary_key=True)
+    slot: Mapped[int] = mapped_column(BigInteger, primary_key=True, index=True)
+    times: Mapped[int] = mapped_column(BigInteger)
+
+
 class ReleaseRow(Base):
     """A role's model from a moment on, for a share of the threads; `primum.memory.releases`."""
 

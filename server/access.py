@@ -1,13 +1,10 @@
 """Who asks, what they may do, and whose rows they see: by an API key or an OpenID Connect token, for all ways in."""
 
-import time
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
@@ -19,6 +16,7 @@ from primum.graph.request import check_name
 from primum.graph.settings import Settings
 from primum.memory.identity import Identity
 from primum.memory.keys import Keys
+from primum.memory.limiter import Limiter
 from primum.memory.scopes import DEFAULT, SCOPES, Role, Scope
 from primum.memory.secret import Secret
 from primum.server.oidc import Issuer, Person
@@ -76,17 +74,15 @@ class Access:
 class Door:
     """Finds out who asks."""
 
-    def __init__(self, settings: Settings, keys: Keys, secret: Secret) -> None:
+    def __init__(self, settings: Settings, keys: Keys, secret: Secret, limiter: Limiter) -> None:
         self._keys = keys
         self._secret = secret
         self._required = settings.auth == "required"
         self._tenant = settings.tenant
         self._issuer = Issuer.of(settings) if settings.oidc_issuer else None
         self.takes_tokens = self._issuer is not None
-        rate = settings.api_rate or (RATE if self._required else None)
-        self._rate = RateLimitItemPerMinute(rate) if rate else None
-        self._failures = RateLimitItemPerMinute(FAILURES)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._rate = settings.api_rate or (RATE if self._required else None)
+        self._limiter = limiter
 
     async def enter(self, headers: Headers, address: str) -> Access:
         """Whose request this is, once it is known that they may make one.
@@ -98,7 +94,7 @@ class Door:
         """
         access = await self._known(headers, address) if self._required else self._anyone()
         if self._rate is not None:
-            await self._count(self._rate, access.actor, "You ask too often.")
+            await self._count(self._rate, "You ask too often.", "requests", access.actor)
         return access
 
     def _anyone(self) -> Access:
@@ -114,10 +110,8 @@ class Door:
                 return self._person(await self._issuer.person(token))
             key = await self._keys.find(token)
         except Unauthenticated:  # a key that holds is never kept out: others may share its address
-            if await self._limiter.hit(self._failures, "failures", address):
-                raise
-            told = "Too many keys that do not hold."
-            raise await self._too_many(self._failures, ("failures", address), told) from None
+            await self._count(FAILURES, "Too many keys that do not hold.", "failures", address)
+            raise
         return Access(key.tenant, key.role, frozenset(key.scopes), f"{key.role} {key.id}", key.patient)
 
     def _person(self, person: Person) -> Access:
@@ -125,14 +119,10 @@ class Door:
         patient = person.patient if person.role == "patient" else None
         return Access(person.tenant, person.role, frozenset(DEFAULT[person.role]), f"{person.role} {name}", patient)
 
-    async def _count(self, rate: RateLimitItemPerMinute, who: str, told: str) -> None:
-        if not await self._limiter.hit(rate, who):
-            raise await self._too_many(rate, (who,), told)
-
-    async def _too_many(self, rate: RateLimitItemPerMinute, who: tuple[str, ...], told: str) -> TooManyRequests:
-        window = await self._limiter.get_window_stats(rate, *who)
-        seconds = max(1, round(window.reset_time - time.time()))
-        return TooManyRequests(f"{told} At most {rate.amount} a minute; try again in {seconds} seconds.", seconds)
+    async def _count(self, limit: int, told: str, *who: str) -> None:
+        if wait := await self._limiter.hit(limit, *who):
+            seconds = math.ceil(wait)
+            raise TooManyRequests(f"{told} At most {limit} a minute; try again in {seconds} seconds.", seconds)
 
 
 class Authentication:

@@ -30,6 +30,7 @@ from primum.graph.state import Form
 from primum.graph.stream import INTERNAL, LAST, Event, of_answer
 from primum.memory.identity import Identity
 from primum.memory.keys import Keys, WatchingKeys
+from primum.memory.limiter import Limiter
 from primum.nodes.sign_off import UNSAID
 from primum.retrieval.embedder import Embedder
 from primum.safety.findings import SafetyReport
@@ -149,16 +150,17 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
             app.state.agent = Agent(resources, app.state.metrics)
             app.state.readiness = Readiness(resources)
             app.state.writer = writer
-            secret = resources.secret
-            app.state.door = Door(resources.settings, Keys(resources.database, secret), secret)
-            app.state.watching_door = Door(resources.settings, WatchingKeys(resources.database, secret), secret)
+            database, secret = resources.database, resources.secret
+            limiter = Limiter(database, secret)
+            app.state.door = Door(resources.settings, Keys(database, secret), secret, limiter)
+            app.state.watching_door = Door(resources.settings, WatchingKeys(database, secret), secret, limiter)
             # What was loaded stays, and looking through it for garbage would stop every turn for half a second.
             gc.collect()
             gc.freeze()
             recovering = asyncio.create_task(_recover(app.state.agent))
             recovering.add_done_callback(tell_end)
             works = working(app.state.agent, writer) if given.work else contextlib.nullcontext()
-            async with works, serving_mcp(app, app.state.agent):
+            async with works, limiter.sharing(), serving_mcp(app, app.state.agent):
                 try:
                     yield
                 finally:

@@ -21,7 +21,7 @@ from tests.rows import rows, state_of
 ASKED = "I'm allergic to penicillin and I take warfarin. What is gout?"
 ANNA, BEN = Identity("north", "anna"), Identity("north", "ben")
 SAME_NAME = Identity("south", "anna")
-SHARED = {"documents", "chunks", "lexemes", "corpus", "installation", "former_secrets", "fetched", "releases"}
+SHARED = {"documents", "chunks", "lexemes", "corpus", "installation", "former_secrets", "fetched", "releases", "hits"}
 OURS = sorted(set(Base.metadata.tables) - SHARED)
 
 

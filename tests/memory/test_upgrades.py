@@ -1,5 +1,6 @@
-"""A process of the version before goes on working while, and after, a newer one has brought the tables up to date.
+"""What the version before reads and writes is there after each migration: rows of every table, with the columns it had.
 
+They are written in SQL, as the role that wrote them; the code of the version before itself runs in `test_former`.
 So a migration expands: it adds, and what it adds is filled in by the database. What old code reads and writes is taken
 away a version later, by a migration that says so: `CONTRACT = "what no version in use needs any more"`.
 """
@@ -24,7 +25,18 @@ REVISIONS = schema.revisions()
 STEPS = list(itertools.pairwise(REVISIONS))[REVISIONS.index(FIRST) :]
 # In the order in which they need each other; a table that comes later goes where it belongs.
 TABLES = (
-    *("corpus", "documents", "chunks", "lexemes", "fetched", "installation", "former_secrets", "api_keys", "releases"),
+    *(
+        "corpus",
+        "documents",
+        "chunks",
+        "lexemes",
+        "fetched",
+        "installation",
+        "former_secrets",
+        "api_keys",
+        "releases",
+        "hits",
+    ),
     *("tenants", "patients", "threads", "turns", "facts", "contradictions", "effects", "summaries", "feedback"),
     *("reviews", "drafts", "exports", "audit_events"),
 )
@@ -88,7 +100,7 @@ def value(table: str, column: Mapping[str, Any], turn: int) -> Any:
 
 
 def fill(url: str, known: Columns, turn: int) -> None:
-    """Writes a row into each table as old code does, in its role, with all columns that it knows and with the least."""
+    """Writes a row into each table with all columns that old code knows, or with the least; in the role that it has."""
     with psycopg.connect(url) as connection:
         for table in (table for table in TABLES if table in known and not (turn > 1 and table in ONE_ROW)):
             forced = connection.execute(
@@ -128,7 +140,7 @@ def test_each_table_is_written_here() -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), STEPS)
-def test_code_of_the_version_before_reads_and_writes_after_the_upgrade(
+def test_rows_of_the_version_before_are_read_and_written_after_the_upgrade(
     before: str, after: str, empty_database_url: str
 ) -> None:
     url = empty_database_url

@@ -16,8 +16,10 @@ from primum.graph.errors import BadInput, Unauthenticated
 from primum.graph.settings import Settings
 from primum.memory.audit import Audit
 from primum.memory.keys import Keys
+from primum.memory.limiter import SHARE
 from primum.memory.secret import find_secret
 from primum.memory.session import Database
+from primum.server.access import FAILURES
 from primum.server.cli import app
 from primum.server.listener import is_loopback
 from primum.server.oidc import Issuer
@@ -89,12 +91,28 @@ def test_who_asks_too_often_waits_and_so_does_who_tries_keys(closed: Settings) -
         assert [api.get("/threads", headers=anna).status_code for _ in range(4)] == [200, 200, 200, 429]
         response = api.get("/threads", headers=anna)
         refused(response, 429, "TooManyRequests")
-        assert 0 < int(response.headers["retry-after"]) <= 60
+        assert 55 < int(response.headers["retry-after"]) <= 65
         assert api.get("/threads", headers=ben).status_code == 200
         tries = [api.get("/threads", headers={"authorization": f"Bearer primum_{n:012x}_x"}) for n in range(31)]
         assert [tries[29].status_code, tries[30].status_code] == [401, 429]
         late = key(closed, "patient", "carl")
         assert api.get("/threads", headers=late).status_code == 200
+
+
+def test_a_key_and_who_tries_keys_get_no_more_of_two_processes_than_of_one_and_a_share(closed: Settings) -> None:
+    settings = closed.model_copy(update={"api_rate": 20})
+    anna = key(settings, "patient", "anna")
+    with served(settings) as one, served(settings) as other:
+        wrong = {"authorization": "Bearer primum_000000000000_x"}
+        for headers, limit in ((anna, 20), (wrong, FAILURES)):
+            codes = [api.get("/threads", headers=headers).status_code for _ in range(limit) for api in (one, other)]
+            let_in = len(codes) - codes.count(429)
+            assert limit <= let_in <= limit + limit // SHARE
+            assert codes[-1] == 429
+        with served(settings) as late:
+            codes = [late.get("/threads", headers=anna).status_code for _ in range(20)]
+            assert codes.count(200) <= 20 // SHARE and codes[-1] == 429
+        assert one.get("/threads", headers=key(settings, "patient", "ben")).status_code == 200
 
 
 async def test_a_key_holds_until_it_runs_out_or_is_revoked(settings: Settings) -> None:
