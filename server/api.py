@@ -27,7 +27,7 @@ from primum.graph.errors import PrimumError
 from primum.graph.request import MAX_NAME, MAX_QUESTION
 from primum.graph.settings import Settings, read_settings
 from primum.graph.state import Form
-from primum.graph.stream import INTERNAL, LAST, Event, of_answer
+from primum.graph.stream import INTERNAL, LAST, Event, Following, of_answer
 from primum.memory.identity import Identity
 from primum.memory.keys import Keys
 from primum.nodes.sign_off import UNSAID
@@ -52,6 +52,7 @@ FOR_CLINICIANS = "A clinician worked up your case here. Ask them what it means f
 MAX_BODY = 256 * 1024  # bytes; a question has at most 8,000 characters
 BODY_TIME = 30.0  # seconds until a body is there
 LARGER = {"/documents": (MAX_DOCUMENT, 300.0), "/words": (MAX_RECORDING, 120.0)}
+PING = 15  # seconds between signs of life of a stream
 RECOVER_EVERY = 15.0  # seconds between looks for turns whose process died
 
 log = structlog.get_logger(__name__)
@@ -201,17 +202,18 @@ def _asking(request: Request, patient: str) -> tuple[Access, Identity]:
     return access, access.identity(patient)
 
 
-async def _sent(events: AsyncIterator[Event]) -> EventSourceResponse:
-    """A turn's events; what is wrong with the request is an HTTP error before them."""
-    first = await anext(events, None)
+async def _sent(access: Access, events: Following) -> EventSourceResponse:
+    """A turn's events as who asks may read them, with pings from the start.
+
+    What is wrong with the request is an HTTP error before them.
+    """
+    await events.begin()
 
     async def sent() -> AsyncIterator[ServerSentEvent]:
-        if first is not None:
-            yield _event(first)
-        async for event in events:
-            yield _event(event)
+        async for event in _for(access, events):
+            yield ServerSentEvent(json.dumps(event.data, ensure_ascii=False), event=event.name, id=event.id)
 
-    return EventSourceResponse(sent(), ping=15)
+    return EventSourceResponse(sent(), ping=PING)
 
 
 def _readable(access: Access, answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,10 +236,6 @@ async def _for(access: Access, events: AsyncIterator[Event]) -> AsyncIterator[Ev
             readable = {one.name: one.data for one in of_answer(_readable(access, event.data))}
             for one in held:
                 yield replace(one, data=readable[one.name])
-
-
-def _event(event: Event) -> ServerSentEvent:
-    return ServerSentEvent(json.dumps(event.data, ensure_ascii=False), event=event.name, id=event.id)
 
 
 def _add_thread_routes(app: FastAPI) -> None:
@@ -271,7 +269,7 @@ def _add_thread_routes(app: FastAPI) -> None:
             reasoning=body.reasoning,
             idempotency_key=idempotency_key,
         )
-        return await _sent(_for(access, events))
+        return await _sent(access, events)
 
     @app.get("/events", responses=ERRORS, response_class=EventSourceResponse)
     async def resume(
@@ -279,10 +277,14 @@ def _add_thread_routes(app: FastAPI) -> None:
         last_event_id: Annotated[str, Header(max_length=100, description="The id of the last event that came.")],
         patient: Annotated[Name, Query()] = ME,
     ) -> EventSourceResponse:
-        """Goes on with the events of a turn after a connection was lost, from whatever process."""
+        """Goes on with the events of a turn after a connection was lost, from whatever process.
+
+        Of an answer that waits for a clinician that is told, and the stream ends; asked again with its last event, this
+        tells the answer once they have let it out.
+        """
         access, identity = _asking(request, patient)
         events = agent_of(request).resume(last_event_id, patient=identity.patient, tenant=identity.tenant)
-        return await _sent(_for(access, events))
+        return await _sent(access, events)
 
     @app.get("/threads", responses=ERRORS)
     async def threads(request: Request, patient: Annotated[Name, Query()] = "me") -> list[dict[str, str]]:
