@@ -148,7 +148,7 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
         return _answer(lost, context, UNSEARCHED, "unverified", counts=removed)
     if not found:
         return _answer(state, context, UNFIT, "unverified", counts=removed)
-    shown = {**removed, "supported": len(found)}
+    shown = {**removed, "sentences": len(clinical) + len(found), "supported": len(found)}
     # Word-for-word quotes can't be wrong about their source, only beside the question: likeness alone counts.
     confidence = _likeness([e.passage for e in found]) * 0.8
     text, citations = _excerpted(found, context.today)
