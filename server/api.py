@@ -71,7 +71,11 @@ class TurnRequest(_Body):
     """One question of a conversation."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"question": "How much paracetamol can adults take?", "profile": {"age": 34}}]}
+        json_schema_extra={
+            "examples": [
+                {"question": "How much paracetamol can adults take?", "patient": "anna", "profile": {"age": 34}}
+            ]
+        }
     )
 
     question: str = Field(max_length=MAX_QUESTION, examples=["What are the symptoms of type 2 diabetes?"])

@@ -26,7 +26,6 @@ from schemathesis.specs.openapi.checks import (
 from primum.graph.settings import Settings
 from tests.fakes import FakeVLLM
 from tests.served import served
-from tests.server.conftest import GOOD
 
 CASES = int(os.environ.get("FUZZ", "6"))
 # A broken server is 500; 503 would say that a part is missing, and all of them are there.
@@ -42,7 +41,7 @@ AS_DESCRIBED = [
 def test_no_request_that_fits_the_description_or_breaks_it_breaks_the_api(
     settings: Settings, vllm: FakeVLLM, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    vllm.default = GOOD
+    vllm.default = "No."
     answered: dict[str, int] = {}
     with served(settings) as api:
         schema = schemathesis.openapi.from_dict(api.get("/openapi.json").json())
@@ -115,7 +114,7 @@ NASTY = {
 
 
 def test_nothing_that_a_person_or_a_program_may_ask_breaks_it(settings: Settings, vllm: FakeVLLM) -> None:
-    vllm.default = GOOD
+    vllm.default = "No."
     with served(settings) as api:
 
         def sent(method: str, path: str, body: object) -> tuple[int, Any]:
