@@ -498,7 +498,7 @@ class Agent:
 
 def _waiting(answer: Answer) -> Answer:
     """What is told of an answer while a clinician has not decided."""
-    told = {"text": WAITS, "status": "waiting", "citations": [], "confidence": 0.0, **UNSAID}
+    told: dict[str, Any] = {"text": WAITS, "status": "waiting", "citations": [], "confidence": 0.0, **UNSAID}
     return answer.model_copy(update=told)
 
 

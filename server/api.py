@@ -46,7 +46,7 @@ from primum.server.operations import Metrics, add_operation_routes
 from primum.server.origin import Hosts
 from primum.server.passing import nobody, passing
 from primum.server.patients import add_patient_routes
-from primum.server.problems import ERRORS, OPEN_ERRORS, OPENAI, OpenAIProblem, Responses, faults, problem, told
+from primum.server.problems import ERRORS, OPENAI, OpenAIProblem, Responses, faults, problem, told
 from primum.server.reviews import add_review_routes, answered_at_once
 from primum.server.senses import MAX_RECORDING, add_sense_routes
 from primum.server.worker import open_writer, working
@@ -130,7 +130,7 @@ class GenerateResponse(BaseModel):
     answer: Answer
 
 
-STREAMED = (*EVENTS.values(), Chunk, OpenAIProblem)
+STREAMED: tuple[type[BaseModel], ...] = (*EVENTS.values(), Chunk, OpenAIProblem)
 
 
 def create_app(settings: Settings | None = None, embedder: Embedder | None = None) -> FastAPI:
@@ -181,7 +181,7 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
     _add_errors(app)
     _add_thread_routes(app)
     _add_routes(app)
-    add_health_routes(app, OPEN_ERRORS)
+    add_health_routes(app)
     add_patient_routes(app, ERRORS)
     add_openai_routes(app)
     add_document_routes(app, ERRORS)

@@ -12,7 +12,7 @@ from primum import __version__
 from primum.graph.errors import MemoryUnavailable
 from primum.graph.resources import Resources
 from primum.memory.schema import fits
-from primum.server.problems import Responses
+from primum.server.problems import OPEN_ERRORS, Responses
 
 LOOK = 30.0  # seconds for which tables that fit are taken to fit still: each look is a connection of its own
 
@@ -55,21 +55,21 @@ class Health(BaseModel):
     version: str = __version__
 
 
-def add_health_routes(app: FastAPI, errors: Responses) -> None:
+def add_health_routes(app: FastAPI) -> None:
     down: Responses = {503: {"model": Health, "description": "No question is answered here now"}}
 
-    @app.get("/health", response_model=Health, responses=errors | down)
+    @app.get("/health", response_model=Health, responses=OPEN_ERRORS | down)
     async def health(request: Request) -> JSONResponse:
         """Each part with its state; 503 if the database is down, since nothing is answered then."""
         parts = await _resources(request).health()
         return _told(parts["database"]["state"] == "up", parts)
 
-    @app.get("/health/live", responses=errors)
+    @app.get("/health/live", responses=OPEN_ERRORS)
     async def live() -> Health:
         """This process answers; nobody else is asked."""
         return Health(state="up")
 
-    @app.get("/health/ready", response_model=Health, responses=errors | down)
+    @app.get("/health/ready", response_model=Health, responses=OPEN_ERRORS | down)
     async def ready(request: Request) -> JSONResponse:
         """Whether turns can be answered here; 503 if not, and then no question should be sent."""
         readiness: Readiness = request.app.state.readiness

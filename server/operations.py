@@ -224,7 +224,7 @@ def add_operation_routes(app: FastAPI, errors: Responses) -> None:
             found["jobs"] = [row._asdict() for row in await connection.execute(_JOBS)]
         return Statistics(**found, library=await resources.library.state())
 
-    exposition = {
+    exposition: Responses = {
         200: {"description": "Prometheus' text format", "content": {"text/plain": {"schema": {"type": "string"}}}}
     }
 

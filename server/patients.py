@@ -224,7 +224,9 @@ def add_patient_routes(app: FastAPI, errors: Responses) -> None:
         await resources.charts.forget(identity, fact, actor)
         return Response(status_code=204)
 
-    bundle_of = {200: {"description": "A bundle", "content": {"application/fhir+json": {"schema": {"type": "object"}}}}}
+    bundle_of: Responses = {
+        200: {"description": "A bundle", "content": {"application/fhir+json": {"schema": {"type": "object"}}}}
+    }
 
     @app.get("/patients/{patient}/fhir", responses=errors | bundle_of, response_class=Response)
     async def export_fhir(request: Request, patient: Annotated[str, PATIENT]) -> Response:
