@@ -48,7 +48,7 @@ _CONDITIONS: dict[str, dict[str, str]] = {
     },
     "zh": {"kidney": "肾病", "liver": "肝病", "ulcer": "溃疡或出血", "heart": "心力衰竭", "asthma": "哮喘"},
 }
-_OR = {"en": " or ", "zh": "或"}
+_OR = {"en": (", ", " or "), "zh": ("、", "或")}
 # As one asks who writes, and as one asks about somebody else.
 _OWN: dict[str, dict[str, str]] = {
     "en": {
@@ -111,7 +111,8 @@ def question_back(question: str, profile: Profile, language: Language = "en") ->
 def _asked(facts: Sequence[str], language: str, *, own: bool) -> str:
     """The questions for these facts; the conditions among them are one."""
     words, known = (_OWN if own else _THEIRS)[language], _CONDITIONS[language]
-    conditions = _OR[language].join(known[fact] for fact in facts if fact in known)
+    (comma, last), found = _OR[language], [known[fact] for fact in facts if fact in known]
+    conditions = last.join(filter(None, (comma.join(found[:-1]), *found[-1:])))
     asked = [words["conditions"].format(conditions) if fact in known else words[fact] for fact in facts]
     return ("" if language == "zh" else " ").join(dict.fromkeys(asked))
 
