@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,7 +23,7 @@ from primum.graph.errors import BadInput, MemoryUnavailable, PrimumError, TurnFa
 from primum.graph.request import check_name, check_text
 from primum.graph.resources import Resources
 from primum.graph.state import Exchange, Form, TurnInput
-from primum.graph.stream import Event, Feed, of_answer, of_error, of_passages, of_task
+from primum.graph.stream import LAST, WAITING, Event, Feed, Following, of_answer, of_error, of_passages, of_task
 from primum.graph.tools import tools_for
 from primum.memory.drafts import Drafted
 from primum.memory.identity import Identity
@@ -32,12 +33,13 @@ from primum.memory.session import passes, why
 from primum.memory.threads import LEASE, TurnRow
 from primum.nodes.ahead import AUDITED
 from primum.nodes.remember import remember
-from primum.nodes.sign_off import UNSAID
+from primum.nodes.sign_off import UNSAID, check_markers
 from primum.safety.profile import Profile
 
 BEAT = LEASE / 3  # seconds between signs of life of the turns under way
 WAITS = "A clinician looks at the answer to your question before you get it. It will stand here."
 LOOK = 0.2  # seconds between looks at a turn that waits for another
+_NO_EVENT = "There is no such event: give the id of the one that came last, as it came."
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -79,7 +81,7 @@ class Agent:
         self.resources = resources
         self._observer = observer
         self._running: set[asyncio.Task[Any]] = set()
-        self._feeds: dict[UUID, Feed] = {}
+        self._turns: dict[UUID, _Turn] = {}
         self._runs: set[UUID] = set()
         self._cut_off: set[UUID] = set()  # by an outage of the database, which has not heard of it yet
         self._heart: asyncio.Task[None] | None = None
@@ -130,7 +132,7 @@ class Agent:
         # A caller that gives up does not take an accepted question with it.
         return await asyncio.shield(task)
 
-    async def stream(
+    def stream(
         self,
         question: str,
         *,
@@ -147,38 +149,46 @@ class Agent:
         form: Form | None = None,
         reasoning: bool = False,
         ahead: bool = True,
-    ) -> AsyncIterator[Event]:
+    ) -> Following:
         """The same turn as events, ended by `done` or `error`; raises as `ask` does before the first.
 
         `ahead`: sentences that have passed their audit are told while the rest is written, for a few short model calls
         more.
         """
-        request = _request(audience, max_words, temperature, profile, history, actor, form, reasoning)
-        identity = self.resources.identity(patient, tenant)
-        _, turn = await self._start(identity, question, thread, request, idempotency_key, followed=ahead)
-        async for event in turn.feed.after():
-            yield replace(event, id=f"{turn.run_id}/{event.id}")
 
-    async def resume(self, last: str, *, patient: str = "me", tenant: str | None = None) -> AsyncIterator[Event]:
+        async def start() -> AsyncIterator[Event]:
+            request = _request(audience, max_words, temperature, profile, history, actor, form, reasoning)
+            identity = self.resources.identity(patient, tenant)
+            _, turn = await self._start(identity, question, thread, request, idempotency_key, followed=ahead)
+            return _named(turn.run_id, turn.feed.after())
+
+        return Following(start)
+
+    def resume(self, last: str, *, patient: str = "me", tenant: str | None = None) -> Following:
         """The events after the one with this id, whatever process makes the answer; raises before the first.
 
-        Where another process does, its steps are not told: the answer is waited for.
+        Where another process does, its steps are not told: the answer is waited for. Where a clinician has yet to sign
+        it, that is told instead.
 
         Raises:
             BadInput: it is no event's id.
             UnknownThread: the patient has no such turn.
             MemoryUnavailable: the database can't be reached.
         """
-        run, _, number = last.partition("/")
-        try:
-            run_id = UUID(run)
-        except ValueError:
-            raise BadInput("That is no event's id: give the one that came last.") from None
-        identity = self.resources.identity(patient, tenant)
-        await self.resources.threads.look(identity, run_id)
-        feed = self._feeds.get(run_id) or self._retold(identity, run_id)
-        async for event in feed.after(number):
-            yield replace(event, id=f"{run_id}/{event.id}")
+
+        async def find() -> AsyncIterator[Event]:
+            run_id, number = _event_id(last)
+            identity = self.resources.identity(patient, tenant)
+            await self.resources.threads.look(identity, run_id)
+            turn = self._turns.get(run_id)
+            if turn is None:
+                return _named(run_id, self._retold(identity, run_id).after(number))
+            # Of a turn that was begun before, another process may have told this event.
+            if not turn.again and not turn.feed.has(number):
+                raise BadInput(_NO_EVENT)
+            return _named(run_id, turn.feed.after(number))
+
+        return Following(find)
 
     def tools(
         self,
@@ -211,14 +221,15 @@ class Agent:
         """What a clinician makes of an answer that waits, kept once; the answer as it goes out.
 
         Raises:
+            BadInput: the edited text has a marker that leads nowhere.
             UnknownThread: the tenant has no such answer.
             AlreadyDecided: somebody was faster.
             MemoryUnavailable: the database can't be reached.
         """
-        threads = self.resources.threads
-        identity = await self.resources.reviews.decide(
-            tenant, run_id, decision, actor, edited, holder=threads.holder, lease=LEASE
-        )
+        threads, reviews = self.resources.threads, self.resources.reviews
+        if edited is not None:
+            check_markers(edited, await reviews.answer(Identity(tenant, ""), run_id))
+        identity = await reviews.decide(tenant, run_id, decision, actor, edited, holder=threads.holder, lease=LEASE)
         found = await threads.turn(run_id)
         if found is None:
             raise UnknownThread("The conversation was removed in the meantime.")
@@ -301,9 +312,9 @@ class Agent:
             self._observer.running(len(self._runs))
         if self._heart is None:
             self._heart = asyncio.create_task(self._beat())
-        self._feeds[turn.run_id] = turn.feed
+        self._turns[turn.run_id] = turn
         task = self._watch(self._execute(turn, queued), turn.feed)
-        task.add_done_callback(lambda _: self._feeds.pop(turn.run_id, None))
+        task.add_done_callback(lambda _: self._turns.pop(turn.run_id, None))
         return task
 
     def _watch(self, work: Coroutine[Any, Any, T], feed: Feed) -> asyncio.Task[T]:
@@ -348,6 +359,11 @@ class Agent:
                 for event in of_answer(kept):
                     feed.put(event)
                 return Answer.model_validate(kept)
+            if status == "waiting":
+                answer = _waiting(Answer.model_validate(await self.resources.reviews.answer(identity, run_id)))
+                for event in of_answer(answer.model_dump(mode="json")):
+                    feed.put(event)
+                return answer
             if status == "failed":
                 raise TurnFailed("No answer could be made of this question. Send it with another idempotency key.")
             await asyncio.sleep(LOOK)
@@ -369,7 +385,10 @@ class Agent:
             if waits:
                 if not await threads.wait(turn.identity, turn.run_id, kept, turn.actor, drafted):
                     return await self._repeated(turn)
-                return self._wait(turn, answer)
+                answer = _waiting(answer)
+                for event in of_answer(answer.model_dump(mode="json")):
+                    turn.feed.put(event)
+                return answer
             seconds = time.perf_counter() - started
             made_of = {**self._made_of(answer, kept), "ms": round(seconds * 1000, 1), "tokens": answer.trace.tokens}
             if not await threads.finish(turn.identity, turn.run_id, kept, turn.actor, made_of, drafted):
@@ -398,15 +417,6 @@ class Agent:
             self._observer.answered(answer, seconds)
         log.info("turn.answered", run_id=str(turn.run_id), status=answer.status, ms=answer.trace.timings_ms)
         return answer
-
-    def _wait(self, turn: _Turn, answer: Answer) -> Answer:
-        """What is told while a clinician has not decided."""
-        told = answer.model_copy(
-            update={"text": WAITS, "status": "waiting", "citations": [], "confidence": 0.0, **UNSAID}
-        )
-        for event in of_answer(told.model_dump(mode="json")):
-            turn.feed.put(event)
-        return told
 
     async def _wait_for_turn(self, turn: _Turn) -> None:
         """Until the thread's earlier questions are answered, by whatever process."""
@@ -484,6 +494,30 @@ class Agent:
         if not answer:  # a process went through the graph to its end, and died before it could say so
             answer = (await self.resources.graph.aget_state({"configurable": thread})).values["answer"]
         return Answer.model_validate(answer), waits
+
+
+def _waiting(answer: Answer) -> Answer:
+    """What is told of an answer while a clinician has not decided."""
+    told: dict[str, Any] = {"text": WAITS, "status": "waiting", "citations": [], "confidence": 0.0, **UNSAID}
+    return answer.model_copy(update=told)
+
+
+def _event_id(given: str) -> tuple[UUID, str]:
+    """The run and the event of an id. Raises BadInput."""
+    run, _, event = given.partition("/")
+    try:
+        run_id = UUID(run)
+    except ValueError:
+        raise BadInput(_NO_EVENT) from None
+    if event not in (*LAST, *WAITING) and not re.fullmatch("[1-9][0-9]{0,5}", event):
+        raise BadInput(_NO_EVENT)
+    return run_id, event
+
+
+async def _named(run_id: UUID, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    """The events under the ids that a reader goes on from."""
+    async for event in events:
+        yield replace(event, id=f"{run_id}/{event.id}")
 
 
 def _turn(identity: Identity, row: TurnRow) -> _Turn:

@@ -49,7 +49,8 @@ class UsedFact(_Part):
 
 
 class Support(_Part):
-    """Counts over the clinical sentences: written by the model, shown with proof, taken out for lack of it."""
+    """Counts over the clinical sentences, the model's, quoted ones and tools': those shown with proof, those taken out
+    for lack of it, and both together. All are 0 where a clinician edited the text."""
 
     sentences: int = 0
     supported: int = 0
@@ -95,7 +96,7 @@ class Answer(_Part):
     safety: SafetyReport = SafetyReport()
     facts: list[UsedFact] = Field(default_factory=list, description="of the patient, that were taken into account")
     support: Support = Support()
-    confidence: float = Field(0, ge=0, le=1)
+    confidence: float = Field(0, ge=0, le=1, description="0 too where a clinician edited the text")
     case: Case | None = Field(None, description="of a clinician's case; the text tells the same")
     reasoning: str | None = Field(
         None, description="the model's, for clinicians who ask for it; not audited, and no part of the answer"

@@ -1,7 +1,7 @@
 """A turn as events. Nothing that the model wrote is in one before it was audited."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from primum.retrieval.search import Passage
 
 INTERNAL = "Primum broke on this question. It was logged; asking again may help."
 LAST = ("answer", "citations", "done")  # events that any process can tell, by their ids
+WAITING = tuple(f"{name}-waiting" for name in LAST)  # the ids of those that tell of an answer before it is signed
 EventName = Literal["step", "evidence", "audited", "answer", "citations", "done", "error"]
 
 
@@ -48,10 +49,13 @@ class Feed:
         self._news.set()
         self._news = asyncio.Event()
 
+    def has(self, event: str) -> bool:
+        return any(one.id == event for one in self._events)
+
     async def after(self, last: str = "") -> AsyncIterator[Event]:
         """The events after that of an id, or all; until the turn has ended."""
         place = next((number for number, event in enumerate(self._events, 1) if event.id == last), 0)
-        had = LAST[: LAST.index(last) + 1] if last in LAST else ()
+        had = next((ids[: ids.index(last) + 1] for ids in (LAST, WAITING) if last in ids), ())
         while True:
             news = self._news
             for event in self._events[place:]:
@@ -62,6 +66,23 @@ class Feed:
                 return
             if place == len(self._events):
                 await news.wait()
+
+
+class Following(AsyncIterator[Event]):
+    """A turn's events, once the turn is found. What is wrong is raised by `begin`, or else before the first."""
+
+    def __init__(self, find: Callable[[], Awaitable[AsyncIterator[Event]]]) -> None:
+        self._find = find
+        self._events: AsyncIterator[Event] | None = None
+
+    async def begin(self) -> AsyncIterator[Event]:
+        """Finds the turn, once; its first event may be long in coming."""
+        if self._events is None:
+            self._events = await self._find()
+        return self._events
+
+    async def __anext__(self) -> Event:
+        return await anext(await self.begin())
 
 
 def of_task(task: Mapping[str, Any]) -> Event | None:
@@ -81,10 +102,11 @@ def of_passages(passages: Iterable[Passage]) -> Event:
 
 def of_answer(answer: Mapping[str, Any]) -> list[Event]:
     """The audited answer, in the order in which a page shows it."""
+    first, second, third = WAITING if answer["status"] == "waiting" else LAST
     return [
-        Event("answer", {"text": answer["text"], "status": answer["status"]}, LAST[0]),
-        Event("citations", {"citations": answer["citations"]}, LAST[1]),
-        Event("done", answer, LAST[2]),
+        Event("answer", {"text": answer["text"], "status": answer["status"]}, first),
+        Event("citations", {"citations": answer["citations"]}, second),
+        Event("done", answer, third),
     ]
 
 

@@ -26,6 +26,7 @@ on conflict do nothing
 _WAITING = text("""
 select run_id, patient, question, answer, asked_at from reviews where decision is null order by asked_at limit :limit
 """)
+_ANSWER = text("select answer from reviews where run_id = :run_id")
 _WHOSE = text("select patient, decision from reviews where run_id = :run_id")
 _DECIDE = text("""
 update reviews set decision = :decision, text = :text, actor = :actor, decided_at = :at
@@ -68,6 +69,19 @@ class Reviews:
         """Those that wait, the longest waiting first. Raises MemoryUnavailable."""
         async with self.database.begin(Identity(tenant, "")) as connection:
             return [Waiting(**row._asdict()) for row in await connection.execute(_WAITING, {"limit": limit})]
+
+    async def answer(self, identity: Identity, run_id: UUID) -> Mapping[str, Any]:
+        """The answer that waits, or waited, as it was made; for a tenant's clinicians the patient is empty.
+
+        Raises:
+            UnknownThread: there is no such answer.
+            MemoryUnavailable: the database can't be reached.
+        """
+        async with self.database.begin(identity) as connection:
+            found: Mapping[str, Any] | None = await connection.scalar(_ANSWER, {"run_id": run_id})
+        if found is None:
+            raise UnknownThread(_UNKNOWN)
+        return found
 
     async def decide(
         self,

@@ -1,14 +1,17 @@
 """What an answer asks back: what is not known and could change the advice, and which of two things told is right."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from primum.graph.state import State
 from primum.memory.facts import Contradiction
+from primum.nodes.follow_up import language_of
 from primum.safety.profile import Profile
 from primum.safety.unknowns import question_back
 
-_SURER, _CLEAR = "**To be surer:** ", "**Which is right?** "
+_CLEAR = "**Which is right?** "
+_SURER, _SURER_ZH = "**To be surer:** ", "**为了更稳妥：** "
 
 
 def asking_back(answer: dict[str, Any], state: State) -> dict[str, Any]:
@@ -16,8 +19,9 @@ def asking_back(answer: dict[str, Any], state: State) -> dict[str, Any]:
     if answer["status"] not in ("answered", "evidence_only"):
         return answer
     lines = [_CLEAR + unclear(Contradiction(**one)) for one in state["unclear"]][:1]
-    if back := question_back(state["question"], Profile(**state["profile"])):
-        lines.append(_SURER + back)
+    language = language_of(state["question"], state["history"])
+    if back := question_back(state["question"], Profile(**state["profile"]), language):
+        lines.append((_SURER_ZH if language == "zh" else _SURER) + back)
     said = [exchange["answer"] for exchange in state["history"]]
     new = [line for line in lines if not any(line in answer for answer in said)]
     return answer | {"text": "\n\n".join([answer["text"], *new])}
@@ -32,14 +36,14 @@ def unclear(one: Contradiction) -> str:
 
 def asked_in(answer: str) -> str:
     """The one question that an answer asked back, to which a bare yes or no is a reply; of several it is to none."""
-    back = next((line.removeprefix(_SURER) for line in answer.splitlines() if line.startswith(_SURER)), "")
-    return back if back.count("?") == 1 else ""
+    back = next(iter(asked_back([answer])), "")
+    return back if len(re.findall(r"[?？]", back)) == 1 else ""
 
 
 def asked_back(answers: Sequence[str]) -> list[str]:
     """What the last of these answers asked."""
     lines = answers[-1].splitlines() if answers else []
-    return [line.removeprefix(_SURER) for line in lines if line.startswith(_SURER)]
+    return [line.removeprefix(one) for line in lines for one in (_SURER, _SURER_ZH) if line.startswith(one)]
 
 
 def cleared_up(answer: str, open_ones: Sequence[Contradiction]) -> list[tuple[str, ...]]:

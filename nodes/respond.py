@@ -46,7 +46,7 @@ UNFIT = (
     "What my library says on this does not fit what is known of you, so I leave it out. "
     "Please ask a doctor or pharmacist."
 )
-# What Primum says in an answer's place, in the languages that it reads. Warnings and questions back are English alone.
+# What Primum says in an answer's place, in the languages that it reads. Warnings are English alone.
 SAID: dict[Language, dict[str, str]] = {
     "zh": {
         OUTSIDE: "我根据经过核实的资料回答有关健康、药物和急救的问题。这个问题似乎与此无关，所以我不作回答。",
@@ -148,7 +148,7 @@ async def _from_evidence(state: State, context: Context) -> dict[str, Any]:
         return _answer(lost, context, UNSEARCHED, "unverified", counts=removed)
     if not found:
         return _answer(state, context, UNFIT, "unverified", counts=removed)
-    shown = {**removed, "supported": len(found)}
+    shown = {**removed, "sentences": len(clinical) + len(found), "supported": len(found)}
     # Word-for-word quotes can't be wrong about their source, only beside the question: likeness alone counts.
     confidence = _likeness([e.passage for e in found]) * 0.8
     text, citations = _excerpted(found, context.today)

@@ -19,7 +19,7 @@ from reportlab.platypus import Flowable, HRFlowable, Paragraph, SimpleDocTemplat
 
 from primum.page.client import Json
 from primum.page.prose import MARKDOWN
-from primum.page.view import day, dialog, place, standing, web, why_quoted
+from primum.page.view import day, dialog, place, signature, standing, web, why_quoted
 from primum.page.words import say
 
 DISCLAIMER = (
@@ -75,15 +75,24 @@ def _saved(made: date) -> str:
     return say("Saved on {day}", day=day(made.isoformat()))
 
 
+def _state(answer: Json) -> str:
+    """What kind of answer it is, where that is no plain one."""
+    if (answer.get("signed") or {}).get("decision") == "refused":
+        return say("A clinician asks you to speak with them")
+    return say(STATES[answer["status"]]) if answer["status"] in STATES else ""
+
+
 def _answer(answer: Json) -> Iterator[str]:
     if not answer:
         yield f"*{say('No answer could be made')}*"
         return
-    if title := STATES.get(answer["status"]):
-        yield f"**{say(title)}**"
+    if title := _state(answer):
+        yield f"**{title}**"
     if answer["status"] == "evidence_only":
         yield _flat(why_quoted(answer))
     yield _NOT_OURS.sub(r"\\\g<0>", answer["text"])
+    if told := signature(answer):
+        yield f"*{told}*"
     if findings := answer.get("safety", {}).get("findings"):
         yield f"### {say('Safety checks')}"
         yield "\n".join(f"- {_flat(_finding(finding))}" for finding in findings)
@@ -134,11 +143,13 @@ def _flow(answer: Json) -> Iterator[Flowable]:
     if not answer:
         yield _line(say("No answer could be made"), _BODY)
         return
-    if title := STATES.get(answer["status"]):
-        yield _line(say(title), _STATE)
+    if title := _state(answer):
+        yield _line(title, _STATE)
     if answer["status"] == "evidence_only":
         yield _line(why_quoted(answer), _SMALL)
     yield from _prose(answer["text"])
+    if told := signature(answer):
+        yield _line(told, _SMALL)
     if findings := answer.get("safety", {}).get("findings"):
         yield _line(say("Safety checks"), _HEADING)
         for finding in findings:

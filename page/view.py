@@ -120,6 +120,16 @@ def why_quoted(answer: Mapping[str, Any]) -> str:
     return say("These are the sources' own sentences; nothing was reworded.")
 
 
+def signature(answer: Mapping[str, Any]) -> str:
+    """What a clinician made of the answer before it left; nothing if nobody signed it."""
+    match (answer.get("signed") or {}).get("decision"):
+        case "approved":
+            return say("Checked by a clinician.")
+        case "edited":
+            return say("Edited by a clinician.")
+    return ""
+
+
 def timings(trace: Mapping[str, Any]) -> dict[str, float]:
     """Milliseconds of the steps of a turn, in their order."""
     return {name: trace["timings_ms"][name] for name in STEPS if name in trace["timings_ms"]}
@@ -212,4 +222,4 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.filters |= {f.__name__: f for f in (step, place, standing, web, day, seconds, degree, origin, in_order)}
-_TEMPLATES.globals |= {f.__name__: f for f in (say, to_html, why_quoted, timings, troubles, erased)}
+_TEMPLATES.globals |= {f.__name__: f for f in (say, to_html, why_quoted, signature, timings, troubles, erased)}

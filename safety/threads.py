@@ -34,6 +34,11 @@ _PEOPLE = {
     "third": re.compile(r"\b(?:he|he's|she|she's|him|his|hers?|they|them)\b|他|她"),
 }
 _CHILDREN = frozenset({"son", "daughter", "child"})
+_I = re.compile(r"\b(?:i|i'm|i've|me|my|mine)\b|我")
+_ANOTHER = re.compile(
+    r"\b(?:he|she|him|his|hers?|patients?|parents?|partner|aunt|uncle|niece|nephew|children|kids|babies"
+    r"|give|giving|prescribe)\b|他|她|患者|病人"
+)
 _NEW_MATTER = re.compile(
     r"\b(?:(?:an)?other|different|new|unrelated|separate|next) (?:question|topic|subject|patient|case|matter|person)\b"
     r"|\bon another note\b|\bsomething else\b|\b(?:otra (?:pregunta|cosa)|otro (?:tema|paciente)|cambiando de tema)\b"
@@ -57,6 +62,12 @@ def together(message: str, earlier: Sequence[str]) -> list[str]:
         if _NEW_MATTER.search(plain):
             break
     return found[::-1]
+
+
+def of_oneself(message: str) -> bool:
+    """Whether a message asks for who writes it: it says "I", and names nobody else whom that could be for."""
+    plain = normalise(message)
+    return bool(_I.search(plain)) and not _ANOTHER.search(plain) and not _people(plain) - {"self", "third"}
 
 
 def _people(plain: str) -> frozenset[str]:

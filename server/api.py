@@ -17,7 +17,6 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from primum import __version__
@@ -27,7 +26,7 @@ from primum.graph.errors import MemoryUnavailable, PrimumError
 from primum.graph.request import MAX_NAME, MAX_QUESTION
 from primum.graph.settings import Settings, read_settings
 from primum.graph.state import Form
-from primum.graph.stream import INTERNAL, LAST, Event, of_answer
+from primum.graph.stream import INTERNAL, LAST, Event, Following, of_answer
 from primum.memory.identity import Identity
 from primum.memory.keys import Keys, WatchingKeys
 from primum.memory.limiter import Limiter
@@ -35,16 +34,20 @@ from primum.nodes.sign_off import UNSAID
 from primum.retrieval.embedder import Embedder
 from primum.safety.findings import SafetyReport
 from primum.safety.profile import Profile
-from primum.server.access import ME, Access, Authentication, Door, access_of, agent_of
+from primum.server.access import ME, OPEN, Access, Authentication, Door, access_of, agent_of
 from primum.server.agent import opened
+from primum.server.docs import add_docs
 from primum.server.documents import MAX_DOCUMENT, add_document_routes
+from primum.server.headers import SAFE, SafeHeaders
 from primum.server.health import Readiness, add_health_routes
 from primum.server.mcp import add_mcp, serving_mcp
-from primum.server.openai import add_openai_routes
+from primum.server.openai import Chunk, add_openai_routes
+from primum.server.openapi import EVENTS, Described, turn_events
 from primum.server.operations import Metrics, add_operation_routes
+from primum.server.origin import Hosts
 from primum.server.passing import nobody, passing
 from primum.server.patients import add_patient_routes
-from primum.server.problems import OPENAI, problem, told
+from primum.server.problems import ERRORS, OPENAI, OpenAIProblem, Responses, faults, problem, told
 from primum.server.reviews import add_review_routes, answered_at_once
 from primum.server.senses import MAX_RECORDING, add_sense_routes
 from primum.server.worker import open_writer, working
@@ -53,6 +56,7 @@ FOR_CLINICIANS = "A clinician worked up your case here. Ask them what it means f
 MAX_BODY = 256 * 1024  # bytes; a question has at most 8,000 characters
 BODY_TIME = 30.0  # seconds until a body is there
 LARGER = {"/documents": (MAX_DOCUMENT, 300.0), "/words": (MAX_RECORDING, 120.0)}
+PING = 15  # seconds between signs of life of a stream
 RECOVER_EVERY = 15.0  # seconds between looks for turns whose process died
 
 log = structlog.get_logger(__name__)
@@ -66,6 +70,14 @@ class _Body(BaseModel):
 
 class TurnRequest(_Body):
     """One question of a conversation."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"question": "How much paracetamol can adults take?", "patient": "anna", "profile": {"age": 34}}
+            ]
+        }
+    )
 
     question: str = Field(max_length=MAX_QUESTION, examples=["What are the symptoms of type 2 diabetes?"])
     patient: Name = ME
@@ -82,6 +94,10 @@ class TurnRequest(_Body):
 class FeedbackRequest(_Body):
     """Whether an answer helped, and why or why not."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"rating": -1, "reasons": ["too long"], "comment": "One sentence was enough."}]}
+    )
+
     rating: Literal[-1, 1]
     reasons: list[Annotated[str, Field(max_length=40)]] = Field(default_factory=list, max_length=10)
     comment: str = Field("", max_length=2000)
@@ -89,6 +105,10 @@ class FeedbackRequest(_Body):
 
 class GenerateRequest(_Body):
     """One question without a conversation."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"question": "Can I take ibuprofen while pregnant?", "max_length": 120}]}
+    )
 
     question: str = Field(max_length=MAX_QUESTION, examples=["Can I take ibuprofen while pregnant?"])
     temperature: float = Field(0.0, ge=0, le=2)
@@ -111,28 +131,7 @@ class GenerateResponse(BaseModel):
     answer: Answer
 
 
-class Problem(BaseModel):
-    """Every error of this API."""
-
-    error: str
-    message: str
-
-
-ERRORS: dict[int | str, dict[str, Any]] = {
-    code: {"model": Problem, "description": text}
-    for code, text in {
-        400: "The question can't be used",
-        401: "No API key or token, or one that does not hold",
-        403: "The key or token does not allow this",
-        404: "No such conversation or patient",
-        409: "The conversation's last question is still being answered",
-        413: "The body is too large",
-        422: "The body has not the right form",
-        429: "More requests than the limit allows",
-        500: "Primum broke on this question",
-        503: "The database can't be reached",
-    }.items()
-}
+STREAMED: tuple[type[BaseModel], ...] = (*EVENTS.values(), Chunk, OpenAIProblem)
 
 
 def create_app(settings: Settings | None = None, embedder: Embedder | None = None) -> FastAPI:
@@ -167,27 +166,33 @@ def create_app(settings: Settings | None = None, embedder: Embedder | None = Non
                     recovering.cancel()
                     await app.state.agent.close()
 
-    app = FastAPI(
+    app = Described(
+        streamed=STREAMED,
+        unguarded=OPEN,
         title="Primum",
         version=__version__,
         description="A self-hosted medical agent that checks itself before it answers.",
         lifespan=lifespan,
+        docs_url=None,  # whose page loads scripts of another origin
+        redoc_url=None,
     )
     # The last is the first that a request meets.
     app.add_middleware(BodyLimit)
     app.add_middleware(Authentication)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=given.allowed_hosts)
+    app.add_middleware(Hosts, allowed=given.allowed_hosts)
     add_mcp(app, given)
+    app.add_middleware(SafeHeaders)
     _add_errors(app)
     _add_thread_routes(app)
     _add_routes(app)
     add_health_routes(app)
     add_patient_routes(app, ERRORS)
-    add_openai_routes(app, ERRORS)
+    add_openai_routes(app)
     add_document_routes(app, ERRORS)
     add_sense_routes(app, ERRORS)
     add_operation_routes(app, ERRORS)
     add_review_routes(app, ERRORS)
+    add_docs(app)
     return app
 
 
@@ -205,17 +210,18 @@ def _asking(request: Request, patient: str) -> tuple[Access, Identity]:
     return access, access.identity(patient)
 
 
-async def _sent(events: AsyncIterator[Event]) -> EventSourceResponse:
-    """A turn's events; what is wrong with the request is an HTTP error before them."""
-    first = await anext(events, None)
+async def _sent(access: Access, events: Following) -> EventSourceResponse:
+    """A turn's events as who asks may read them, with pings from the start.
+
+    What is wrong with the request is an HTTP error before them.
+    """
+    await events.begin()
 
     async def sent() -> AsyncIterator[ServerSentEvent]:
-        if first is not None:
-            yield _event(first)
-        async for event in events:
-            yield _event(event)
+        async for event in _for(access, events):
+            yield ServerSentEvent(json.dumps(event.data, ensure_ascii=False), event=event.name, id=event.id)
 
-    return EventSourceResponse(sent(), ping=15)
+    return EventSourceResponse(sent(), ping=PING)
 
 
 def _readable(access: Access, answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,14 +246,11 @@ async def _for(access: Access, events: AsyncIterator[Event]) -> AsyncIterator[Ev
                 yield replace(one, data=readable[one.name])
 
 
-def _event(event: Event) -> ServerSentEvent:
-    return ServerSentEvent(json.dumps(event.data, ensure_ascii=False), event=event.name, id=event.id)
-
-
 def _add_thread_routes(app: FastAPI) -> None:
+    streamed: Responses = {200: turn_events()}
     thread_path = Path(min_length=1, max_length=MAX_NAME, pattern=r"^[!-~]+$")
 
-    @app.post("/threads/{thread}/turns", responses=ERRORS, response_class=EventSourceResponse)
+    @app.post("/threads/{thread}/turns", responses=ERRORS | streamed, response_class=EventSourceResponse)
     async def turn(
         request: Request,
         thread: Annotated[str, thread_path],
@@ -275,18 +278,22 @@ def _add_thread_routes(app: FastAPI) -> None:
             reasoning=body.reasoning,
             idempotency_key=idempotency_key,
         )
-        return await _sent(_for(access, events))
+        return await _sent(access, events)
 
-    @app.get("/events", responses=ERRORS, response_class=EventSourceResponse)
+    @app.get("/events", responses=ERRORS | streamed, response_class=EventSourceResponse)
     async def resume(
         request: Request,
         last_event_id: Annotated[str, Header(max_length=100, description="The id of the last event that came.")],
         patient: Annotated[Name, Query()] = ME,
     ) -> EventSourceResponse:
-        """Goes on with the events of a turn after a connection was lost, from whatever process."""
+        """Goes on with the events of a turn after a connection was lost, from whatever process.
+
+        Of an answer that waits for a clinician that is told, and the stream ends; asked again with its last event, this
+        tells the answer once they have let it out.
+        """
         access, identity = _asking(request, patient)
         events = agent_of(request).resume(last_event_id, patient=identity.patient, tenant=identity.tenant)
-        return await _sent(_for(access, events))
+        return await _sent(access, events)
 
     @app.get("/threads", responses=ERRORS)
     async def threads(request: Request, patient: Annotated[Name, Query()] = "me") -> list[dict[str, str]]:
@@ -379,15 +386,15 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def internal_error(request: Request, _: Exception) -> JSONResponse:
-        # Uvicorn ends the connection after an error that it did not expect; told so, no client asks on it again.
-        return told(request.url.path, 500, "InternalError", INTERNAL, {"connection": "close"})
+        # Uvicorn ends the connection after an error that it did not expect; told so, no client asks on it again. And no
+        # middleware of ours sees this answer.
+        return told(request.url.path, 500, "InternalError", INTERNAL, {"connection": "close", **SAFE})
 
     @app.exception_handler(RequestValidationError)
     async def bad_form(request: Request, error: RequestValidationError) -> JSONResponse:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        param = ".".join(map(str, error.errors()[0]["loc"][1:])) or None
+        told_so, param = faults(error.errors(), error.body)
         openai = request.url.path.startswith(OPENAI)  # whose clients know 400 for it
-        return told(request.url.path, 400 if openai else 422, "BadInput", faults, param=param)
+        return told(request.url.path, 400 if openai else 422, "BadInput", told_so, param=param)
 
 
 class BodyLimit:

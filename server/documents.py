@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path as Folder
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import FastAPI, File, Form, Path, Query, Request, Response, UploadFile
 from pydantic import BaseModel, Field
@@ -18,6 +18,8 @@ from primum.retrieval import index
 from primum.retrieval.ingest import IngestReport, take_in
 from primum.retrieval.loaders import Source, Unreadable, load_as
 from primum.server.access import Access, access_of, agent_of
+from primum.server.openapi import form_example
+from primum.server.problems import Responses
 
 MAX_DOCUMENT = 32 * 1024 * 1024  # bytes; more is for `primum ingest`
 _LONGEST_NAME = 200
@@ -82,7 +84,7 @@ class Taken(BaseModel):
     skipped: list[Skipped]
 
 
-def add_document_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> None:
+def add_document_routes(app: FastAPI, errors: Responses) -> None:
     @app.get("/documents", responses=errors)
     async def documents(
         request: Request,
@@ -109,7 +111,7 @@ def add_document_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -
         sections = [Section(chunk_id=p.chunk_id, heading=p.heading, text=p.text, page=p.page) for p in found]
         return Page(**{name: getattr(found[0], name) for name in fields}, url=found[0].address, sections=sections)
 
-    @app.post("/documents", responses=errors)
+    @app.post("/documents", responses=errors, openapi_extra=form_example(file="# Gout\n\nColchicine treats gout."))
     async def put_in(
         request: Request,
         file: Annotated[UploadFile, File(description="What `primum ingest` reads, 32 MB at most.")],

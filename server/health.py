@@ -2,15 +2,17 @@
 
 import asyncio
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
 
 from primum import __version__
 from primum.graph.errors import MemoryUnavailable
 from primum.graph.resources import Resources
 from primum.memory.schema import fits
+from primum.server.problems import OPEN_ERRORS, Responses
 
 LOOK = 30.0  # seconds for which tables that fit are taken to fit still: each look is a connection of its own
 
@@ -44,19 +46,30 @@ class Readiness:
         return {"state": "up"}
 
 
+class Health(BaseModel):
+    """How this process is, and each part that it looked at."""
+
+    model_config = ConfigDict(extra="allow")
+
+    state: Literal["up", "degraded", "down"]
+    version: str = __version__
+
+
 def add_health_routes(app: FastAPI) -> None:
-    @app.get("/health")
+    down: Responses = {503: {"model": Health, "description": "No question is answered here now"}}
+
+    @app.get("/health", response_model=Health, responses=OPEN_ERRORS | down)
     async def health(request: Request) -> JSONResponse:
         """Each part with its state; 503 if the database is down, since nothing is answered then."""
         parts = await _resources(request).health()
         return _told(parts["database"]["state"] == "up", parts)
 
-    @app.get("/health/live")
-    async def live() -> dict[str, str]:
+    @app.get("/health/live", responses=OPEN_ERRORS)
+    async def live() -> Health:
         """This process answers; nobody else is asked."""
-        return {"state": "up", "version": __version__}
+        return Health(state="up")
 
-    @app.get("/health/ready")
+    @app.get("/health/ready", response_model=Health, responses=OPEN_ERRORS | down)
     async def ready(request: Request) -> JSONResponse:
         """Whether turns can be answered here; 503 if not, and then no question should be sent."""
         readiness: Readiness = request.app.state.readiness

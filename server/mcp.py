@@ -160,7 +160,8 @@ def _add_documents(server: FastMCP[Any], agent: Agent, asking: Asking) -> None:
 def add_mcp(app: FastAPI, settings: Settings) -> None:
     """`/mcp`, which answers while `serving_mcp` is open, and what OAuth clients read beforehand."""
     app.add_middleware(Origins, path=MCP, allowed=settings.allowed_origins)
-    app.router.routes.append(Route(MCP, _Endpoint(), include_in_schema=False))
+    for path in (MCP, MCP + "/"):  # a client that is sent from one to the other may lose its question on the way
+        app.router.routes.append(Route(path, _Endpoint(), include_in_schema=False))
 
     @app.get(WELL_KNOWN, include_in_schema=False)
     @app.get(WELL_KNOWN + MCP, include_in_schema=False)
@@ -187,7 +188,7 @@ class _Endpoint:
     """The application that was made as the API started."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await scope["app"].state.mcp(scope, receive, send)
+        await scope["app"].state.mcp({**scope, "path": MCP}, receive, send)
 
 
 def _asking_over_http() -> Access:

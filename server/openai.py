@@ -3,7 +3,6 @@
 What is beyond OpenAI's form stands in the field `primum` of a completion, or of a stream's last chunk.
 """
 
-import json
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -13,7 +12,6 @@ from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
@@ -27,13 +25,16 @@ from primum.graph.state import Exchange, Form
 from primum.memory.identity import Identity
 from primum.safety.injection import suspicious
 from primum.server.access import ME, Access, access_of, agent_of
+from primum.server.openapi import chunks
 from primum.server.passing import nobody, passing
+from primum.server.problems import OPENAI_ERRORS, OpenAIError, OpenAIProblem, Responses
 from primum.server.reviews import answered_at_once
 
 MODEL, CLINICIAN = "primum", "primum-clinician"
 WORDS = 0.75  # that a token makes, of English
 SHORTEST, LONGEST = 20, 2_000  # words
 EARLIER = 6  # exchanges that a question may point back to
+_SIGNED = {"approved": "Checked by a clinician.", "edited": "Edited by a clinician."}
 _PIECE = re.compile(r"(?:\S+\s*){1,8}")
 
 
@@ -49,7 +50,9 @@ class Part(BaseModel):
 class ChatMessage(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    role: Literal["system", "developer", "user", "assistant"]
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"] = Field(
+        description="What tools said before is passed over, as system messages are: Primum's rules are its own."
+    )
     content: str | list[Part] | None = None
 
     @property
@@ -65,7 +68,7 @@ class ChatMessage(BaseModel):
 class StreamOptions(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    include_usage: bool = False
+    include_usage: bool | None = None
 
 
 class ResponseFormat(BaseModel):
@@ -90,12 +93,12 @@ class ChatRequest(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"example": {"model": MODEL, "messages": [{"role": "user", "content": "What is gout?"}]}},
+        json_schema_extra={"examples": [{"model": MODEL, "messages": [{"role": "user", "content": "What is gout?"}]}]},
     )
 
     model: str = Field(MODEL, description=f"{MODEL}, or {CLINICIAN} to be answered as a clinician.")
     messages: list[ChatMessage] = Field(min_length=1, max_length=2_000)
-    stream: bool = False
+    stream: bool | None = None
     stream_options: StreamOptions | None = None
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int | None = Field(None, ge=1, description="As words of the answer; no sentence is cut.")
@@ -106,6 +109,17 @@ class ChatRequest(BaseModel):
     modalities: list[Literal["text"]] | None = None
     logprobs: Literal[False] | None = None
     tools: Annotated[list[Any], Field(max_length=0)] | None = None
+    functions: Annotated[list[Any], Field(max_length=0)] | None = None
+    # What clients send as null, and nothing else is taken.
+    audio: None = None
+    function_call: None = None
+    logit_bias: None = None
+    moderation: None = None
+    prediction: None = None
+    prompt_cache_options: None = None
+    stop: None = None
+    top_logprobs: None = None
+    web_search_options: None = None
     tool_choice: Literal["none", "auto"] | None = None
     # Without a meaning here; an answer is what the audit leaves of it.
     top_p: float | None = None
@@ -126,6 +140,97 @@ class ChatRequest(BaseModel):
     def max_words(self) -> int | None:
         tokens = self.max_completion_tokens or self.max_tokens
         return None if tokens is None else min(LONGEST, max(SHORTEST, int(tokens * WORDS)))
+
+
+class Link(BaseModel):
+    start_index: int
+    end_index: int
+    title: str
+    url: str
+
+
+class Annotation(BaseModel):
+    """Where a source is cited in the content."""
+
+    type: Literal["url_citation"] = "url_citation"
+    url_citation: Link
+
+
+class Said(BaseModel):
+    role: Literal["assistant"] = "assistant"
+    content: str = Field(description="The audited text with markers [1] …, and its sources below.")
+    refusal: None = None
+    annotations: list[Annotation]
+
+
+class Choice(BaseModel):
+    index: Literal[0] = 0
+    message: Said
+    logprobs: None = None
+    finish_reason: Literal["stop"] = "stop"
+
+
+class Usage(BaseModel):
+    """The tokens of all calls to the model."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class Extension(Answer):
+    """What OpenAI's form has no place for: the answer without its text."""
+
+    text: str = Field(exclude=True)
+    thread: str | None = Field(description="The conversation that was named in the metadata.")
+
+
+class Completion(BaseModel):
+    """An answer in OpenAI's form."""
+
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: Usage
+    primum: Extension
+
+
+class Delta(BaseModel):
+    role: Literal["assistant"] | None = None
+    content: str | None = None
+
+
+class ChunkChoice(BaseModel):
+    index: Literal[0] = 0
+    delta: Delta
+    logprobs: None = None
+    finish_reason: Literal["stop"] | None = None
+
+
+class Chunk(BaseModel):
+    """A piece of a streamed answer. Nothing is in one that was not audited."""
+
+    id: str
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    created: int
+    model: str
+    choices: list[ChunkChoice]
+    usage: Usage | None = Field(None, description="In one more chunk at the end, where `include_usage` asks for it.")
+    primum: Extension | None = Field(None, description="In the chunk with the `finish_reason`.")
+
+
+class Model(BaseModel):
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: Literal["primum"] = "primum"
+
+
+class Models(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[Model]
 
 
 @dataclass(frozen=True)
@@ -150,7 +255,7 @@ def asked(body: ChatRequest, access: Access, settings: Settings) -> Asked:
         NotAllowed, UnknownPatient: as `Access` does.
     """
     if body.model not in (MODEL, CLINICIAN):
-        raise UnknownModel(f"There is no model {body.model[:80]!r}: ask {MODEL} or {CLINICIAN}.")
+        raise _unknown(body.model)
     if body.messages[-1].role != "user":
         raise BadInput("The last message must be the user's: it is the one that is answered.")
     given = body.metadata or Metadata()
@@ -169,33 +274,39 @@ def asked(body: ChatRequest, access: Access, settings: Settings) -> Asked:
 
 
 def earlier(messages: Sequence[ChatMessage]) -> tuple[Exchange, ...]:
-    """The last exchanges before the question. System messages are no part of them: Primum's rules are its own."""
+    """The last exchanges before the question, in the words of both: no system's, no tool's, no call of one."""
     found: list[Exchange] = []
     for message in messages:
+        if message.role not in ("user", "assistant") or not message.content:
+            continue
         said = message.said[:MAX_QUESTION]
         said = "" if suspicious(said) else said
         if message.role == "user":
             found.append(Exchange(question=said, answer=""))
-        elif message.role == "assistant" and found:
+        elif found:
             found[-1] = Exchange(question=found[-1]["question"], answer=said)
     return tuple(found[-EARLIER:])
 
 
-def add_openai_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> None:
-    @app.get("/v1/models", responses=errors)
-    async def models(request: Request) -> dict[str, Any]:
+def add_openai_routes(app: FastAPI) -> None:
+    @app.get("/v1/models", responses=OPENAI_ERRORS)
+    async def models(request: Request) -> Models:
         """The two names under which Primum answers; a patient's key has the first alone."""
-        names = [MODEL] if access_of(request).role == "patient" else [MODEL, CLINICIAN]
-        return {"object": "list", "data": [_model(name) for name in names]}
+        return Models(data=[Model(id=name) for name in _names(access_of(request))])
 
-    @app.get("/v1/models/{model}", responses=errors)
-    async def model(model: str) -> dict[str, Any]:
-        if model not in (MODEL, CLINICIAN):
-            raise UnknownModel(f"There is no model {model[:80]!r}: ask {MODEL} or {CLINICIAN}.")
-        return _model(model)
+    @app.get("/v1/models/{model}", responses=OPENAI_ERRORS)
+    async def model(request: Request, model: str) -> Model:
+        """One of them."""
+        if model not in _names(access_of(request)):
+            raise _unknown(model)
+        return Model(id=model)
 
-    @app.post("/v1/chat/completions", responses=errors, response_model=None)
-    async def chat_completions(request: Request, body: ChatRequest) -> JSONResponse | EventSourceResponse:
+    streamed: Responses = {
+        200: {"description": "The answer; a stream of chunks where `stream` asks for it", **chunks(Chunk)}
+    }
+
+    @app.post("/v1/chat/completions", responses=OPENAI_ERRORS | streamed, response_model=Completion)
+    async def chat_completions(request: Request, body: ChatRequest) -> Completion | EventSourceResponse:
         """Answers the last message, audited and cited, in OpenAI's form; `primum` holds citations, safety and trace."""
         access = access_of(request)
         access.need("ask")
@@ -204,7 +315,7 @@ def add_openai_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> 
         if not body.stream:
             async with _conversation(agent, wanted) as thread:
                 answer = await agent.ask(wanted.question, **_how(body, wanted, access, thread))
-            return JSONResponse(completion(answer, body.model, wanted.thread))
+            return completion(answer, body.model, wanted.thread)
         events = _events(agent, body, wanted, access)
         first = await anext(events)  # what is wrong with the request is an HTTP error
 
@@ -216,8 +327,12 @@ def add_openai_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> 
         return EventSourceResponse(sent(), ping=15)
 
 
-def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "primum"}
+def _names(access: Access) -> tuple[str, ...]:
+    return (MODEL,) if access.role == "patient" else (MODEL, CLINICIAN)
+
+
+def _unknown(model: str) -> UnknownModel:
+    return UnknownModel(f"There is no model {model[:80]!r}: ask {MODEL} or {CLINICIAN}.")
 
 
 def _how(body: ChatRequest, wanted: Asked, access: Access, thread: str) -> dict[str, Any]:
@@ -244,78 +359,78 @@ def _conversation(agent: Agent, wanted: Asked) -> AbstractAsyncContextManager[st
 
 async def _events(agent: Agent, body: ChatRequest, wanted: Asked, access: Access) -> AsyncIterator[ServerSentEvent]:
     """The stream of a turn as OpenAI's chunks. Nothing is sent that was not audited."""
-    head = {"id": f"chatcmpl-{uuid4().hex}", "object": "chat.completion.chunk", "created": int(time.time())}
-    head["model"] = body.model
-    options = body.stream_options or StreamOptions()
+    head: dict[str, Any] = {"id": f"chatcmpl-{uuid4().hex}", "created": int(time.time()), "model": body.model}
+    with_usage = bool(body.stream_options and body.stream_options.include_usage)
 
-    def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> ServerSentEvent:
-        usage = {"usage": None} if options.include_usage else {}
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return _event({**head, "choices": [choice], **usage, **more})
+    def chunk(delta: dict[str, Any], finish: Literal["stop"] | None = None, **more: Any) -> ServerSentEvent:
+        usage = {"usage": None} if with_usage else {}
+        choice = ChunkChoice(index=0, delta=Delta(**delta), logprobs=None, finish_reason=finish)
+        return _event(Chunk(**head, object="chat.completion.chunk", choices=[choice], **usage, **more))
 
     async with _conversation(agent, wanted) as thread:
-        async for event in agent.stream(wanted.question, ahead=False, **_how(body, wanted, access, thread)):
-            if event.name == "step" and event.data == {"name": "recall", "state": "started"}:
-                yield chunk({"role": "assistant", "content": ""})
+        events = agent.stream(wanted.question, ahead=False, **_how(body, wanted, access, thread))
+        await events.begin()
+        yield chunk({"role": "assistant", "content": ""})
+        async for event in events:
             if event.name == "error":
-                yield _event(
-                    {"error": {**event.data, "type": "server_error", "param": None, "code": event.data["error"]}}
+                error = OpenAIError(
+                    message=event.data["message"], type="server_error", param=None, code=event.data["error"]
                 )
+                yield _event(OpenAIProblem(error=error))
             if event.name == "done":
                 answer = Answer.model_validate(event.data)
                 for piece in _PIECE.findall(content(answer)):
                     yield chunk({"content": piece})
                 yield chunk({}, "stop", primum=beyond(answer, wanted.thread))
-                if options.include_usage:
-                    yield _event({**head, "choices": [], "usage": usage_of(answer)})
+                if with_usage:
+                    yield _event(Chunk(**head, object="chat.completion.chunk", choices=[], usage=usage_of(answer)))
     yield ServerSentEvent(data="[DONE]")
 
 
-def _event(data: dict[str, Any]) -> ServerSentEvent:
-    return ServerSentEvent(data=json.dumps(data, ensure_ascii=False))
+def _event(data: BaseModel) -> ServerSentEvent:
+    return ServerSentEvent(data=data.model_dump_json(exclude_unset=True))
 
 
-def completion(answer: Answer, model: str, thread: str | None) -> dict[str, Any]:
+def completion(answer: Answer, model: str, thread: str | None) -> Completion:
     """An answer in OpenAI's form."""
     text = content(answer)
-    message = {"role": "assistant", "content": text, "refusal": None, "annotations": annotations(answer, text)}
-    return {
-        "id": f"chatcmpl-{answer.trace.run_id}",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
-        "usage": usage_of(answer),
-        "primum": beyond(answer, thread),
-    }
+    return Completion(
+        id=f"chatcmpl-{answer.trace.run_id}",
+        created=int(time.time()),
+        model=model,
+        choices=[Choice(message=Said(content=text, annotations=annotations(answer, text)))],
+        usage=usage_of(answer),
+        primum=beyond(answer, thread),
+    )
 
 
 def content(answer: Answer) -> str:
-    """The text with its sources below: many clients show nothing else."""
+    """The text, who signed it, and its sources below: many clients show nothing else."""
     lines = [
         f"[{one.marker}] {' – '.join(filter(None, (one.title, one.heading)))}" + (f": {one.url}" if one.url else "")
         for one in answer.citations
     ]
-    return "\n\n".join([answer.text, "\n".join(lines)]) if lines else answer.text
+    signed = _SIGNED.get(answer.signed.decision, "") if answer.signed else ""
+    return "\n\n".join(filter(None, (answer.text, signed, "\n".join(lines))))
 
 
-def annotations(answer: Answer, text: str) -> list[dict[str, Any]]:
+def annotations(answer: Answer, text: str) -> list[Annotation]:
     """Where each source is cited, as OpenAI's own web search tells it."""
-    found = []
-    for one in (citation for citation in answer.citations if citation.url):
-        for match in re.finditer(re.escape(f"[{one.marker}]"), text[: len(answer.text)]):
-            place = {"start_index": match.start(), "end_index": match.end(), "title": one.title, "url": one.url}
-            found.append({"type": "url_citation", "url_citation": place})
-    return found
+    return [
+        Annotation(url_citation=Link(start_index=found.start(), end_index=found.end(), title=one.title, url=one.url))
+        for one in answer.citations
+        if one.url
+        for found in re.finditer(re.escape(f"[{one.marker}]"), text[: len(answer.text)])
+    ]
 
 
-def beyond(answer: Answer, thread: str | None) -> dict[str, Any]:
+def beyond(answer: Answer, thread: str | None) -> Extension:
     """What OpenAI's form has no place for."""
-    return {"thread": thread, **answer.model_dump(mode="json", exclude={"text"})}
+    return Extension(thread=thread, **answer.model_dump())
 
 
-def usage_of(answer: Answer) -> dict[str, int]:
+def usage_of(answer: Answer) -> Usage:
     """The tokens of all calls to the model."""
     tokens = answer.trace.tokens
     prompt, written = tokens.get("prompt", 0), tokens.get("completion", 0)
-    return {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written}
+    return Usage(prompt_tokens=prompt, completion_tokens=written, total_tokens=prompt + written)

@@ -20,6 +20,7 @@ from primum.memory.identity import Identity
 from primum.memory.scopes import Role, Scope
 from primum.safety.findings import Severity
 from primum.server.access import access_of, agent_of
+from primum.server.problems import Responses
 
 # Errors that a question, or another request that the database is needed for, comes to nothing by.
 FAILURES = (
@@ -198,7 +199,7 @@ class Metrics:
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def add_operation_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> None:
+def add_operation_routes(app: FastAPI, errors: Responses) -> None:
     @app.get("/me", responses=errors)
     async def me(request: Request) -> Who:
         """Who asks, and what they may do."""
@@ -242,7 +243,11 @@ def add_operation_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) 
             found["jobs"] = [row._asdict() for row in await connection.execute(_JOBS)]
         return Statistics(**found, library=await resources.library.state())
 
-    @app.get("/metrics", responses=errors, response_class=Response)
+    exposition: Responses = {
+        200: {"description": "Prometheus' text format", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    }
+
+    @app.get("/metrics", responses=errors | exposition, response_class=Response)
     async def metrics(request: Request) -> Response:
         """This process' metrics, as Prometheus reads them."""
         access_of(request).need("operate")

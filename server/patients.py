@@ -15,9 +15,26 @@ from primum.memory.facts import Fact, Kind
 from primum.memory.forms import entered
 from primum.memory.identity import Identity
 from primum.server.access import access_of, agent_of
+from primum.server.problems import Responses
 
 PATIENT = Path(min_length=1, max_length=MAX_NAME, pattern=r"^[!-~]+$")
 PartialDate = Annotated[str, Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")]
+
+
+_BUNDLE = {
+    "resourceType": "Bundle",
+    "type": "collection",
+    "entry": [
+        {"resource": {"resourceType": "Patient", "id": "anna", "gender": "female", "birthDate": "1990-05-01"}},
+        {
+            "resource": {
+                "resourceType": "AllergyIntolerance",
+                "patient": {"reference": "Patient/anna"},
+                "code": {"text": "Penicillin"},
+            }
+        },
+    ],
+}
 
 
 class _Body(BaseModel):
@@ -57,6 +74,10 @@ class Settling(_Body):
 
 class Changes(_Body):
     """What to change: facts that hold, facts that hold no longer, and which of two is true. Settled first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"set": [{"kind": "allergy", "value": "penicillin", "reaction": "rash"}]}]}
+    )
 
     set: list[Entry] = Field(default_factory=list, max_length=100)
     end: list[End] = Field(default_factory=list, max_length=100)
@@ -110,6 +131,8 @@ class Unclear(BaseModel):
 class Consenting(_Body):
     """Whether models may be trained with what this patient asked and was answered."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"given": True}]})
+
     given: bool
 
 
@@ -154,7 +177,7 @@ def _allowed(request: Request, patient: str) -> tuple[Resources, Identity, str]:
     return agent_of(request).resources, access.identity(patient), access.actor
 
 
-def add_patient_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> None:
+def add_patient_routes(app: FastAPI, errors: Responses) -> None:
     @app.get("/patients/{patient}/facts", responses=errors)
     async def read_facts(
         request: Request,
@@ -201,7 +224,11 @@ def add_patient_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) ->
         await resources.charts.forget(identity, fact, actor)
         return Response(status_code=204)
 
-    @app.get("/patients/{patient}/fhir", responses=errors)
+    bundle_of: Responses = {
+        200: {"description": "A bundle", "content": {"application/fhir+json": {"schema": {"type": "object"}}}}
+    }
+
+    @app.get("/patients/{patient}/fhir", responses=errors | bundle_of, response_class=Response)
     async def export_fhir(request: Request, patient: Annotated[str, PATIENT]) -> Response:
         """What is known of a patient, as a FHIR R4 bundle."""
         resources, identity, actor = _allowed(request, patient)
@@ -210,7 +237,7 @@ def add_patient_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) ->
 
     @app.post("/patients/{patient}/fhir", responses=errors)
     async def import_fhir(
-        request: Request, patient: Annotated[str, PATIENT], body: Annotated[dict[str, Any], Body()]
+        request: Request, patient: Annotated[str, PATIENT], body: Annotated[dict[str, Any], Body(examples=[_BUNDLE])]
     ) -> dict[str, Any]:
         """Takes in the facts of a FHIR R4 bundle of one patient; says what was left out and why."""
         resources, identity, actor = _allowed(request, patient)

@@ -15,6 +15,7 @@ from primum.graph.request import check_text
 from primum.graph.settings import Settings
 from primum.memory.reviews import Choice
 from primum.server.access import access_of, agent_of
+from primum.server.problems import Responses
 
 LONGEST = 20_000  # characters of an edited answer
 
@@ -32,7 +33,12 @@ class Review(BaseModel):
 class Decided(BaseModel):
     """What becomes of an answer. `text` goes with `edited` alone: its markers [1] … are those of the answer."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"decision": "approved"}, {"decision": "edited", "text": "Take one 500 mg tablet [1]."}]
+        },
+    )
 
     decision: Choice
     text: str | None = Field(None, max_length=LONGEST)
@@ -53,7 +59,7 @@ def answered_at_once(settings: Settings, audience: Audience, how: str) -> None:
         )
 
 
-def add_review_routes(app: FastAPI, errors: dict[int | str, dict[str, Any]]) -> None:
+def add_review_routes(app: FastAPI, errors: Responses) -> None:
     @app.get("/reviews", responses=errors)
     async def reviews(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[Review]:
         """The tenant's answers that wait for a clinician, the longest waiting first."""

@@ -136,10 +136,13 @@ async def test_two_things_told_that_cannot_both_be_true_are_asked_about_and_clea
     assert await rows(agent.resources.database, "select 1 from contradictions where settled_at is null") == []
 
 
-async def test_a_bare_yes_answers_what_was_asked_back(agent: Agent, gout: FakeVLLM) -> None:
+async def test_a_bare_no_answers_what_was_asked_back(agent: Agent, gout: FakeVLLM) -> None:
     gout.default = "No."
-    answer = await agent.ask("Can I take ibuprofen? I take no medicines. I'm a man of 40.", thread="t")
-    assert "Is there" in answer.text or "To be surer" not in answer.text
+    answer = await agent.ask("Can I take ibuprofen? I take metformin. I'm a man of 40.", thread="t")
+    asked = "**To be surer:** Do you have kidney disease, liver disease or an ulcer or bleeding?"
+    assert answer.text.endswith(asked)
+    await agent.ask("No.", thread="t")
+    assert {"no kidney disease", "no liver disease"} <= {fact.words for fact in await facts(agent)}
 
 
 async def test_facts_are_told_once_however_often_they_are_said(agent: Agent, gout: FakeVLLM) -> None:

@@ -204,7 +204,7 @@ async def test_what_could_change_the_answer_is_asked_once_in_a_thread(agent: Age
     first = await agent.ask("How much paracetamol can I take?", thread="back")
     again = await agent.ask("How much paracetamol can I take at night?", thread="back")
     assert first.status == again.status == "evidence_only"
-    assert "**To be surer:** Which other medicines are taken?" in first.text
+    assert "**To be surer:** Which other medicines do you take?" in first.text
     assert "To be surer" not in again.text
 
 

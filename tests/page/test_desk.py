@@ -38,6 +38,9 @@ async def test_who_signs_edits_an_answer_and_lets_it_out(page: Page, api: Api) -
     await expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
     answer = client.turns("t")[-1]["answer"]
     assert answer["text"] == "Come to the ward at nine." and answer["signed"]["decision"] == "edited"
+    await page.goto("/?thread=t")
+    await expect(page.get_by_text("Edited by a clinician.")).to_be_visible()
+    await expect(page.get_by_text("sentences proven")).to_have_count(0)
 
 
 async def test_a_refused_answer_is_told_to_its_patient(page: Page, api: Api) -> None:

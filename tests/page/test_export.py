@@ -50,6 +50,16 @@ def test_an_answer_of_quotes_and_an_emergency_are_called_so() -> None:
         assert "Quoted from the library, word for word" in text and "This may be an emergency" in text
 
 
+def test_what_a_clinician_made_of_an_answer_stands_by_it() -> None:
+    def signed(decision: str, status: str) -> dict[str, Any]:
+        return turn(decision, status, signed={"decision": decision, "by": "clinician 1", "at": "2026-11-22T09:00:00Z"})
+
+    turns = [signed("approved", "evidence_only"), signed("edited", "answered"), signed("refused", "declined")]
+    for text in (text_of(to_pdf(turns, MADE)), to_markdown(turns, MADE)):
+        assert "Checked by a clinician." in text and "Edited by a clinician." in text
+        assert "A clinician asks you to speak with them" in text and "Outside what I answer" not in text
+
+
 def test_nothing_from_outside_becomes_a_tag_a_link_or_a_picture() -> None:
     source = {"title": EVIL, "publisher": EVIL, "url": "javascript:alert(1)"}
     citation = {**CITATION, "title": EVIL, "heading": EVIL, "quote": EVIL, "sources": [source]}

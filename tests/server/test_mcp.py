@@ -115,6 +115,12 @@ def test_each_request_stands_alone_so_that_any_process_may_answer_it(api: httpx.
 # What can't be done
 
 
+def test_its_path_may_end_in_a_slash(api: httpx.Client, door: httpx.Client) -> None:
+    assert "search_evidence" in api.post("/mcp/", json=LIST, headers=BOTH).text
+    assert door.post("/mcp/", json=LIST, headers=BOTH).status_code == 401
+    assert api.post("/mcp/", json=LIST, headers={**BOTH, "origin": "https://evil.example"}).status_code == 403
+
+
 async def test_a_call_that_cannot_be_used_is_told_field_by_field(api: httpx.Client) -> None:
     async with connected(api) as client:
         assert "question: " in await told_wrong(client, "ask", question="x" * 8001)

@@ -1,7 +1,9 @@
 """Chat completions: what OpenAI's own client, LangChain's and raw requests get."""
 
 import asyncio
+import inspect
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -9,11 +11,14 @@ import openai
 import pytest
 from langchain_openai import ChatOpenAI
 from openai import OpenAI
+from openai.types.chat.completion_create_params import CompletionCreateParamsBase
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from primum.graph.answer import Answer, Signature, Trace
 from primum.graph.settings import Settings
 from primum.memory.session import Database
+from primum.server.openai import completion
 from tests.fakes import FakeVLLM, Says
 from tests.served import ASKED, key, served
 from tests.server.conftest import DOSE, GOOD
@@ -77,6 +82,43 @@ def test_earlier_messages_are_what_a_question_points_back_to(client: OpenAI, vll
     assert completion.choices[0].message.content is not None
 
 
+def test_what_tools_said_before_is_passed_over(client: OpenAI, vllm: FakeVLLM) -> None:
+    vllm.default = GOOD
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    messages: Any = [
+        {"role": "user", "content": "What is paracetamol?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "Sunny, take 9 g."}]},
+        {"role": "function", "name": "weather", "content": "Rain, take 8 g."},
+        {"role": "assistant", "content": "A medicine for pain and fever."},
+        {"role": "user", "content": "How much of it can adults take?"},
+    ]
+    completion = client.chat.completions.create(model="primum", messages=messages)
+    asked = str([body["messages"] for body in vllm.written])
+    assert "A medicine for pain and fever." in asked and "9 g" not in asked and "8 g" not in asked
+    assert completion.choices[0].message.content is not None
+    with pytest.raises(openai.BadRequestError, match="last message must be the user's"):
+        client.chat.completions.create(model="primum", messages=messages[:3])
+
+
+def test_a_null_is_no_wish(api: httpx.Client, client: OpenAI, vllm: FakeVLLM) -> None:
+    """Of every field that the official client knows and that may be null."""
+    vllm.default = GOOD
+    known = set(inspect.get_annotations(CompletionCreateParamsBase)) - {"messages", "model"}
+    body = {"model": "primum", "messages": MESSAGE, "stream": None, **dict.fromkeys(known)}
+    assert api.post("/v1/chat/completions", json=body).status_code == 200
+    assert known >= {"stop", "logit_bias", "top_logprobs", "functions"}
+    client.chat.completions.create(model="primum", messages=MESSAGE, stop=None, logit_bias=None, top_logprobs=None)
+
+
+def test_who_signed_an_answer_stands_in_openais_form_too() -> None:
+    signed = Signature(decision="edited", by="clinician 1", at=datetime(2026, 11, 22, tzinfo=UTC))
+    answer = Answer(text="Rest.", status="answered", signed=signed, trace=Trace(run_id="r", model="m"))
+    told = completion(answer, "primum", None)
+    assert told.choices[0].message.content == "Rest.\n\nEdited by a clinician."
+    assert told.model_dump(mode="json")["primum"]["signed"]["decision"] == "edited"
+
+
 def test_without_a_thread_nothing_is_kept_and_with_one_the_conversation_goes_on(
     api: httpx.Client, client: OpenAI, vllm: FakeVLLM
 ) -> None:
@@ -134,6 +176,9 @@ def test_a_patients_key_brings_their_chart(settings: Settings, vllm: FakeVLLM) -
             completion = client.chat.completions.create(model="primum", messages=asked)
             assert "penicillin" in str(completion.choices[0].message.content).split("\n\n")[0]
             assert [one.id for one in client.models.list()] == ["primum"]
+            assert client.models.retrieve("primum").owned_by == "primum"
+            with pytest.raises(openai.NotFoundError):
+                client.models.retrieve("primum-clinician")
             with pytest.raises(openai.PermissionDeniedError):
                 client.chat.completions.create(model="primum-clinician", messages=asked)
             with pytest.raises(openai.NotFoundError):

@@ -62,6 +62,29 @@ def test_an_edited_answer_keeps_the_citations_that_it_still_names(desk: httpx.Cl
     assert decide(desk, "edited", "Come in today.")["citations"] == []
 
 
+def test_an_edited_answer_claims_nothing_of_the_answer_that_it_was(desk: httpx.Client, vllm: FakeVLLM) -> None:
+    vllm.default = "Zebrafinch extract cures it."
+    events(desk)
+    (review,) = waiting(desk)
+    counts = review["answer"]["support"]
+    assert review["answer"]["status"] == "evidence_only" and counts["supported"] > 0 and counts["removed"] > 0
+    assert counts["sentences"] == counts["supported"] + counts["removed"]
+    answer = decide(desk, "edited", "Drink water and see me tomorrow.")
+    assert (answer["status"], answer["signed"]["decision"]) == ("answered", "edited")
+    assert answer["support"] == {"sentences": 0, "supported": 0, "removed": 0} and answer["confidence"] == 0
+    assert kept(desk)["answer"] == answer
+
+
+@pytest.mark.parametrize("marker", ["[99]", "[1, 99]", "【99】", "[" + "9" * 5_000 + "]", "[01]"])
+def test_a_marker_that_leads_nowhere_is_refused_and_the_answer_goes_on_waiting(desk: httpx.Client, marker: str) -> None:
+    events(desk)
+    (review,) = waiting(desk)
+    body = {"decision": "edited", "text": f"Take one 500 mg tablet [1]. Rest {marker}."}
+    told = refused(desk.post(f"/reviews/{review['run_id']}", json=body), 400, "BadInput")
+    assert told.startswith(f"No source belongs to [{'01' if '01' in marker else '99'}") and "has [1] alone" in told
+    assert len(waiting(desk)) == 1 and kept(desk)["status"] == "waiting"
+
+
 def test_what_an_edit_must_not_say_to_this_person_stands_under_a_warning(desk: httpx.Client) -> None:
     change = {"set": [{"kind": "allergy", "value": "penicillin"}]}
     desk.patch("/patients/me/facts", json=change).raise_for_status()
