@@ -84,7 +84,7 @@ def _pdf() -> bytes:
 
     canvas = Canvas("guideline.pdf")
     canvas.drawString(72, 720, "Colchicine is a first treatment of a gout attack in our clinic.")
-    return canvas.getpdfdata()
+    return bytes(canvas.getpdfdata())
 
 
 def test_every_status_is_told() -> None:
