@@ -84,7 +84,8 @@ _MONTHS_PREGNANT = Finder(
 )
 _WEEKS_A_MONTH = 4.345
 _OF_ONESELF = re.compile(
-    r"\b(?:i|i'm|im|i've|my|me|yo|estoy|soy|tengo|as a|she|she's)\b|我|孕|^\W*(?:yes,? )?(?:\d+ (?:weeks"
+    r"\b(?:i|i'm|im|i've|my|me|yo|estoy|soy|tengo|as a|she|she's)\b|我"
+    r"|孕(?:已经?)?(?:了|有|\d|[一二三四五六七八九十两])|怀着|^\W*(?:yes,? )?(?:\d+ (?:weeks"
     r"|wks) )?(?:pregnan|embaraz|along)"
 )
 _NURSING = Finder(

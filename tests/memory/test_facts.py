@@ -245,6 +245,10 @@ STATEMENTS: list[tuple[str, set[str]]] = [
     ("我已经不抽烟了", {"smoking: former"}),
     ("我今年45岁", {"age: 45"}),
     ("我怀孕12周了", {"pregnancy: pregnant"}),
+    ("怀孕了，可以吃布洛芬吗？", {"pregnancy: pregnant"}),
+    ("孕12周能吃布洛芬吗？", {"pregnancy: pregnant"}),
+    ("孕妇可以吃布洛芬吗？", set()),
+    ("怀孕期间可以打流感疫苗吗？", set()),
     ("我没有怀孕", {"pregnancy: no pregnant"}),
     ("我妈妈有糖尿病,我对阿司匹林过敏", {"family_history: diabetes", "allergy: aspirin"}),
     # nothing at all
