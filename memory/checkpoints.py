@@ -20,7 +20,7 @@ from primum.memory.secret import Cipher, Secret
 from primum.memory.session import APP, PATIENCE, PROCESS, WORKER, Pool, locally
 
 SCHEMA = "checkpoints"
-_TRY_LOCK = "select 1 where pg_try_advisory_xact_lock(hashtext('primum.checkpoints'))"
+_TRY_LOCK = "select 1 where pg_try_advisory_lock(hashtext('primum.checkpoints'))"
 # The application saves and reads; the worker removes what belongs to no thread any more.
 _GRANTS = f"""
 grant all on all tables in schema {SCHEMA} to {APP};
@@ -34,14 +34,14 @@ _SEARCH_PATH = f"-c search_path={SCHEMA}"
 def setup(url: str) -> None:
     """Makes or changes LangGraph's own tables; the schema must be there."""
     with (
-        psycopg.connect(url) as held,
+        psycopg.connect(url, autocommit=True) as held,
         psycopg.connect(
             url, autocommit=True, prepare_threshold=0, row_factory=dict_row, options=_SEARCH_PATH
         ) as connection,
     ):
-        # Its migrations are not safe to run twice at once. Tried again and again, since a statement that waits for
-        # the lock holds a snapshot, which `create index concurrently` of the lock's holder waits for in turn. A
-        # transaction that waits between its statements holds none.
+        # Its migrations are not safe to run twice at once. Tried again and again, each time in a transaction of its own,
+        # since `create index concurrently` of the lock's holder waits for every transaction that it met in a statement.
+        # The session's end gives the lock back.
         while held.execute(_TRY_LOCK).fetchone() is None:
             time.sleep(0.05)
         PostgresSaver(connection).setup()
