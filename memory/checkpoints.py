@@ -39,9 +39,9 @@ def setup(url: str) -> None:
             url, autocommit=True, prepare_threshold=0, row_factory=dict_row, options=_SEARCH_PATH
         ) as connection,
     ):
-        # Its migrations are not safe to run twice at once. Tried again and again, each time in a transaction of its own,
-        # since `create index concurrently` of the lock's holder waits for every transaction that it met in a statement.
-        # The session's end gives the lock back.
+        # Its migrations are not safe to run twice at once. Tried again and again, each time in a transaction of its
+        # own, since `create index concurrently` of the lock's holder waits for every transaction that it met in a
+        # statement. The session's end gives the lock back.
         while held.execute(_TRY_LOCK).fetchone() is None:
             time.sleep(0.05)
         PostgresSaver(connection).setup()
