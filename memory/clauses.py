@@ -75,7 +75,8 @@ _HAN_KIN = (
 )
 _BETWEEN = r"(?!(?:and|but|or|i|is|was|has|had|to|for|from|of|in|with|on|my|says?|told|medic\w+)\b)"
 _MARK = re.compile(
-    rf"(?P<other>\b(?:an?|another|the|my) (?:patient|client)s?\b(?: of (?:mine|ours))?|\b(?:my|our|his|her|a|the"
+    rf"(?P<other>\b(?:an?|another|the|my) (?:patient|client)s?\b(?: of (?:mine|ours))?"
+    rf"|\b(?:of|in|for|about) an? (?:[\w-]+ ){{0,2}}?\d{{1,3}}[- ]?(?:year|yr)s?[- ]olds?\b|\b(?:my|our|his|her|a|the"
     rf"|this|mi|un"
     rf"|una) (?:[\w-]+ ){{0,1}}?{_IN_LAW}\b(?:'s)?(?: of mine)?"
     r"|\b(?:someone|somebody|people|everyone|everybody|most|patients|nobody|you|your|we|our|they)\b|我?的?(?:老公"

@@ -251,6 +251,9 @@ STATEMENTS: list[tuple[str, set[str]]] = [
     ("怀孕期间可以打流感疫苗吗？", set()),
     ("我没有怀孕", {"pregnancy: no pregnant"}),
     ("我妈妈有糖尿病,我对阿司匹林过敏", {"family_history: diabetes", "allergy: aspirin"}),
+    ("HAS-BLED score of a 70-year-old with a previous gastrointestinal bleed and aspirin", set()),
+    ("What is the dose of amoxicillin for a healthy 5 year old?", set()),
+    ("I'm a 70-year-old with gout", {"age: 70", "condition: gout"}),
     # nothing at all
     ("", set()),
     ("Hello, how are you?", set()),
