@@ -3,13 +3,10 @@
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Any
-
-import yaml
 
 from primum.safety import contraindications
 from primum.safety.contraindications import drug_set
+from primum.safety.finder import Expressions
 from primum.safety.findings import Finding, Severity
 from primum.safety.lexicon import mentions
 from primum.safety.profile import Profile
@@ -37,22 +34,8 @@ class _Rule:
 
 
 @cache
-def _data() -> dict[str, Any]:
-    text = (files("primum.safety") / "data" / "advice.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
-    return loaded
-
-
-@cache
-def _words() -> dict[str, str]:
-    words: dict[str, str] = {}
-    for name, pattern in _data()["words"].items():
-        words[name] = pattern.format(**words)
-    return words
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern.format(**_words()), re.IGNORECASE)
+def _file() -> Expressions:
+    return Expressions("advice.yaml")
 
 
 @cache
@@ -60,26 +43,26 @@ def _rules() -> tuple[_Rule, ...]:
     return tuple(
         _Rule(
             id=row["id"],
-            about=None if row["about"] == "essential" else _compiled(row["about"]),
+            about=None if row["about"] == "essential" else _file().compiled(row["about"]),
             severity=row["severity"],
             text=row["text"],
-            source="; ".join(_data()["sources"][key] for key in row["source"].split("|")),
-            says=tuple(map(_compiled, row["says"])),
-            unless=tuple(map(_compiled, row["unless"])),
+            source="; ".join(_file().data["sources"][key] for key in row["source"].split("|")),
+            says=tuple(map(_file().compiled, row["says"])),
+            unless=tuple(map(_file().compiled, row["unless"])),
         )
-        for row in _data()["rules"]
+        for row in _file().data["rules"]
     )
 
 
 @cache
 def _child() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    row = _data()["aspirin_child"]
+    row = _file().data["aspirin_child"]
     return re.compile(row["child"], re.IGNORECASE), re.compile(row["unless"], re.IGNORECASE)
 
 
 @cache
 def _essential_words() -> re.Pattern[str]:
-    return re.compile(_data()["essential_words"], re.IGNORECASE)
+    return re.compile(_file().data["essential_words"], re.IGNORECASE)
 
 
 @remembered(maxsize=4096)
@@ -106,7 +89,7 @@ def _said(rule: _Rule, sentence: str, before: str, asked: str) -> str:
 
 def _essential(text: str) -> bool:
     """Whether a text names a medicine that nobody leaves off by himself."""
-    known = drug_set(_data()["essential"])
+    known = drug_set(_file().data["essential"])
     return bool(_essential_words().search(text)) or any(one.name in known for one in mentions(text))
 
 

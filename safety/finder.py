@@ -55,8 +55,7 @@ class Words:
     """The expressions of one of the YAML files in `data/`."""
 
     def __init__(self, name: str) -> None:
-        text = (files("primum.safety") / "data" / name).read_text(encoding="utf-8")
-        self.data: Row = yaml.load(text, Loader=yaml.CSafeLoader)
+        self.data: Row = _loaded(name)
         self.parts = {"number": NUMBER}
         self.add(self.data.get("parts", {}))
 
@@ -86,3 +85,23 @@ class Words:
     def pattern(self, name: str) -> re.Pattern[str]:
         """An expression to look for in a place."""
         return re.compile(self._expression(self.data[name]))
+
+
+class Expressions:
+    """The expressions of one of the YAML files in `data/`, whatever the case; {names} in them are those of its `words`,
+    and braces of their own stand twice."""
+
+    def __init__(self, name: str) -> None:
+        self.data: Row = _loaded(name)
+        self._words: dict[str, str] = {}
+        for word, pattern in self.data["words"].items():
+            self._words[word] = pattern.format(**self._words)
+
+    def compiled(self, pattern: str) -> re.Pattern[str]:
+        return re.compile(pattern.format(**self._words), re.IGNORECASE)
+
+
+def _loaded(name: str) -> Row:
+    text = (files("primum.safety") / "data" / name).read_text(encoding="utf-8")
+    loaded: Row = yaml.load(text, Loader=yaml.CSafeLoader)
+    return loaded

@@ -8,11 +8,8 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Any
 
-import yaml
-
+from primum.safety.finder import Expressions
 from primum.safety.findings import Finding
 from primum.safety.injection import clean
 from primum.safety.literals import Sieve, literals
@@ -61,46 +58,32 @@ class _Line:
 
 
 @cache
-def _data() -> dict[str, Any]:
-    text = (files("primum.safety") / "data" / "harm.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
-    return loaded
-
-
-@cache
-def _words() -> dict[str, str]:
-    """The words of the table, those that use other words filled in."""
-    words: dict[str, str] = {"verb": _data()["verb"]}
-    for name, pattern in _data()["words"].items():
-        words[name] = pattern.format(**words)
-    return words
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern.format(**_words()), re.IGNORECASE)
+def _file() -> Expressions:
+    return Expressions("harm.yaml")
 
 
 @cache
 def _rules() -> tuple[_Rule, ...]:
     return tuple(
-        _Rule(row["id"], row["category"], row["asks"], tuple(map(_compiled, row["says"]))) for row in _data()["rules"]
+        _Rule(row["id"], row["category"], row["asks"], tuple(map(_file().compiled, row["says"])))
+        for row in _file().data["rules"]
     )
 
 
 @cache
 def _frames() -> dict[str, re.Pattern[str]]:
-    return {name: _compiled(pattern) for name, pattern in _data()["frames"].items()}
+    return {name: _file().compiled(pattern) for name, pattern in _file().data["frames"].items()}
 
 
 @cache
 def _exceptions() -> tuple[re.Pattern[str], ...]:
-    return tuple(map(_compiled, [*_data()["protects"], *_data()["victim"]]))
+    return tuple(map(_file().compiled, [*_file().data["protects"], *_file().data["victim"]]))
 
 
 @cache
 def _grave() -> tuple[_Line, ...]:
     lines = []
-    for row in _data()["grave"]:
+    for row in _file().data["grave"]:
         for line in row["says"]:
             names = line.split()
             shown = tuple(name for name in names if name[0] != "-")
@@ -111,7 +94,7 @@ def _grave() -> tuple[_Line, ...]:
 
 def _phrases(name: str, han: bool) -> str:
     """A sign's phrases as one expression: those in Chinese, which has no word bounds, or the others."""
-    phrases = [phrase for phrase in _data()["signs"][name] if bool(_HAN.search(phrase)) == han]
+    phrases = [phrase for phrase in _file().data["signs"][name] if bool(_HAN.search(phrase)) == han]
     return "|".join(re.sub(r"<(\w+)>", lambda other: f"(?:{_phrases(other[1], han)})", phrase) for phrase in phrases)
 
 
@@ -119,7 +102,7 @@ def _phrases(name: str, han: bool) -> str:
 def _signs() -> tuple[dict[str, re.Pattern[str]], Sieve[str]]:
     signs: dict[str, re.Pattern[str]] = {}
     sieve: Sieve[str] = Sieve()
-    for name in _data()["signs"]:
+    for name in _file().data["signs"]:
         words, han = _phrases(name, han=False), _phrases(name, han=True)
         latin = [rf"(?<![a-z0-9])(?:{words})(?![a-z0-9])"] if words else []
         signs[name] = re.compile("|".join([*latin, *([han] if han else [])]))
@@ -145,18 +128,18 @@ def judge(text: str) -> Refusal | None:
         found |= {rule.id: (rule, words) for rule in rules if (words := _said(rule, sentence))}
     if not found:
         return None
-    order = [row["id"] for row in (*_data()["grave"], *_data()["rules"])]
+    order = [row["id"] for row in (*_file().data["grave"], *_file().data["rules"])]
     first = min(found.values(), key=lambda one: order.index(one[0].id))[0]
     return Refusal(
         first.category,
-        _data()["categories"][first.category]["text"],
+        _file().data["categories"][first.category]["text"],
         tuple(_finding(rule, words) for rule, words in found.values()),
     )
 
 
 def declined(category: str) -> Refusal:
     """The refusal of a request that no rule names, but that is like the examples of this category."""
-    kind = _data()["categories"][category]
+    kind = _file().data["categories"][category]
     finding = Finding(
         rule=f"harm.like.{category}",
         severity=kind["severity"],
@@ -229,7 +212,7 @@ def _said(rule: _Rule, sentence: str) -> str:
 
 
 def _finding(rule: _Rule | _Line, words: str) -> Finding:
-    category = _data()["categories"][rule.category]
+    category = _file().data["categories"][rule.category]
     return Finding(
         rule=f"harm.{rule.id}",
         severity=category["severity"],

@@ -544,7 +544,7 @@ def test_any_text_can_be_judged(text: str) -> None:
 
 
 def test_importing_the_module_reads_no_table() -> None:
-    code = "import sys; from primum.safety import harm; assert harm._data.cache_info().misses == 0"
+    code = "import sys; from primum.safety import harm; assert harm._file.cache_info().misses == 0"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

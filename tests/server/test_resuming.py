@@ -81,10 +81,8 @@ def test_a_question_sent_again_while_its_answer_waits_is_told_that(vllm: FakeVLL
         assert told(asked(api, **{"idempotency-key": "k"})) == told(first[-3:])
 
 
-def test_a_stream_begins_before_its_first_event(
-    api: httpx.Client, vllm: FakeVLLM, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server_api, "PING", 0.2)
+def held(vllm: FakeVLLM) -> Event:
+    """Lets the model write nothing until the event is set."""
     go_on = Event()
 
     def slow(body: Body) -> str:
@@ -92,6 +90,14 @@ def test_a_stream_begins_before_its_first_event(
         return GOOD(body)
 
     vllm.default = slow
+    return go_on
+
+
+def test_a_stream_begins_before_its_first_event(
+    api: httpx.Client, vllm: FakeVLLM, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_api, "PING", 0.2)
+    go_on = held(vllm)
     last = asked(api, until="evidence")[-1].id
     with served(settings) as another:
         given: Any = {"params": {"patient": "anna"}, "headers": {"last-event-id": last}}
@@ -111,13 +117,7 @@ def test_an_event_that_never_was_is_refused(api: httpx.Client, event: str) -> No
 
 
 def test_a_number_past_the_last_event_of_a_turn_under_way_is_refused(api: httpx.Client, vllm: FakeVLLM) -> None:
-    go_on = Event()
-
-    def slow(body: Body) -> str:
-        go_on.wait(30)
-        return GOOD(body)
-
-    vllm.default = slow
+    go_on = held(vllm)
     last = asked(api, until="evidence")[-1].id
     for event in ("999", "done"):
         given: Any = {"params": {"patient": "anna"}, "headers": {"last-event-id": last.partition("/")[0] + "/" + event}}
