@@ -5,7 +5,7 @@ out what still fails it. A clinical sentence is proven when one to three neighbo
 passage, under the passage's title and heading,
 
 * say each of its claiming words, a synonym or a word of the same family, and half of all that title and heading
-  leave unsaid;
+  leave unsaid (all of it, where that has no claiming word);
 * give each of its numbers, with the same unit and no opposite bound;
 * name each of its drugs;
 * affirm what it affirms and deny what it denies, as the passage's nearest clause does;
@@ -30,9 +30,9 @@ from primum.safety.populations import populations
 from primum.safety.remembered import remembered
 from primum.safety.sentences import Sentence, split_plain
 from primum.safety.units import Quantity, quantities, without_quantities
-from primum.safety.words import Bag, claims, content, says_phrase, tokens
+from primum.safety.words import Bag, claims, content, is_common, says_phrase, tokens
 
-RULES_VERSION = "support-3"
+RULES_VERSION = "support-4"
 NEAR = 0.7  # of what the nearest sentence of a window says, so that another counts beside it
 TRIED = 12  # windows of a passage, those that leave out least first
 
@@ -275,10 +275,14 @@ def _near(text: str, parts: tuple[str, ...], context: str) -> tuple[str, ...]:
 
 
 def _only_named(text: str, window: _Window, context: str) -> list[str]:
-    """What title and heading leave unsaid, if what the window itself asserts says less than half of it."""
+    """What title and heading leave unsaid, if what the window itself asserts says less than half of it.
+
+    Of general words alone, which may be put together anyhow ("report the number of burns"), it must say all.
+    """
     own = _own(text, context)
     unsaid = _unsaid(text, own, Bag.of([part for part in window.parts if asserts(part)]))
-    return unsaid if len(unsaid) * 2 > len(own) else []
+    claiming = not all(map(is_common, own))
+    return unsaid if len(unsaid) * 2 > (len(own) if claiming else 0) else []
 
 
 @remembered(maxsize=8192)

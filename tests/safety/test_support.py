@@ -2,7 +2,7 @@
 
 import pytest
 
-from primum.safety.sentences import split_answer
+from primum.safety.sentences import Sentence, split_answer
 from primum.safety.support import Evidence, Verdict, check
 
 PASSAGES = {
@@ -423,3 +423,13 @@ def test_a_question_a_task_or_a_story_of_oneself_proves_nothing(said: str) -> No
 def test_advice_on_what_to_tell_a_doctor_is_evidence() -> None:
     told = "Describe the pain to your doctor, and list the medicines that you take."
     assert check(split_answer(f"{told[:-1]} [1]."), {1: Evidence(told)})[0].stands
+
+
+def test_general_words_put_together_anyhow_are_no_proof() -> None:
+    """What a small model wrote of a page on burns: "report" stands nowhere, and no word of it claims anything."""
+    page = "Call your local emergency number for a large burn. Burns of the face need emergency care at any size."
+    passage = Evidence(page, "Burns and scalds", "When to get medical help")
+    (verdict,) = check([Sentence("You can report the number of burns you have helped.", (1,))], {1: passage})
+    assert [one.rule for one in verdict.violations] == ["unsupported"]
+    (verdict,) = check([Sentence("Call the emergency number for a large burn.", (1,))], {1: passage})
+    assert verdict.stands
