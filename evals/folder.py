@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from primum.evals.endpoint import Messages, Progress, Sampling, Token, Written
 from primum.graph.errors import BadInput, TrainingFailed
-from primum.graph.fingerprint import RUN, read_json
+from primum.graph.fingerprint import template_of
 
 if TYPE_CHECKING:
     import torch
@@ -155,12 +155,6 @@ def _likelihood(told: "torch.Tensor", wanted: "torch.Tensor") -> Likelihood:
     """Of the tokens `wanted`, under the log-probabilities of all tokens at each place."""
     logprob = float(told.gather(1, wanted[:, None]).sum())
     return Likelihood(logprob, len(wanted), int((told.argmax(dim=-1) == wanted).sum()))
-
-
-def template_of(folder: Path) -> Mapping[str, Any] | None:
-    """What a run told its chat template, such as `enable_thinking`; None of a folder that is no run's."""
-    recipe = read_json(folder / RUN).get("recipe")
-    return (recipe.get("chat_template_kwargs") or {}) if isinstance(recipe, dict) else None
 
 
 def perplexity(found: Sequence[Likelihood]) -> float | None:

@@ -17,6 +17,7 @@ from primum.evals.choices import Question
 from primum.evals.endpoint import Progress, Sampling, Writer, Written
 from primum.finetune.rows import Example, read_rows
 from primum.graph.errors import BadInput
+from primum.graph.fingerprint import template_of
 from primum.graph.writing import writing
 
 if TYPE_CHECKING:
@@ -124,8 +125,6 @@ async def evaluated(
 
 def _template(given: Sequence[Path]) -> Mapping[str, Any]:
     """What the first run among them told its chat template: a base model is asked as those trained on it are."""
-    from primum.evals.folder import template_of
-
     return next((told for path in given if (told := template_of(path)) is not None), {})
 
 

@@ -4,6 +4,7 @@ The packaged model is a GGUF file; vLLM reads its folder as well. The T5 has ran
 that the way of encoder–decoder models goes through.
 """
 
+import json
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,6 +67,10 @@ def unpack(folder: Path) -> None:
     )
     folder.mkdir(parents=True)
     model.save_pretrained(folder)
+    # Part of the model's hash, by which an adapter knows its base; the library's version is nothing of the model's.
+    config = json.loads((folder / "config.json").read_text())
+    config.pop("transformers_version", None)
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     AutoTokenizer.from_pretrained(package, gguf_file=file).save_pretrained(folder)
 
 

@@ -1,7 +1,8 @@
 """Pairs from a model's own answers (self-instruct): several to each prompt, the best beside the worst.
 
-An answer to a `grounded` prompt is judged by the auditor; one to an `open` prompt by its likeness to the reference, and
-by the auditor too, to which the reference is the passage. Safe but useless ones, which say nothing clinical where the
+An answer to a `grounded` prompt is judged by the auditor, and chosen only if it says what the reference says: a passage
+on something else proves its sentences, too. One to an `open` prompt is judged by its likeness to the reference, and by
+the auditor, to which the reference is the passage. Safe but useless ones, which say nothing clinical where the
 reference does, stand last. Two that are equal make no pair. Where no answer is good enough, the row's own is chosen,
 beside the worst.
 """
@@ -144,8 +145,12 @@ def judge(row: Mapping[str, Any], answer: str) -> Judged:
 
 
 def _audited(row: Mapping[str, Any], text: str) -> Judged:
-    length = SHARE_OF_LENGTH * max(0.0, len(text) / max(1, len(answers.reference(row))) - 1)
-    return _judged(text, audit.judge_row(row, text), max(0.5, 1.0 - length), length)
+    found = answers.measured([row], [text])["rows"][0]
+    length = SHARE_OF_LENGTH * max(0.0, found["words_to_reference"] - 1)
+    told = audit.judge_row(row, text)
+    if told.standing == "audited" and not told.findings and found["rougeL"] < LIKE:
+        return Judged(text, 0.0, ("beside_the_question",))
+    return _judged(text, told, max(0.5, 1.0 - length), length)
 
 
 def _beside(row: Mapping[str, Any], text: str) -> Judged:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,12 @@ def card_of(folder: Path) -> dict[str, Any]:
     if isinstance(data, dict):
         told["data"] = data.get("hashes")
     return ({"data": card} if card else {}) | ({"training": told} if told else {})
+
+
+def template_of(folder: Path) -> Mapping[str, Any] | None:
+    """What a run told its chat template, such as `enable_thinking`; None of a folder that is no run's."""
+    recipe = read_json(folder / RUN).get("recipe")
+    return (recipe.get("chat_template_kwargs") or {}) if isinstance(recipe, dict) else None
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -46,7 +46,7 @@ UNFIT = (
     "What my library says on this does not fit what is known of you, so I leave it out. "
     "Please ask a doctor or pharmacist."
 )
-# What Primum says in an answer's place, in the languages that it reads. Warnings are English alone.
+# What Primum says in an answer's place, in the languages that it reads; warnings: `leading`.
 SAID: dict[Language, dict[str, str]] = {
     "zh": {
         OUTSIDE: "我根据经过核实的资料回答有关健康、药物和急救的问题。这个问题似乎与此无关，所以我不作回答。",

@@ -216,6 +216,17 @@ def _names() -> dict[str, str]:
 
 
 @cache
+def _natives() -> dict[tuple[str, str], str]:
+    """The first written form of each canonical name in each language."""
+    return {(row["name"], row["language"]): row["written"] for row in reversed(read_table("names.csv"))}
+
+
+def native(name: str, language: str) -> str:
+    """A canonical name as `data/names.csv` has it in another language; empty where it has none."""
+    return _natives().get((name, language), "")
+
+
+@cache
 def names() -> frozenset[str]:
     """Every canonical name that there is."""
     return frozenset(name for name in _names().values() if name)

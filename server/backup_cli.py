@@ -291,9 +291,7 @@ def _show(file: Path, made: "Backup", as_json: bool) -> None:
 
 
 def _show_again(again: "Again") -> None:
-    typer.echo(
-        f"Taken out again: {again.patients} patients, {again.facts} facts, "
-        f"{again.conversations} conversations, {again.consents} consents, {again.keys} API keys"
-        if any(asdict(again).values())
-        else "Nothing had to be taken out again."
-    )
+    kinds = {"patients": "patient", "facts": "fact", "conversations": "conversation", "consents": "consent"}
+    removed = [(getattr(again, many), one) for many, one in (kinds | {"keys": "API key"}).items()]
+    told = ", ".join(f"{count:,} {one}{'s' if count != 1 else ''}" for count, one in removed if count)
+    typer.echo(f"Taken out again: {told}" if told else "Nothing had to be taken out again.")

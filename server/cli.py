@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from primum import __version__
 from primum.graph.errors import BadInput, LocalServerFailed, PrimumError
 from primum.server import (
     adapters_cli,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from primum.safety.profile import Profile
 
 app = typer.Typer(
-    help="A self-hosted medical agent that checks itself before it answers.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -65,6 +65,19 @@ def main() -> None:
     except PrimumError as error:
         typer.echo(str(error), err=True)
         sys.exit(2 if isinstance(error, BadInput) else 1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"Primum {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    _asked: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+) -> None:
+    """A self-hosted medical agent that checks itself before it answers."""
 
 
 @app.command(epilog="Example: primum up")

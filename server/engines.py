@@ -14,6 +14,7 @@ import yaml
 
 from primum.finetune.adapter import RANKS, checked, largest_rank
 from primum.graph.errors import BadInput, LocalServerFailed
+from primum.graph.fingerprint import template_of
 
 Engine = Literal["vllm", "llamacpp"]
 
@@ -108,7 +109,7 @@ def profile_command(
 ) -> Command:
     """`vllm serve` as a profile says; what is given beside it holds in its stead."""
     argv = [program, "serve", *([model] if model else []), "--config", str(profile)]
-    argv += ["--host", host, "--port", str(port), "--served-model-name", name, *_lora(lora)]
+    argv += ["--host", host, "--port", str(port), "--served-model-name", name, *_template(model, lora), *_lora(lora)]
     return Command(argv, _env(hardware, model, lora))
 
 
@@ -121,7 +122,7 @@ def vllm_command(program: str, hardware: Hardware, model: str, name: str, host: 
     argv += ["--enable-auto-tool-choice", "--tool-call-parser", _tool_parser(model)]
     # Else a model that is unsure may fill a form with blank lines until its tokens are used up.
     argv += ["--structured-outputs-config", json.dumps({"backend": "xgrammar", "disable_any_whitespace": True})]
-    argv += _lora(lora)
+    argv += [*_template(model, lora), *_lora(lora)]
     if hardware.gpus:
         # A model's attention heads divide by powers of two, seldom by three.
         argv += ["--tensor-parallel-size", str(1 << (hardware.gpus.bit_length() - 1))]
@@ -184,6 +185,15 @@ def _env(hardware: Hardware, model: str | None, lora: Lora) -> dict[str, str]:
     env["OMP_NUM_THREADS"] = str(len(cores))
     env["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, hardware.memory // 8))  # whole GiB
     return env
+
+
+def _template(model: str | None, lora: Lora) -> list[str]:
+    """Prompts are rendered as they were when the adapters, or the merged model, were trained: thinking or not."""
+    folders = [*lora.adapters.values(), *([model] if model else [])]
+    told = [one for folder in folders if (one := template_of(Path(folder))) is not None]
+    if any(one != told[0] for one in told):
+        raise BadInput("These adapters were trained with other chat_template_kwargs each: serve each kind on its own.")
+    return ["--default-chat-template-kwargs", json.dumps(told[0])] if told and told[0] else []
 
 
 def _lora(lora: Lora) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from primum.evals import audit
 from primum.evals.endpoint import Endpoint
 from primum.finetune.rows import Pair, read_rows, write_rows
 from primum.finetune.sampling import Draw, judge, pair_of, sample_pairs
@@ -34,6 +35,16 @@ def test_a_safe_but_useless_answer_is_rejected_before_a_wrong_one() -> None:
     assert pair is not None
     assert pair["rejected"][0]["content"] == "I can't tell."
     assert pair["findings"] == ["useless"]
+
+
+def test_what_a_passage_on_something_else_proves_is_not_chosen() -> None:
+    prompt = PASSAGES.replace("QUESTION", "[2] Back pain\nMost back pain gets better within weeks.\n\nQUESTION")
+    beside = "Most back pain gets better within weeks [2]."
+    asked = row("g", "grounded", prompt, RIGHT)
+    assert not audit.judge_row(asked, beside).findings
+    pair = pair_of(asked, [beside, RIGHT], "m")
+    assert pair is not None and pair["chosen"][0]["content"] == RIGHT
+    assert (pair["rejected"][0]["content"], pair["findings"]) == (beside, ["beside_the_question"])
 
 
 @pytest.mark.parametrize("texts", [[RIGHT], [RIGHT, f" {RIGHT} "], ["", RIGHT], ["", " "], []])

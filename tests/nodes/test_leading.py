@@ -1,5 +1,7 @@
 """Which findings are read before an answer."""
 
+import re
+
 import pytest
 
 from primum.graph.state import State
@@ -25,22 +27,27 @@ def text(state: State, answer: str = "So it is.") -> str:
 
 
 @pytest.mark.parametrize(
-    ("question", "known", "rule"),
+    ("question", "known", "rule", "opening"),
     [
-        ("My mother takes warfarin. Can she eat spinach?", Profile(), "interaction.vka-vitamin-k-food"),
-        ("Can I drink cranberry juice?", Profile(medicines=("warfarin",)), "interaction.vka-cranberry"),
-        ("¿Puedo tomar ibuprofeno si tomo losartán?", Profile(), "interaction.raas-inhibitor-nsaid"),
-        ("I am allergic to sulfa. Can I take furosemide?", Profile(), "allergy.sulfa"),
+        ("My mother takes warfarin. Can she eat spinach?", Profile(), "interaction.vka-vitamin-k-food", "> **Note.** "),
+        ("Can I drink cranberry juice?", Profile(medicines=("warfarin",)), "interaction.vka-cranberry", "> **Note.** "),
+        (
+            "¿Puedo tomar ibuprofeno si tomo losartán?",
+            Profile(),
+            "interaction.raas-inhibitor-nsaid",
+            "> **Nota** · En inglés: ",
+        ),
+        ("I am allergic to sulfa. Can I take furosemide?", Profile(), "allergy.sulfa", "> **Note.** "),
     ],
 )
 def test_a_finding_below_major_on_what_is_asked_is_a_note_with_its_source(
-    question: str, known: Profile, rule: str
+    question: str, known: Profile, rule: str, opening: str
 ) -> None:
     state = asking(question, known)
     (finding,) = asked_about(state)
     assert finding.rule == rule
     first, *rest = text(state).splitlines()
-    assert first.startswith("> **Note.** ") and first.endswith(")*") and rest[-1] == "So it is."
+    assert first.startswith(opening) and first.endswith(")*") and rest[-1] == "So it is."
 
 
 def test_what_is_taken_and_not_asked_about_is_no_matter_of_the_answer() -> None:
@@ -51,6 +58,38 @@ def test_what_is_taken_and_not_asked_about_is_no_matter_of_the_answer() -> None:
 def test_a_grave_finding_is_a_warning_and_told_once() -> None:
     state = asking("Can I take Advil with Eliquis?")
     assert text(state).startswith("> **Warning.** ") and "**Note.**" not in text(state)
+
+
+@pytest.mark.parametrize(
+    ("question", "known", "opening"),
+    [
+        (
+            "我在吃华法林，可以吃布洛芬吗？",
+            Profile(),
+            "> **警告** · **布洛芬 + 华法林** 同时使用可能有严重危险。",
+        ),
+        (
+            "我可以吃伟哥吗？",
+            Profile(medicines=("nitroglycerin",)),
+            "> **警告** · **硝酸甘油 + 伟哥** 不可同时使用。",
+        ),
+        (
+            "¿Puedo tomar Advil si tomo Eliquis?",
+            Profile(),
+            "> **Advertencia** · **Eliquis + Advil** Juntos pueden ser peligrosos.",
+        ),
+        ("可以吃阿莫西林吗？", Profile(allergies=("penicillin",)), "> **警告** · **阿莫西林** 对您可能有严重危险。"),
+    ],
+)
+def test_a_warning_says_what_it_comes_to_in_the_askers_language(question: str, known: Profile, opening: str) -> None:
+    said = text(asking(question, known))
+    assert said.startswith(opening)
+    first, gap, english, *_ = said.splitlines()
+    assert gap == ">" and "Never" not in first and re.match(r"> (依据（英文）：|En inglés: )[A-Z]", english)
+
+
+def test_a_note_says_in_the_askers_language_that_it_is_one_and_in_english() -> None:
+    assert text(asking("我在吃华法林，可以吃菠菜吗？")).startswith("> **提示** · 依据（英文）：")
 
 
 def test_what_is_noted_is_not_told_by_a_tool_again() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from primum import __version__
 from primum.graph.answer import Answer, Citation, Trace
 from primum.server.console import show_answer
 from tests.commands import primum
@@ -65,6 +66,11 @@ def test_every_command_explains_itself(command: list[str]) -> None:
         *([name] for name in ("serve", "db", "interactions", "terms", "facts", "audit", "adapters")),
     ):
         assert f"primum {' '.join(command)}" in done.stdout.partition("Example:")[2]
+
+
+def test_it_says_its_version() -> None:
+    done = primum("--version")
+    assert (done.returncode, done.stdout) == (0, f"Primum {__version__}\n")
 
 
 def test_help_imports_nothing_heavy() -> None:

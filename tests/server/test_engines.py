@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,25 @@ def test_adapters_are_served_by_name_up_to_their_largest_rank(
     given = [f"a{i}={adapter(tmp_path / str(i), rank)}" for i, rank in enumerate(ranks)]
     argv, _ = command(ONE_GPU, **parse_adapters(given))
     assert f"--enable-lora --max-lora-rank {limit} --max-loras {len(ranks)} --lora-modules {' '.join(given)}" in argv
+
+
+def trained(folder: Path, recipe: Mapping[str, object]) -> str:
+    adapter(folder, 8)
+    (folder / "run.json").write_text(json.dumps({"recipe": recipe}))
+    return str(folder)
+
+
+def test_prompts_are_rendered_as_they_were_in_training(tmp_path: Path) -> None:
+    quiet = {"chat_template_kwargs": {"enable_thinking": False}}
+    one, two, other = (trained(tmp_path / name, recipe) for name, recipe in zip("abc", (quiet, quiet, {}), strict=True))
+    flag = '--default-chat-template-kwargs {"enable_thinking": false}'
+    assert flag in command(ONE_GPU, a=one, b=two)[0]
+    assert flag in command(ONE_GPU, model=one)[0]
+    profile = profile_command("vllm", ONE_GPU, find_profile("gpu-80gb"), None, "m", "127.0.0.1", 1, Lora({"a": one}))
+    assert flag in " ".join(profile.argv)
+    assert "chat-template" not in command(ONE_GPU, a=other)[0] + command(ONE_GPU)[0]
+    with pytest.raises(BadInput, match="serve each kind on its own"):
+        command(ONE_GPU, a=one, b=other)
 
 
 @pytest.mark.parametrize("given", ["med", "=folder", "med=", "med=/nowhere"])
